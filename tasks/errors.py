@@ -1,0 +1,86 @@
+"""Every error a user can meet, one sentence each.
+
+HummingsweepError                 exit 2: bad input, one line, what to do
+├── SweepFileError                the sweep file
+│   ├── UnknownKey
+│   └── BadAxis
+├── CandlesError                  the candle folder
+│   ├── CandlesMissing
+│   ├── CandlesNotCovering
+│   └── CandlesBroken
+├── ControllerError               the user's controller
+├── TradingRulesMissing
+├── BrokerError
+├── BlobError                     a parcel that is missing, too large or wrongly signed
+├── VersionMismatch
+└── StoreError                    the output folder
+
+NetworkBlackout(ConnectionError)  raised inside a back-test that tries to connect
+PointTimeout(BaseException)       raised inside a point that takes longer than point_timeout
+"""
+
+from __future__ import annotations
+
+
+class HummingsweepError(Exception):
+    """Something the user gave cannot be used; the message says what, where and what to do."""
+
+
+class SweepFileError(HummingsweepError):
+    """The sweep file cannot be used."""
+
+
+class UnknownKey(SweepFileError):
+    """A key of the sweep file is not known."""
+
+
+class BadAxis(SweepFileError):
+    """An axis of the grid has no usable values."""
+
+
+class CandlesError(HummingsweepError):
+    """The candles cannot be used."""
+
+
+class CandlesMissing(CandlesError):
+    """There is no candle file for a feed."""
+
+
+class CandlesNotCovering(CandlesError):
+    """The candles that are there do not cover the period."""
+
+
+class CandlesBroken(CandlesError):
+    """A candle file is unsorted, holds duplicates or NaN, mixes units or is cut off."""
+
+
+class ControllerError(HummingsweepError):
+    """The controller cannot be found, imported or configured."""
+
+
+class TradingRulesMissing(HummingsweepError):
+    """There are no trading rules for a connector or a trading pair."""
+
+
+class BrokerError(HummingsweepError):
+    """The broker cannot be reached or must not be used."""
+
+
+class BlobError(HummingsweepError):
+    """A parcel is missing on the broker, too large, or its signature is wrong."""
+
+
+class VersionMismatch(HummingsweepError):
+    """A node's versions differ from those of the sweep."""
+
+
+class StoreError(HummingsweepError):
+    """The output folder or its result store cannot be used."""
+
+
+class NetworkBlackout(ConnectionError):
+    """A back-test tried to reach the network. Runs never do: `hummingsweep sync` downloads beforehand."""
+
+
+class PointTimeout(BaseException):
+    """A point took longer than point_timeout. Not an Exception, so that a controller's `except` cannot eat it."""

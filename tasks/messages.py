@@ -1,0 +1,295 @@
+"""What passes between desk and node: messages, their states, and every name on the broker.
+
+Everything is encoded with ujson (floats, NaN and infinities come back exact). Nothing here knows hummingbot or pandas.
+
+    desk -> Redis   SweepDefinition            once a sweep, as a blob
+    desk -> child   (sweep id, chunk id)       one Celery message a chunk; the chunk id says which points
+    child -> desk   Rows                       one entry of the sweep's stream a chunk, columnar
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+import ujson
+
+from tasks.errors import HummingsweepError
+
+#: Celery's name of THE task; the desk sends by name and never imports the task's module.
+CHUNK_TASK = "hummingsweep.chunk"
+
+
+class MessageError(HummingsweepError):
+    """A message cannot be decoded; the bytes are kept in `raw`."""
+
+    def __init__(self, what: str, raw: bytes):
+        super().__init__(f"{what}: {raw[:200]!r}")
+        self.raw = raw
+
+
+class Status(StrEnum):
+    """How a point ended."""
+
+    #: the back-test ran; the row holds its results
+    OK = "ok"
+    #: the config was refused or the controller raised; `error` says what
+    ERROR = "error"
+    #: the point killed its child every time it was tried
+    CRASHED = "crashed"
+    #: the point took longer than point_timeout
+    TIMEOUT = "timeout"
+    #: the point was left out on purpose
+    SKIPPED = "skipped"
+
+
+class Kind(StrEnum):
+    """What a child does with the points of a chunk."""
+
+    #: back-test them
+    RUN = "run"
+    #: build their configs and say which feeds they need
+    PROBE = "probe"
+    #: back-test them on the stock and the jump-ahead engine and compare
+    VERIFY = "verify"
+    #: back-test them on cut data and compare every decision before the cut
+    AUDIT = "audit"
+    #: back-test them and return the curves and trades a report draws
+    DETAIL = "detail"
+
+
+@dataclass(frozen=True)
+class FeedNeed:
+    """A feed that a controller asks for."""
+
+    connector: str
+    trading_pair: str
+    #: as Hummingbot writes it: 1s, 1m, 3m, 1h, 1d
+    interval: str
+    #: candles before the period that its indicators want
+    max_records: int
+
+    @property
+    def key(self) -> str:
+        """The engine's name of the feed."""
+        return f"{self.connector}_{self.trading_pair}_{self.interval}"
+
+
+@dataclass(frozen=True)
+class SweepDefinition:
+    """Everything a child needs to know of a sweep, fetched once per child."""
+
+    #: name and digest; the key under which everything of the sweep lies
+    sweep: str
+    kind: Kind
+    #: the controller config as Hummingbot's conf/controllers/*.yml holds it, without the axes' values
+    controller: dict[str, Any]
+    #: {config key: values}, see tasks.grid
+    grid: dict[str, list[Any]]
+    #: first and last moment of the period, seconds since epoch, UTC
+    start: int
+    end: int
+    #: interval of the candles the engine steps over
+    resolution: str
+    #: fraction of the traded quote amount, per side
+    trade_cost: float
+    #: "jump" or "stock"
+    engine: str
+    #: candles by which signals are held back; 0 as the stock engine
+    shift: int
+    #: "stock", "honest" or "both"
+    fills: str
+    warmup: bool
+    #: seconds a point may take
+    point_timeout_s: float
+    seed: int
+    #: feed key -> content hash of the slice's blob
+    slices: dict[str, str] = field(default_factory=dict)
+    #: feed key -> candles the slice has before `start` (warm-up that is really there)
+    lead: dict[str, int] = field(default_factory=dict)
+    #: content hash of the controllers bundle
+    controllers: str = ""
+    #: connector -> trading pair -> Hummingbot's TradingRule fields as strings or numbers
+    trading_rules: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
+    #: basis points of the price lost on every taker fill (fills: honest)
+    slippage_bps: float = 0.0
+    #: fraction of the traded quote amount per side (fills: honest); None: trade_cost
+    maker_cost: float | None = None
+    taker_cost: float | None = None
+    #: funding rates: [[seconds since epoch, rate as a fraction], ...] per trading pair
+    funding: dict[str, list[list[float]]] = field(default_factory=dict)
+    #: distribution name -> version, of the desk
+    versions: dict[str, str] = field(default_factory=dict)
+    #: settings of a kind: sample seeds, number of cuts, ...
+    options: dict[str, Any] = field(default_factory=dict)
+
+    def encode(self) -> bytes:
+        """As bytes; the same definition gives the same bytes."""
+        return ujson.dumps(dataclasses.asdict(self), sort_keys=True).encode()
+
+    @classmethod
+    def decode(cls, raw: bytes) -> SweepDefinition:
+        """The inverse of `encode`. Raises MessageError."""
+        try:
+            fields = ujson.loads(raw)
+            return cls(**{**fields, "kind": Kind(fields["kind"])})
+        except (ValueError, TypeError, KeyError) as error:
+            raise MessageError(f"not a sweep definition ({error})", raw) from error
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """A run of points that one child computes in one task. Its id says which: `<generation>:<first>-<last>`.
+
+    An explicit list of points is written as runs joined by commas: `1:3-5,9-9`.
+    """
+
+    #: which start of the orchestrator planned it; a chunk sent again gets a new id
+    generation: int
+    #: closed ranges of point indices, ascending
+    runs: tuple[tuple[int, int], ...]
+
+    @classmethod
+    def of(cls, generation: int, points: Iterable[int]) -> Chunk:
+        """The chunk of these points (ascending), written as runs."""
+        runs: list[tuple[int, int]] = []
+        for point in points:
+            if runs and runs[-1][1] + 1 == point:
+                runs[-1] = (runs[-1][0], point)
+            else:
+                runs.append((point, point))
+        return cls(generation, tuple(runs))
+
+    @classmethod
+    def parse(cls, chunk_id: str) -> Chunk:
+        """From the id. Raises MessageError."""
+        try:
+            generation, _, runs = chunk_id.partition(":")
+            pairs = tuple(tuple(int(end) for end in run.split("-")) for run in runs.split(","))
+            return cls(int(generation), tuple((first, last) for first, last in pairs))
+        except ValueError as error:
+            raise MessageError("not a chunk id", chunk_id.encode()) from error
+
+    @property
+    def id(self) -> str:
+        """The id that travels."""
+        return f"{self.generation}:" + ",".join(f"{first}-{last}" for first, last in self.runs)
+
+    @property
+    def points(self) -> list[int]:
+        """The point indices, ascending."""
+        return [point for first, last in self.runs for point in range(first, last + 1)]
+
+    def __len__(self) -> int:
+        return sum(last - first + 1 for first, last in self.runs)
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows of one chunk, columnar: one list per column, all of the same length.
+
+    A column that a row lacks holds None there.
+    """
+
+    chunk: str
+    #: who computed it: node name and child index, for watch and the planner
+    node: str
+    #: seconds of wall clock the chunk took in the child
+    seconds: float
+    columns: dict[str, list[Any]]
+
+    @classmethod
+    def from_dicts(cls, chunk: str, node: str, seconds: float, rows: Sequence[dict[str, Any]]) -> Rows:
+        """From one dict a row; columns in order of first appearance."""
+        names = dict.fromkeys(name for row in rows for name in row)
+        return cls(chunk, node, seconds, {name: [row.get(name) for row in rows] for name in names})
+
+    def to_dicts(self) -> list[dict[str, Any]]:
+        """One dict a row."""
+        names = list(self.columns)
+        return [dict(zip(names, values, strict=True)) for values in zip(*self.columns.values(), strict=True)]
+
+    def __len__(self) -> int:
+        return len(next(iter(self.columns.values()), ()))
+
+    def encode(self) -> bytes:
+        """As bytes; floats keep every bit."""
+        return ujson.dumps(dataclasses.asdict(self)).encode()
+
+    @classmethod
+    def decode(cls, raw: bytes) -> Rows:
+        """The inverse of `encode`. Raises MessageError."""
+        try:
+            return cls(**ujson.loads(raw))
+        except (ValueError, TypeError) as error:
+            raise MessageError(f"not rows ({error})", raw) from error
+
+
+@dataclass(frozen=True)
+class Keys:
+    """Every key on the broker that belongs to one sweep."""
+
+    sweep: str
+
+    @property
+    def definition(self) -> str:
+        """String: the content hash of the definition's blob."""
+        return f"hs:{self.sweep}:definition"
+
+    @property
+    def sent(self) -> str:
+        """Set: ids of chunks sent."""
+        return f"hs:{self.sweep}:sent"
+
+    @property
+    def done(self) -> str:
+        """Set: ids of chunks whose rows are in the stream or collected."""
+        return f"hs:{self.sweep}:done"
+
+    @property
+    def rows(self) -> str:
+        """Stream: one encoded Rows a chunk, under the field `rows`."""
+        return f"hs:{self.sweep}:rows"
+
+    @property
+    def attempts(self) -> str:
+        """Hash: chunk id -> how often a child began it."""
+        return f"hs:{self.sweep}:attempts"
+
+    @property
+    def running(self) -> str:
+        """Hash: chunk id -> node, child and start time of the child that has it."""
+        return f"hs:{self.sweep}:running"
+
+    def partial(self, chunk: str) -> str:
+        """Hash: point -> its encoded row, of a chunk that is tried again."""
+        return f"hs:{self.sweep}:partial:{chunk}"
+
+    @property
+    def cancelled(self) -> str:
+        """String: there when the sweep was cancelled; chunks not begun are skipped."""
+        return f"hs:{self.sweep}:cancelled"
+
+    @property
+    def status(self) -> str:
+        """Hash: points, points done, state, times: what `watch` and `list` show."""
+        return f"hs:{self.sweep}:status"
+
+    @property
+    def generation(self) -> str:
+        """Counter: how often an orchestrator began to send this sweep."""
+        return f"hs:{self.sweep}:generation"
+
+    @property
+    def collector(self) -> str:
+        """String with expiry: the orchestrator that collects the rows."""
+        return f"hs:{self.sweep}:collector"
+
+
+#: Sorted set of sweep ids on this broker, scored by the time they were published.
+SWEEPS_KEY = "hs:sweeps"
+#: Prefix of blobs; see tasks.blobs.
+BLOB_PREFIX = "hs:blob:"
