@@ -291,5 +291,7 @@ class Keys:
 
 #: Sorted set of sweep ids on this broker, scored by the time they were published.
 SWEEPS_KEY = "hs:sweeps"
+#: Hash: node name -> what it is (children, queue, versions); see tasks.beat.
+NODES_KEY = "hs:nodes"
 #: Prefix of blobs; see tasks.blobs.
 BLOB_PREFIX = "hs:blob:"

@@ -1,0 +1,93 @@
+"""How often a chunk was tried, and what its earlier tries left.
+
+A chunk whose child died is handed out again. From the second attempt on it goes carefully: every finished point is
+laid down on the broker at once, and the point under way is marked before it begins. So a point that kills its child
+is found: it is the marked one, and after DEATHS deaths it gets a row with status=crashed and the others finish.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import ujson
+
+from tasks.messages import Keys, Rows, Status
+
+if TYPE_CHECKING:
+    from redis import Redis
+
+#: Deaths of the child, with a point marked as under way, after which that point is given up.
+DEATHS = 2
+
+DONE, CANCELLED = -1, -2
+
+_UNDER_WAY = "under way"
+
+
+@dataclass(frozen=True)
+class Attempts:
+    """The bookkeeping of one sweep's chunks, from the child's side."""
+
+    redis: Redis
+    keys: Keys
+
+    def begin(self, chunk: str, who: str) -> int:
+        """The number of this attempt, or DONE or CANCELLED."""
+        keys = self.keys
+        answer = self._script("begin")(
+            keys=[keys.done, keys.sent, keys.attempts, keys.running, keys.cancelled], args=[chunk, who]
+        )
+        return int(answer)
+
+    def commit(self, chunk: str, rows: Rows) -> bool:
+        """Hand the rows in; False when another attempt was first."""
+        keys = self.keys
+        answer = self._script("commit")(
+            keys=[keys.done, keys.rows, keys.attempts, keys.running, keys.partial(chunk)], args=[chunk, rows.encode()]
+        )
+        return bool(answer)
+
+    def finished(self, chunk: str) -> dict[int, dict[str, Any]]:
+        """Rows that earlier careful attempts laid down, by point; a marked point that died too often is one."""
+        fields: dict[bytes, bytes] = self.redis.hgetall(self.keys.partial(chunk))  # type: ignore[assignment]
+        rows = {}
+        for name, value in fields.items():
+            text = name.decode()
+            if text.isdigit():
+                rows[int(text)] = ujson.loads(value)
+        marked = fields.get(_UNDER_WAY.encode())
+        if marked is not None:
+            point = int(marked)
+            deaths = int(self.redis.hincrby(self.keys.partial(chunk), f"deaths {point}", 1))  # type: ignore[arg-type]
+            if deaths >= DEATHS and point not in rows:
+                rows[point] = {
+                    "point": point,
+                    "status": Status.CRASHED.value,
+                    "error": f"the child died {deaths + 1} times while it ran this point",
+                }
+        return rows
+
+    def mark(self, chunk: str, point: int) -> None:
+        """This point is under way."""
+        self.redis.hset(self.keys.partial(chunk), _UNDER_WAY, str(point))
+
+    def lay_down(self, chunk: str, row: dict[str, Any]) -> None:
+        """This point is finished; nothing is under way."""
+        with self.redis.pipeline() as pipeline:
+            pipeline.hset(self.keys.partial(chunk), str(row["point"]), ujson.dumps(row))
+            pipeline.hdel(self.keys.partial(chunk), _UNDER_WAY)
+            pipeline.execute()
+
+    def _script(self, name: str) -> Any:
+        return self.redis.register_script(_read_script(name))
+
+
+_scripts: dict[str, str] = {}
+
+
+def _read_script(name: str) -> str:
+    if name not in _scripts:
+        _scripts[name] = Path(__file__).with_name(f"{name}.lua").read_text()
+    return _scripts[name]

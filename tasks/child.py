@@ -1,0 +1,145 @@
+"""A child's life: once per process, before the first chunk.
+
+Threads are capped by the environment the node sets, the blackout goes up, then hummingbot is imported. What a child
+keeps between chunks (its Redis client, definitions, markets, extracted controllers) hangs on one `Child` object.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tasks.app import connect
+from tasks.blobs import Blobs, unpack_controllers
+from tasks.errors import VersionMismatch
+from tasks.messages import Keys, SweepDefinition
+from tasks.settings import Settings, versions
+
+if TYPE_CHECKING:
+    from redis import Redis
+
+    from tasks.candles.mirror import Mirror
+    from tasks.engine._base import Market
+
+#: Sweeps whose definition and market a child keeps open at the same time.
+KEPT = 4
+
+
+@dataclass
+class Child:
+    """What one spawned process holds."""
+
+    settings: Settings
+    #: node and process, for rows and messages
+    name: str
+    _definitions: OrderedDict[str, SweepDefinition] = field(default_factory=OrderedDict)
+    _markets: OrderedDict[bytes, Market] = field(default_factory=OrderedDict)
+
+    @cached_property
+    def redis(self) -> Redis:
+        """This child's own connection; sits out a broker restart."""
+        return connect(self.settings, patient=True)
+
+    @cached_property
+    def blobs(self) -> Blobs:
+        """The parcels on the broker."""
+        return Blobs(self.redis, self.settings.key)
+
+    @cached_property
+    def mirror(self) -> Mirror:
+        """The node's slices in memory, shared with the other children."""
+        from tasks.candles.mirror import Mirror, mirror_folder
+
+        folder = Path(self.settings.mirror) if self.settings.mirror else mirror_folder()
+        return Mirror(folder, self.settings.mirror_mb << 20)
+
+    def definition(self, sweep: str) -> SweepDefinition:
+        """The sweep's definition, fetched when it is new. Raises BlobError, VersionMismatch."""
+        digest = self.redis.get(Keys(sweep).definition)
+        if digest is None:
+            from tasks.errors import BlobError
+
+            raise BlobError(f"sweep {sweep} is not on the broker any more")
+        address = digest.decode()  # type: ignore[union-attr]  # the client is synchronous and does not decode
+        if address not in self._definitions:
+            definition = SweepDefinition.decode(self.blobs.get(address, signed=True))
+            mine = versions()
+            if definition.versions != mine:
+                raise VersionMismatch(f"sweep {sweep} wants {definition.versions}, node {self.name} has {mine}")
+            _keep(self._definitions, address, definition)
+        return self._definitions[address]
+
+    def controllers(self, definition: SweepDefinition) -> Path:
+        """Folder that holds `controllers/` of this sweep, extracted once per node and content."""
+        into = self.settings.cache_folder / "bundles"
+        target = into / definition.controllers[:32]
+        if target.is_dir():
+            return target
+        return unpack_controllers(self.blobs.get(definition.controllers, signed=True), into)
+
+    def market(self, definition: SweepDefinition) -> Market:
+        """Candles and rules of this sweep, mapped from the mirror; what lacks there is fetched from the broker."""
+        from tasks.candles.cut import Slice
+        from tasks.engine._base import Market
+        from tasks.upstream.rules import trading_rules
+
+        key = definition.encode()
+        if key not in self._markets:
+            feeds = {
+                feed: self.mirror.frame(
+                    digest, lambda digest=digest: Slice.from_compressed(self.blobs.get(digest)).ipc()
+                )
+                for feed, digest in definition.slices.items()
+            }
+            market = Market(
+                feeds=feeds,
+                trading_rules=trading_rules(definition.trading_rules),
+                start=definition.start,
+                end=definition.end,
+                resolution=definition.resolution,
+                trade_cost=definition.trade_cost,
+                shift=definition.shift,
+                warmup=definition.warmup,
+            )
+            _keep(self._markets, key, market)
+        return self._markets[key]
+
+
+_child: Child | None = None
+
+
+def child() -> Child:
+    """This process's Child. Raises RuntimeError outside a child."""
+    if _child is None:
+        raise RuntimeError("not a child: tasks.child.begin() has not run")
+    return _child
+
+
+def begin(settings: Settings | None = None) -> Child:
+    """Make this process a child: blackout first, then the imports that cost seconds."""
+    global _child
+    settings = settings or Settings.read()
+    os.environ.setdefault("NUMBA_CACHE_DIR", str(settings.cache_folder / "kernels"))
+    logging.getLogger().setLevel(logging.WARNING)
+
+    from tasks import blackout
+    from tasks.upstream import patches, stubs
+
+    blackout.install()
+    if settings.lean:
+        stubs.install_lean_imports()
+    patches.apply()
+    _child = Child(settings, f"{settings.node or socket.gethostname()}/{os.getpid()}")
+    return _child
+
+
+def _keep(kept: OrderedDict[Any, Any], key: Any, value: Any) -> None:
+    kept[key] = value
+    while len(kept) > KEPT:
+        kept.popitem(last=False)

@@ -1,0 +1,68 @@
+"""THE task: a chunk of points in, one message of rows out.
+
+    begin      may it run? how often was it tried?
+    prepare    definition, controllers, candles: from this child's memory, the mirror or the broker
+    loop       one event loop, the points one after another; a point that fails is a row that says so
+    commit     rows and the mark `done` together
+
+Nothing passes between processes per point, except on the careful second attempt (see tasks.attempts).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+from celery import shared_task
+from celery.signals import worker_process_init
+
+from tasks.attempts import CANCELLED, DONE, Attempts
+from tasks.child import Child, begin, child
+from tasks.errors import HummingsweepError
+from tasks.messages import CHUNK_TASK, Chunk, Keys, Rows, Status, SweepDefinition
+
+
+@worker_process_init.connect(weak=False)  # type: ignore[untyped-decorator]  # celery has no type information
+def _enter(**_: Any) -> None:
+    begin()
+
+
+@shared_task(name=CHUNK_TASK, acks_late=True)  # type: ignore[untyped-decorator]
+def run_chunk(sweep: str, chunk_id: str) -> None:
+    """Run one chunk; all its life is on this page."""
+    me = child()
+    attempts = Attempts(me.redis, Keys(sweep))
+    attempt = attempts.begin(chunk_id, me.name)
+    if attempt in (DONE, CANCELLED):
+        return
+    started = time.perf_counter()
+    chunk = Chunk.parse(chunk_id)
+    finished = attempts.finished(chunk_id) if attempt > 1 else {}
+    todo = [point for point in chunk.points if point not in finished]
+    try:
+        definition = me.definition(sweep)
+        fresh = asyncio.run(_loop(me, definition, todo, attempts if attempt > 1 else None, chunk_id))
+    except HummingsweepError as error:
+        # what the whole chunk lacks (a parcel, a candle file, a version) is every point's error
+        fresh = [{"point": point, "status": Status.ERROR.value, "error": str(error)} for point in todo]
+    rows = sorted([*finished.values(), *fresh], key=lambda row: row["point"])
+    attempts.commit(chunk_id, Rows.from_dicts(chunk_id, me.name, time.perf_counter() - started, rows))
+
+
+async def _loop(
+    me: Child, definition: SweepDefinition, points: list[int], careful: Attempts | None, chunk_id: str
+) -> list[dict[str, Any]]:
+    """One row a point. With `careful`, each point is marked before and laid down after."""
+    from tasks.point import Bench
+
+    bench = Bench(me, definition)
+    rows = []
+    for point in points:
+        if careful:
+            careful.mark(chunk_id, point)
+        row = await bench.row(point)
+        if careful:
+            careful.lay_down(chunk_id, row)
+        rows.append(row)
+    return rows

@@ -1,0 +1,200 @@
+"""Settings of a process: one frozen object, read once at the edge and handed down.
+
+Sources, the later wins: defaults, the settings file (TOML, written by `hummingsweep tune`), environment variables
+HUMMINGSWEEP_*. Nothing else in the project reads os.environ for settings.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import platform
+import subprocess
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlsplit, urlunsplit
+
+from tasks.errors import HummingsweepError
+
+PREFIX = "HUMMINGSWEEP_"
+
+#: Each native pool of threads would otherwise take every core in every child.
+SINGLE_THREAD = {
+    name: "1"
+    for name in (
+        "OMP_NUM_THREADS",
+        "OPENBLAS_NUM_THREADS",
+        "MKL_NUM_THREADS",
+        "NUMEXPR_NUM_THREADS",
+        "VECLIB_MAXIMUM_THREADS",
+        "NUMBA_NUM_THREADS",
+        "ARROW_NUM_THREADS",
+        "ARROW_IO_THREADS",
+    )
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a desk or a node can be told from outside."""
+
+    #: redis:// or rediss:// address; empty: the embedded server
+    broker: str = ""
+    #: key that signs code bundles; empty: none
+    key: str = ""
+    #: children of a node; 0: one per (performance) core
+    children: int = 0
+    #: wall-clock seconds a chunk should take in the middle of a sweep
+    chunk_seconds: float = 5.0
+    #: seconds after which the broker hands out again what a dead node held
+    visibility_timeout_s: int = 120
+    #: seconds a node may take to finish its chunks after SIGTERM
+    drain_s: float = 30.0
+    #: native threads a child may use
+    threads: int = 1
+    #: True: packages a back-test never uses are left unloaded until something touches them
+    lean: bool = True
+    #: megabytes of RAM-backed storage the node's slices may take
+    mirror_mb: int = 4096
+    #: folder of the mirror; empty: chosen per platform
+    mirror: str = ""
+    #: folder for extracted controllers and compiled kernels; empty: the user's cache folder
+    cache: str = ""
+    #: resident megabytes at which a child is replaced after its chunk; 0: never
+    child_memory_mb: int = 0
+    #: name of this node; empty: the host's name
+    node: str = ""
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str] | None = None) -> Settings:
+        """From the settings file and the environment. Raises HummingsweepError for what cannot be used."""
+        environment = os.environ if environment is None else environment
+        found: dict[str, Any] = {}
+        file = settings_file(environment)
+        if file.is_file():
+            try:
+                found.update(tomllib.loads(file.read_text()))
+            except (tomllib.TOMLDecodeError, OSError) as error:
+                raise HummingsweepError(f"{file}: not a settings file ({error}); mend it or delete it") from error
+        names = {field.name for field in dataclasses.fields(cls)}
+        unknown = sorted(set(found) - names)
+        if unknown:
+            raise HummingsweepError(f"{file}: unknown setting {unknown[0]!r}; known are {', '.join(sorted(names))}")
+        found.update(
+            {name: environment[PREFIX + name.upper()] for name in names if PREFIX + name.upper() in environment}
+        )
+        for name in ("key", "broker_password"):
+            key_file = environment.get(f"{PREFIX}{name.upper()}_FILE")
+            if key_file:
+                try:
+                    found[name] = Path(key_file).read_text().strip()
+                except OSError as error:
+                    raise HummingsweepError(
+                        f"{PREFIX}{name.upper()}_FILE: cannot read {key_file} ({error.strerror})"
+                    ) from error
+        password = found.pop("broker_password", environment.get(f"{PREFIX}BROKER_PASSWORD", ""))
+        if password and found.get("broker"):
+            found["broker"] = with_password(found["broker"], password)
+        return cls(**{name: _coerce(cls, name, value) for name, value in found.items()})
+
+    @property
+    def cache_folder(self) -> Path:
+        """Where this process may keep what can be made again."""
+        return Path(self.cache) if self.cache else user_cache_folder(platform.system(), os.environ)
+
+    @property
+    def child_count(self) -> int:
+        """Children a node starts."""
+        return self.children or core_count(platform.system())
+
+    def to_environment(self) -> dict[str, str]:
+        """As HUMMINGSWEEP_* variables, for a process this one starts; only what differs from the defaults."""
+        return {
+            PREFIX + field.name.upper(): str(getattr(self, field.name))
+            for field in dataclasses.fields(self)
+            if getattr(self, field.name) != field.default
+        }
+
+
+def settings_file(environment: Mapping[str, str]) -> Path:
+    """The settings file: HUMMINGSWEEP_SETTINGS, else ~/.config/hummingsweep/settings.toml."""
+    if chosen := environment.get(PREFIX + "SETTINGS"):
+        return Path(chosen)
+    base = environment.get("XDG_CONFIG_HOME") or str(Path.home() / ".config")
+    return Path(base) / "hummingsweep" / "settings.toml"
+
+
+def user_cache_folder(system: str, environment: Mapping[str, str]) -> Path:
+    """Where each platform keeps caches."""
+    if system == "Darwin":
+        return Path.home() / "Library" / "Caches" / "hummingsweep"
+    return Path(environment.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hummingsweep"
+
+
+def core_count(system: str) -> int:
+    """Cores worth a child: performance cores on Apple Silicon, the cores this process may use elsewhere."""
+    if system == "Darwin":
+        answer = subprocess.run(
+            ["sysctl", "-n", "hw.perflevel0.physicalcpu"], capture_output=True, text=True, check=False
+        )
+        if answer.returncode == 0 and answer.stdout.strip().isdigit():
+            return int(answer.stdout)
+        return os.cpu_count() or 1
+    return len(os.sched_getaffinity(0))
+
+
+def with_password(url: str, password: str) -> str:
+    """The address with the password put in, unless it holds one already."""
+    parts = urlsplit(url)
+    if parts.password:
+        return url
+    user = parts.username or ""
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit(parts._replace(netloc=f"{user}:{quote(password, safe='')}@{host}"))
+
+
+def without_password(url: str) -> str:
+    """The address as it may be shown."""
+    parts = urlsplit(url)
+    if not parts.password:
+        return url
+    return urlunsplit(parts._replace(netloc=f"{parts.username or ''}:***@{parts.netloc.rpartition('@')[2]}"))
+
+
+def versions() -> dict[str, str]:
+    """Versions that must be the same on desk and node, read without importing the packages."""
+    return {
+        "hummingbot": _version("hummingbot"),
+        "hummingsweep": _version("hummingsweep"),
+        "python": ".".join(platform.python_version_tuple()[:2]),
+    }
+
+
+def queue_name(of: Mapping[str, str]) -> str:
+    """The queue whose nodes have exactly these versions, so that versions never mix."""
+    return f"hummingsweep.{of['hummingsweep']}-hummingbot.{of['hummingbot']}-python.{of['python']}"
+
+
+def _version(distribution: str) -> str:
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return "0"
+
+
+def _coerce(cls: type[Settings], name: str, value: Any) -> Any:
+    default = getattr(cls, name)
+    try:
+        if isinstance(default, bool):
+            return value if isinstance(value, bool) else {"1": True, "true": True, "0": False, "false": False}[
+                str(value).lower()
+            ]
+        return type(default)(value)
+    except (ValueError, KeyError) as error:
+        raise HummingsweepError(
+            f"{PREFIX}{name.upper()}: {value!r} is not a {type(default).__name__}"
+        ) from error
