@@ -50,8 +50,6 @@ def make_app(settings: Settings) -> Celery:
         task_acks_on_timeout=False,
         # True would lose the running chunks in a broker outage
         worker_cancel_long_running_tasks_on_connection_loss=False,
-        worker_soft_shutdown_timeout=settings.drain_s,
-        worker_enable_soft_shutdown_on_idle=False,
         worker_max_memory_per_child=settings.child_memory_mb * 1024 or None,
         # rows travel by stream, see tasks.chunk
         task_ignore_result=True,

@@ -1,0 +1,84 @@
+"""A node: the Celery worker of this machine, one spawned child per core.
+
+`hummingsweep worker` runs this; so does the embedded cluster of `hummingsweep run`. SIGTERM lets the children finish
+their chunks for `drain_s` seconds; what still runs then goes back to the broker.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from typing import Any
+from urllib.parse import urlsplit
+
+from celery import signals
+
+from tasks.app import make_app
+from tasks.errors import BrokerError, HummingsweepError
+from tasks.settings import SINGLE_THREAD, Settings, without_password
+
+#: Seconds between handing chunks back and leaving without a word.
+LAST_WAIT_S = 5.0
+
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+def main() -> int:
+    """Run the node until it is told to stop."""
+    try:
+        settings = Settings.read()
+        check_broker(settings)
+    except HummingsweepError as error:
+        print(f"hummingsweep worker: {error}", file=sys.stderr)  # noqa: T201  one line for a person
+        return 2
+    for name, value in SINGLE_THREAD.items():
+        os.environ[name] = str(settings.threads) if value == "1" else value
+    if os.environ.get("HUMMINGSWEEP_NODE_STDIN") == "watch":
+        threading.Thread(target=_leave_with_starter, name="starter-watch", daemon=True).start()
+    app = make_app(settings)
+
+    def bound_the_drain(**_: Any) -> None:
+        threading.Thread(target=_give_up_after, args=(settings.drain_s,), name="drain", daemon=True).start()
+
+    signals.worker_shutting_down.connect(bound_the_drain, weak=False)
+    name = settings.node or socket.gethostname()
+    app.worker_main(
+        ["worker", f"--hostname={name}-{os.getpid()}@%h", "--loglevel=WARNING", "--without-mingle", "--without-gossip"]
+    )
+    return 0
+
+
+def check_broker(settings: Settings) -> None:
+    """Refuse what must not be used. Raises BrokerError."""
+    if not settings.broker:
+        raise BrokerError("no broker address: give --broker redis://... or set HUMMINGSWEEP_BROKER")
+    parts = urlsplit(settings.broker)
+    if parts.scheme not in ("redis", "rediss", "redis+socket", "unix"):
+        raise BrokerError(f"{without_password(settings.broker)}: a broker address starts with redis:// or rediss://")
+    if parts.hostname and parts.hostname not in LOOPBACK and not parts.password:
+        raise BrokerError(
+            f"{without_password(settings.broker)}: a broker beyond this machine needs a password; "
+            "set HUMMINGSWEEP_BROKER_PASSWORD or HUMMINGSWEEP_BROKER_PASSWORD_FILE"
+        )
+
+
+def _give_up_after(drain_s: float) -> None:
+    """A warm shutdown waits for ever for a long chunk: after `drain_s` hand it back, then leave in any case."""
+    time.sleep(drain_s)
+    os.kill(os.getpid(), signal.SIGQUIT)
+    time.sleep(LAST_WAIT_S)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _leave_with_starter() -> None:
+    """Stop softly when the other end of standard input closes: whoever started this node is gone."""
+    sys.stdin.buffer.read()
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

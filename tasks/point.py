@@ -1,0 +1,182 @@
+"""One point: from its index to its row.
+
+A `Bench` is what the points of a chunk share: definition, controllers folder, market, engine. What is done with a
+point depends on the kind of sweep; each kind gives one dict, and a failure of any sort is a row that says why.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import traceback
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+from tasks import blackout
+from tasks.deadline import deadline
+from tasks.errors import HummingsweepError, PointTimeout
+from tasks.grid import Grid
+from tasks.messages import Kind, Status, SweepDefinition
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tasks.child import Child
+    from tasks.engine._base import Engine, Outcome
+
+#: Columns of a row that are not results.
+Row = dict[str, Any]
+
+
+class Bench:
+    """Runs the points of one chunk. Made inside the event loop, on the first line of the coroutine that uses it."""
+
+    def __init__(self, me: Child, definition: SweepDefinition):
+        self._me = me
+        self._definition = definition
+        self._grid = Grid.from_mapping(definition.grid)
+        self._controllers: Path = me.controllers(definition)
+        self._work: dict[Kind, Callable[[int], Awaitable[Row]]] = {
+            Kind.RUN: self._back_test,
+            Kind.PROBE: self._probe,
+            Kind.VERIFY: self._verify,
+            Kind.AUDIT: self._audit,
+            Kind.DETAIL: self._detail,
+        }
+        self._engines: dict[str, Engine] = {}
+
+    async def row(self, point: int) -> Row:
+        """The row of a point, whatever happens in it short of the child's death."""
+        started = time.perf_counter()
+        row: Row = {"point": point, "status": Status.OK.value, "error": "", "engine": "", "seconds": 0.0}
+        try:
+            async with deadline(self._definition.point_timeout_s):
+                with blackout.guard():
+                    row |= await self._work[self._definition.kind](point)
+        except PointTimeout:
+            row |= {"status": Status.TIMEOUT.value, "error": f"took longer than {self._definition.point_timeout_s:g} s"}
+        except HummingsweepError as error:
+            row |= {"status": Status.ERROR.value, "error": _one_line(str(error))}
+        except (Exception, SystemExit) as error:  # a controller may raise anything; the sweep goes on
+            row |= {"status": Status.ERROR.value, "error": describe(error)}
+        finally:
+            await blackout.sweep_up(asyncio.get_running_loop())
+        row["seconds"] = time.perf_counter() - started
+        return row
+
+    def config(self, point: int) -> Any:
+        """A fresh controller config of a point. Raises ControllerError."""
+        from tasks.upstream.build import controller_config
+
+        values = {**self._definition.controller, **self._grid.values(point)}
+        return controller_config(values, self._controllers, config_id=f"{self._definition.sweep}-{point}")
+
+    def engine(self, name: str) -> Engine:
+        """The engine of that name, made once per chunk."""
+        if name not in self._engines:
+            self._engines[name] = self._make_engine(name)
+        return self._engines[name]
+
+    def _make_engine(self, name: str) -> Engine:
+        definition = self._definition
+        if name == "stock":
+            from tasks.engine.stock import StockEngine
+
+            return StockEngine()
+        from tasks.engine.jump.engine import JumpEngine
+
+        if name == "jump":
+            return JumpEngine()
+        from tasks.engine.fills import HonestSimulators
+
+        return JumpEngine(
+            simulators=HonestSimulators(
+                maker_cost=definition.maker_cost if definition.maker_cost is not None else definition.trade_cost,
+                taker_cost=definition.taker_cost if definition.taker_cost is not None else definition.trade_cost,
+                slippage_bps=definition.slippage_bps,
+                funding=definition.funding,
+            )
+        )
+
+    async def _back_test(self, point: int) -> Row:
+        definition = self._definition
+        market = self._me.market(definition)
+        row: Row = {}
+        if definition.fills in ("stock", "both"):
+            outcome = await self.engine(definition.engine).run(self.config(point), market)
+            row |= _results(outcome)
+        if definition.fills in ("honest", "both"):
+            outcome = await self.engine("honest").run(self.config(point), market)
+            honest = _results(outcome)
+            if definition.fills == "both":
+                row |= {f"honest_{name}": value for name, value in honest.items() if name not in _NOT_PREFIXED}
+                row["warning"] = "; ".join(filter(None, dict.fromkeys([row["warning"], honest["warning"]])))
+            else:
+                row |= honest
+        return row
+
+    async def _probe(self, point: int) -> Row:
+        from tasks.upstream.build import feed_needs
+
+        needs = feed_needs(self.config(point), self._definition.resolution)
+        return {"feeds": [[need.connector, need.trading_pair, need.interval, need.max_records] for need in needs]}
+
+    async def _verify(self, point: int) -> Row:
+        from tasks.engine.compare import compare
+
+        market = self._me.market(self._definition)
+        stock = await self.engine("stock").run(self.config(point), market, curves=False)
+        jump = await self.engine("jump").run(self.config(point), market, curves=False)
+        return {
+            "engine": jump.engine,
+            "engine_note": jump.engine_note,
+            "differences": [difference.to_dict() for difference in compare(stock, jump)],
+        }
+
+    async def _audit(self, point: int) -> Row:
+        from tasks.engine.audit import audit
+
+        options = self._definition.options
+        report = await audit(
+            self.engine(self._definition.engine),
+            lambda: self.config(point),
+            self._me.market(self._definition),
+            cuts=int(options.get("cuts", 8)),
+            seed=self._definition.seed + point,
+        )
+        return {"audit": report.to_dict()}
+
+    async def _detail(self, point: int) -> Row:
+        from tasks.engine.detail import detail
+
+        engine = "honest" if self._definition.fills == "honest" else self._definition.engine
+        outcome = await self.engine(engine).run(self.config(point), self._me.market(self._definition))
+        return {**_results(outcome), "detail": detail(outcome)}
+
+
+_NOT_PREFIXED = frozenset({"engine", "engine_note", "warning"})
+
+
+def _results(outcome: Outcome) -> Row:
+    """Stock results under their stock names, our metrics beside them."""
+    from tasks.engine.metrics import metrics_of, win_rate_warning
+
+    row: Row = {"engine": outcome.engine, "engine_note": outcome.engine_note, **outcome.results}
+    row |= metrics_of(outcome)
+    row["warning"] = win_rate_warning(outcome.results)
+    return row
+
+
+def describe(error: BaseException) -> str:
+    """An error as one line: its type, what it says, and the last line of the user's own code it went through."""
+    text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "/controllers/" in frame.filename]
+    if frames:
+        where = frames[-1]
+        file = "controllers/" + where.filename.rpartition("/controllers/")[2]
+        text += f" ({file}, line {where.lineno})"
+    return _one_line(text)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())[:2000]
