@@ -7,13 +7,14 @@ is found: it is the marked one, and after DEATHS deaths it gets a row with statu
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import ujson
 
-from tasks.messages import Keys, Rows, Status
+from tasks.messages import Chunk, Keys, Rows, Status
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -37,7 +38,8 @@ class Attempts:
         """The number of this attempt, or DONE or CANCELLED."""
         keys = self.keys
         answer = self._script("begin")(
-            keys=[keys.done, keys.sent, keys.attempts, keys.running, keys.cancelled], args=[chunk, who]
+            keys=[keys.done, keys.sent, keys.attempts, keys.running, keys.cancelled, keys.generation],
+            args=[chunk, who, Chunk.parse(chunk).generation],
         )
         return int(answer)
 
@@ -49,8 +51,12 @@ class Attempts:
         )
         return bool(answer)
 
-    def finished(self, chunk: str) -> dict[int, dict[str, Any]]:
-        """Rows that earlier careful attempts laid down, by point; a marked point that died too often is one."""
+    def finished(self, chunk: str, point_timeout_s: float) -> dict[int, dict[str, Any]]:
+        """Rows that earlier careful attempts laid down, by point.
+
+        A marked point under which the child died too often is one of them, and so is one that was under way for its
+        whole time (native code that never came back).
+        """
         fields: dict[bytes, bytes] = self.redis.hgetall(self.keys.partial(chunk))  # type: ignore[assignment]
         rows = {}
         for name, value in fields.items():
@@ -59,9 +65,16 @@ class Attempts:
                 rows[int(text)] = ujson.loads(value)
         marked = fields.get(_UNDER_WAY.encode())
         if marked is not None:
-            point = int(marked)
+            text, _, since = marked.decode().partition(" ")
+            point = int(text)
             deaths = int(self.redis.hincrby(self.keys.partial(chunk), f"deaths {point}", 1))  # type: ignore[arg-type]
-            if deaths >= DEATHS and point not in rows:
+            if time.time() - float(since) >= point_timeout_s:
+                rows[point] = {
+                    "point": point,
+                    "status": Status.TIMEOUT.value,
+                    "error": f"took longer than {point_timeout_s:g} s, in native code that could not be interrupted",
+                }
+            elif deaths >= DEATHS and point not in rows:
                 rows[point] = {
                     "point": point,
                     "status": Status.CRASHED.value,
@@ -71,7 +84,7 @@ class Attempts:
 
     def mark(self, chunk: str, point: int) -> None:
         """This point is under way."""
-        self.redis.hset(self.keys.partial(chunk), _UNDER_WAY, str(point))
+        self.redis.hset(self.keys.partial(chunk), _UNDER_WAY, f"{point} {time.time()}")
 
     def lay_down(self, chunk: str, row: dict[str, Any]) -> None:
         """This point is finished; nothing is under way."""

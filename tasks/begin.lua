@@ -1,10 +1,11 @@
 -- May this chunk be begun? One answer in one step, so that a chunk that was handed out twice is seen.
--- KEYS: done, sent, attempts, running, cancelled     ARGV: chunk id, who, now
--- Answers: -1 done already, -2 cancelled, else the number of this attempt (1 = first).
+-- KEYS: done, sent, attempts, running, cancelled, generation     ARGV: chunk id, who, the chunk's generation
+-- Answers: -1 done already, -2 cancelled or left by an earlier orchestrator, else the number of this attempt (1 = first).
 if redis.call('SISMEMBER', KEYS[1], ARGV[1]) == 1 then
   return -1
 end
-if redis.call('EXISTS', KEYS[5]) == 1 then
+local generation = tonumber(redis.call('GET', KEYS[6]) or '0')
+if redis.call('EXISTS', KEYS[5]) == 1 or tonumber(ARGV[3]) < generation then
   redis.call('SREM', KEYS[2], ARGV[1])
   return -2
 end

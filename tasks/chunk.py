@@ -38,10 +38,13 @@ def run_chunk(sweep: str, chunk_id: str) -> None:
         return
     started = time.perf_counter()
     chunk = Chunk.parse(chunk_id)
-    finished = attempts.finished(chunk_id) if attempt > 1 else {}
-    todo = [point for point in chunk.points if point not in finished]
+    finished: dict[int, dict[str, Any]] = {}
+    todo = chunk.points
     try:
         definition = me.definition(sweep)
+        if attempt > 1:
+            finished = attempts.finished(chunk_id, definition.point_timeout_s)
+            todo = [point for point in todo if point not in finished]
         fresh = asyncio.run(_loop(me, definition, todo, attempts if attempt > 1 else None, chunk_id))
     except HummingsweepError as error:
         # what the whole chunk lacks (a parcel, a candle file, a version) is every point's error

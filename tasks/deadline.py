@@ -1,8 +1,8 @@
-"""A point may take point_timeout seconds; three ways to stop one that takes longer, each for what the one before misses.
+"""A point may take point_timeout seconds; three ways to stop one that takes longer, each for what the last misses.
 
-    asyncio.timeout   a controller that waits
-    SIGALRM           a controller that loops in Python
-    faulthandler      native code that never comes back: the child ends, the chunk is handed out again
+asyncio.timeout   a controller that waits
+SIGALRM           a controller that loops in Python
+faulthandler      native code that never comes back: the child ends, the chunk is handed out again
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ async def deadline(seconds: float) -> AsyncIterator[None]:
 
     before = signal.signal(signal.SIGALRM, ring)
     signal.setitimer(signal.ITIMER_REAL, seconds + GRACE_S)
-    with open(os.devnull, "w") as nowhere:  # noqa: PTH123, ASYNC230  faulthandler wants a file with a descriptor
+    with open(os.devnull, "w") as nowhere:  # noqa: PTH123  faulthandler wants a file with a descriptor
         faulthandler.dump_traceback_later(seconds + HARD_GRACE_S, exit=True, file=nowhere)
         timeout = asyncio.timeout(seconds)
         try:

@@ -23,9 +23,8 @@ from tasks.errors import HummingsweepError
 PREFIX = "HUMMINGSWEEP_"
 
 #: Each native pool of threads would otherwise take every core in every child.
-SINGLE_THREAD = {
-    name: "1"
-    for name in (
+SINGLE_THREAD = dict.fromkeys(
+    (
         "OMP_NUM_THREADS",
         "OPENBLAS_NUM_THREADS",
         "MKL_NUM_THREADS",
@@ -34,8 +33,9 @@ SINGLE_THREAD = {
         "NUMBA_NUM_THREADS",
         "ARROW_NUM_THREADS",
         "ARROW_IO_THREADS",
-    )
-}
+    ),
+    "1",
+)
 
 
 @dataclass(frozen=True)
@@ -190,11 +190,11 @@ def _coerce(cls: type[Settings], name: str, value: Any) -> Any:
     default = getattr(cls, name)
     try:
         if isinstance(default, bool):
-            return value if isinstance(value, bool) else {"1": True, "true": True, "0": False, "false": False}[
-                str(value).lower()
-            ]
+            return (
+                value
+                if isinstance(value, bool)
+                else {"1": True, "true": True, "0": False, "false": False}[str(value).lower()]
+            )
         return type(default)(value)
     except (ValueError, KeyError) as error:
-        raise HummingsweepError(
-            f"{PREFIX}{name.upper()}: {value!r} is not a {type(default).__name__}"
-        ) from error
+        raise HummingsweepError(f"{PREFIX}{name.upper()}: {value!r} is not a {type(default).__name__}") from error

@@ -1,0 +1,65 @@
+# Set-up happens once (.venv/.ready); every target starts from there. `make help` lists the targets.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+
+PYTHON_VERSION := 3.12
+TOOLS := .tools
+UV := $(shell command -v uv 2>/dev/null || echo $(TOOLS)/bin/uv)
+PYTHON := .venv/bin/python
+SWEEP := .venv/bin/hummingsweep
+
+.PHONY: help setup sweep test test-long check format flower bench lock clean
+
+help:  ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+
+setup: .venv/.ready  ## Python 3.12 in .venv with everything in requirements.lock (hummingbot builds for about 4 minutes)
+
+# uv itself, when the machine has none: into a folder of the project, by pip or by a small environment.
+$(TOOLS)/bin/uv:
+	@python3 -m pip install --quiet --disable-pip-version-check --target $(TOOLS) uv 2>/dev/null \
+	  || (python3 -m venv $(TOOLS)/venv && $(TOOLS)/venv/bin/pip install --quiet uv && mkdir -p $(TOOLS)/bin \
+	      && ln -sf ../venv/bin/uv $(TOOLS)/bin/uv)
+
+.venv/.ready: requirements.lock pyproject.toml | $(if $(findstring $(TOOLS),$(UV)),$(TOOLS)/bin/uv)
+	@test -x $(PYTHON) || $(UV) venv --quiet --python $(PYTHON_VERSION) .venv
+	@echo "setting up .venv (the first time hummingbot is built: about 4 minutes)"
+	@$(UV) pip install --quiet --python $(PYTHON) -r requirements.lock
+	@$(UV) pip install --quiet --python $(PYTHON) --no-deps --editable .
+	@touch $@
+
+examples/data: .venv/.ready examples/synthetic.py
+	@$(PYTHON) examples/synthetic.py --to examples/data
+	@touch $@
+
+sweep: .venv/.ready examples/data  ## run the quickstart sweep: embedded server, local node, ranking
+	@$(SWEEP) run examples/quickstart.yml --out runs/quickstart
+
+test: .venv/.ready  ## the test suite
+	@$(PYTHON) -m pytest -m "not long"
+
+test-long: .venv/.ready  ## the test suite with more cases and longer runs
+	@$(PYTHON) -m pytest --timeout 1800
+
+check: .venv/.ready  ## format, lint, strict types, import directions
+	@$(PYTHON) -m ruff format --check .
+	@$(PYTHON) -m ruff check .
+	@$(PYTHON) -m mypy
+	@.venv/bin/lint-imports
+
+format: .venv/.ready  ## format the code
+	@$(PYTHON) -m ruff format .
+	@$(PYTHON) -m ruff check --fix .
+
+flower: .venv/.ready  ## Flower for the broker in HUMMINGSWEEP_BROKER
+	@$(SWEEP) flower
+
+bench: .venv/.ready  ## the benchmarks, one after the other (see benchmarks/README.md)
+	@$(SWEEP) bench all
+
+lock: | $(if $(findstring $(TOOLS),$(UV)),$(TOOLS)/bin/uv)  ## resolve the ranges of pyproject.toml into requirements.lock
+	@$(UV) pip compile --quiet --universal --no-emit-index-url --no-annotate --python-version $(PYTHON_VERSION) \
+	  --group dev pyproject.toml --output-file requirements.lock
+
+clean:  ## forget the environment and every cache
+	@rm -rf .venv $(TOOLS) build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

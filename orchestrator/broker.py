@@ -1,0 +1,183 @@
+"""The cluster a command talks to: the one at --broker, or an embedded server with a local node.
+
+    with session(settings) as cluster:
+        cluster.redis, cluster.app, cluster.blobs ...
+
+The embedded one lives in a guardian process (orchestrator.guardian) and ends with this one, however that ends.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import secrets
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import ujson
+
+from tasks.app import connect, make_app
+from tasks.beat import node_sign
+from tasks.blobs import Blobs
+from tasks.errors import BrokerError
+from tasks.messages import CHUNK_TASK, NODES_KEY, Chunk
+from tasks.settings import Settings, queue_name, versions, without_password
+
+if TYPE_CHECKING:
+    from celery import Celery
+    from redis import Redis
+
+#: Seconds the guardian may take to start the server.
+GUARDIAN_READY_S = 30.0
+
+
+@dataclass(frozen=True)
+class Node:
+    """A node that gave a sign of life lately."""
+
+    name: str
+    children: int
+    queue: str
+    versions: dict[str, str]
+
+
+@dataclass
+class Cluster:
+    """A broker and what hangs on it."""
+
+    settings: Settings
+    #: the guardian's answer when the cluster is embedded
+    embedded: dict[str, Any] | None = None
+
+    @cached_property
+    def redis(self) -> Redis:
+        """The desk's connection; sits out a broker restart once it has connected."""
+        return connect(self.settings, patient=True)
+
+    @cached_property
+    def app(self) -> Celery:
+        """The Celery app, for sending."""
+        return make_app(self.settings)
+
+    @cached_property
+    def blobs(self) -> Blobs:
+        """The parcels on this broker."""
+        return Blobs(self.redis, self.settings.key)
+
+    def send(self, sweep: str, chunk: Chunk, queue: str = "") -> None:
+        """One chunk, one message."""
+        self.app.send_task(CHUNK_TASK, args=(sweep, chunk.id), queue=queue or queue_name(versions()))
+
+    def waiting(self) -> int:
+        """Messages on the queue plus those handed out and not yet acknowledged, of all sweeps."""
+        queue = queue_name(versions())
+        return int(self.redis.llen(queue)) + int(self.redis.hlen("unacked"))  # type: ignore[arg-type]
+
+    def nodes(self) -> list[Node]:
+        """The nodes that are there, of any version; those long gone are forgotten."""
+        about: dict[bytes, bytes] = self.redis.hgetall(NODES_KEY)  # type: ignore[assignment]
+        names = sorted(about)
+        signs: list[Any] = self.redis.mget([node_sign(name.decode()) for name in names]) if names else []  # type: ignore[assignment]
+        nodes = []
+        for name, sign in zip(names, signs, strict=True):
+            if sign is None:
+                self.redis.hdel(NODES_KEY, name.decode())
+                continue
+            facts = ujson.loads(about[name])
+            nodes.append(Node(name.decode(), facts["children"], facts["queue"], facts["versions"]))
+        return nodes
+
+    def children(self) -> int:
+        """Children that take chunks of this version."""
+        return sum(node.children for node in self.nodes() if node.queue == queue_name(versions()))
+
+    def check_alive(self) -> None:
+        """Raise BrokerError when the embedded node ended by itself."""
+        if not self.embedded:
+            return
+        try:
+            os.kill(self.embedded["node"], 0)
+        except ProcessLookupError:
+            log = Path(self.embedded["folder"]) / "node.log"
+            lines = log.read_text(errors="replace").splitlines() if log.is_file() else []
+            raise BrokerError(f"the local node ended: {lines[-1] if lines else 'without a word'}") from None
+
+
+@contextlib.contextmanager
+def session(settings: Settings, *, node: bool = True) -> Iterator[Cluster]:
+    """The cluster of these settings for the length of a command. Raises BrokerError when it cannot be reached."""
+    if settings.broker:
+        yield reach(settings)
+        return
+    # the key need not be known to anybody outside these processes
+    settings = dataclasses.replace(settings, key=settings.key or secrets.token_hex(32))
+    guardian = subprocess.Popen(
+        [sys.executable, "-m", "orchestrator.guardian"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        # a session of its own: Ctrl-C on the terminal is this command's alone
+        start_new_session=True,
+    )
+    assert guardian.stdin is not None
+    assert guardian.stdout is not None
+    try:
+        order = {"server": True, "node": node, "environment": settings.to_environment(), "drain_s": 3.0}
+        guardian.stdin.write(json.dumps(order).encode() + b"\n")
+        guardian.stdin.flush()
+        answer = json.loads(guardian.stdout.readline() or b'{"error": "the guardian ended at once"}')
+        if "error" in answer:
+            raise BrokerError(f"the embedded server cannot be started: {answer['error']}")
+        yield Cluster(dataclasses.replace(settings, broker=answer["broker"]), embedded=answer)
+    finally:
+        guardian.stdin.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            guardian.wait(30)
+
+
+def reach(settings: Settings) -> Cluster:
+    """A cluster whose broker answers. Raises BrokerError with what to do."""
+    from redis.exceptions import AuthenticationError, RedisError
+
+    check_address(settings.broker)
+    shown = without_password(settings.broker)
+    try:
+        with contextlib.closing(connect(settings, patient=False)) as client:
+            client.ping()
+    except AuthenticationError as error:
+        raise BrokerError(
+            f"broker {shown}: refused the password ({error}); set HUMMINGSWEEP_BROKER_PASSWORD"
+        ) from error
+    except (RedisError, OSError, ValueError) as error:
+        raise BrokerError(
+            f"broker {shown}: not reachable ({error}); is it running, is the address right? `hummingsweep doctor` looks"
+        ) from error
+    return Cluster(settings)
+
+
+def check_address(broker: str) -> None:
+    """Refuse an address that is none. Raises BrokerError."""
+    if urlsplit(broker).scheme not in ("redis", "rediss", "unix"):
+        raise BrokerError(f"{without_password(broker)}: a broker address starts with redis:// or rediss://")
+
+
+def wait_for_children(cluster: Cluster, patience_s: float) -> int:
+    """Children that are there, waiting up to `patience_s` seconds for the first. Raises BrokerError when none comes."""
+    deadline = time.monotonic() + patience_s
+    while time.monotonic() < deadline:
+        cluster.check_alive()
+        if count := cluster.children():
+            return count
+        time.sleep(0.1)
+    others = [f"{node.name}: {node.versions}" for node in cluster.nodes()]
+    if others:
+        raise BrokerError(f"no node with the versions of this desk ({versions()}); there are {'; '.join(others)}")
+    raise BrokerError("no node on this broker: start one with `hummingsweep worker --broker ...`")

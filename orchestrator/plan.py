@@ -1,0 +1,94 @@
+"""Which points go into the next chunk. Pure: no clock, no broker.
+
+A sweep begins with probes: single points spread over the grid, whose time says how dear a point is. Then chunks of
+consecutive points that take about `target_s` seconds, and towards the end smaller ones, so that all children finish
+together (guided self-scheduling: never more than a share of what remains).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+
+#: No chunk has more points: its rows are one message.
+MOST_POINTS = 2000
+#: Of what remains, a chunk takes at most one part in SHARES per child.
+SHARES = 3
+
+
+@dataclass
+class Speeds:
+    """Seconds per point as measured, per node."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+    points: dict[str, int] = field(default_factory=dict)
+
+    def add(self, node: str, seconds: float, points: int) -> None:
+        """A chunk came back. Older chunks weigh less: a sweep's points may differ along an axis."""
+        self.seconds[node] = self.seconds.get(node, 0.0) * 0.8 + seconds
+        self.points[node] = int(self.points.get(node, 0) * 0.8) + points
+
+    def seconds_per_point(self) -> float | None:
+        """Over all nodes; None before the first chunk came back."""
+        points = sum(self.points.values())
+        return sum(self.seconds.values()) / points if points else None
+
+    def slowest(self) -> float | None:
+        """Of the slowest node: the last chunks are measured for it."""
+        speeds = [self.seconds[node] / self.points[node] for node in self.seconds if self.points[node]]
+        return max(speeds, default=None)
+
+
+class Planner:
+    """Hands out the missing points, chunk by chunk, each point once."""
+
+    def __init__(self, missing: Iterable[tuple[int, int]], size: int, *, target_s: float, probes: Sequence[int] = ()):
+        """`missing`: closed ranges of points, ascending, read lazily. `size`: how many points they hold.
+
+        `probes`: points, each of them missing, that go first and alone.
+        """
+        self._runs = iter(missing)
+        self._run: tuple[int, int] | None = next(self._runs, None)
+        self._left = size
+        self._target_s = target_s
+        self._probes = list(dict.fromkeys(probes))
+        self._probed = frozenset(self._probes)
+        self.speeds = Speeds()
+
+    @property
+    def left(self) -> int:
+        """Points not handed out yet."""
+        return self._left
+
+    def next(self, children: int) -> list[int]:
+        """The points of the next chunk, ascending; empty when all are handed out."""
+        if self._probes:
+            points = [self._probes.pop(0)]
+        else:
+            points = list(islice(self._points(), self._size(max(1, children))))
+        self._left -= len(points)
+        return points
+
+    def _size(self, children: int) -> int:
+        each = self.speeds.seconds_per_point()
+        if each is None:
+            return 1
+        share = -(-self._left // (SHARES * children))
+        if share * each < self._target_s:  # near the end
+            each = self.speeds.slowest() or each
+        return max(1, min(int(self._target_s / max(each, 1e-9)), share, MOST_POINTS))
+
+    def _points(self) -> Iterator[int]:
+        while self._run is not None:
+            first, last = self._run
+            self._run = (first + 1, last) if first < last else next(self._runs, None)
+            if first not in self._probed:
+                yield first
+
+
+def spread(size: int, count: int) -> list[int]:
+    """`count` points spread evenly over a grid of `size`, first and last among them."""
+    if size <= count:
+        return list(range(size))
+    return sorted({round(step * (size - 1) / (count - 1)) for step in range(count)}) if count > 1 else [0]

@@ -1,0 +1,292 @@
+"""The main story: publish, send, collect.
+
+    publish   controllers, slices and the definition lie on the broker (orchestrator.publish)
+    send      never more chunks than the children can chew: two each, so that none waits and the last ones fit
+    collect   rows into the store, a transaction per chunk; their seconds tell the planner how large the next may be
+    end       every point of the grid has a row
+
+Resuming is a subtraction: the grid minus the stored points. Every start is a new generation, and chunks that an
+earlier one left on the queue are passed over by the children.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.collect import Stream
+from orchestrator.plan import Planner, spread
+from orchestrator.watcher import Progress, Watcher
+from tasks.errors import BrokerError
+from tasks.grid import Grid
+from tasks.messages import SWEEPS_KEY, Chunk, Keys, Rows, Status, SweepDefinition
+from tasks.settings import queue_name
+
+if TYPE_CHECKING:
+    from orchestrator.broker import Cluster
+    from orchestrator.store import Store
+
+#: Chunks on the way per child: one that runs, one that waits.
+DEPTH = 2
+#: Seconds without a message on the broker after which chunks that are on the way are sent again.
+LOST_AFTER_S = 20.0
+#: Seconds a collector's claim holds without being renewed.
+CLAIM_S = 30
+#: Points that go first and alone, spread over the grid.
+PROBES = 8
+
+
+@dataclass
+class Summary:
+    """How a run ended."""
+
+    sweep: str
+    points: int
+    done: int
+    failed: int
+    seconds: float
+    #: points whose rows came in during this run
+    computed: int
+    interrupted: bool = False
+    #: wall-clock seconds per point of one child, as measured; None when nothing was computed
+    seconds_per_point: float | None = None
+    children: int = 0
+
+
+@dataclass
+class _Flight:
+    """Chunks that are on the way."""
+
+    chunks: dict[str, Chunk] = field(default_factory=dict)
+
+    def land(self, chunk_id: str) -> None:
+        self.chunks.pop(chunk_id, None)
+
+
+def run(
+    cluster: Cluster,
+    store: Store,
+    definition: SweepDefinition,
+    watcher: Watcher,
+    *,
+    target_s: float,
+    most: int | None = None,
+) -> Summary:
+    """Compute every point of the definition's grid that has no row yet, and store its row.
+
+    `most`: stop after that many points (an estimate); they are the probes. Raises BrokerError, StoreError.
+    """
+    sweep = definition.sweep
+    keys = Keys(sweep)
+    size = Grid.from_mapping(definition.grid).size
+    redis: Any = cluster.redis
+    started = time.monotonic()
+    with _claim(redis, keys), _interrupts() as interrupted:
+        generation = int(redis.incr(keys.generation))
+        redis.delete(keys.cancelled)
+        stream = Stream(redis, keys)
+        counts = _drain(stream, store, sweep)
+        stored = sum(counts.values())
+        probes = [] if stored else spread(size, min(PROBES, size))
+        planner = Planner(store.missing_runs(sweep, size), size - stored, target_s=target_s, probes=probes)
+        flight = _Flight()
+        computed, quiet_since, children = 0, time.monotonic(), 0
+        looked = -10.0
+        while True:
+            now = time.monotonic()
+            if now - looked > 1.0:
+                looked, children = now, cluster.children()
+                cluster.check_alive()
+                redis.expire(keys.collector, CLAIM_S)
+            stopping = interrupted() or (most is not None and computed + _points(flight) >= most)
+            if not stopping:
+                _fill(cluster, keys, definition, planner, flight, generation, children)
+            if not flight.chunks:
+                break
+            if interrupted() and not redis.exists(keys.cancelled):
+                watcher.say("interrupted: finishing the running chunks (Ctrl-C again stops now)")
+                redis.set(keys.cancelled, "interrupted")
+            came = False
+            for entry, rows in stream.read(0.25):
+                computed += store.insert(sweep, rows)
+                stream.forget([entry])
+                flight.land(rows.chunk)
+                planner.speeds.add(rows.node.partition("/")[0], rows.seconds, len(rows))
+                _count(counts, rows)
+                came = True
+            if came:
+                quiet_since = now
+            elif interrupted():
+                _drop_skipped(redis, keys, flight)
+            elif now - quiet_since > LOST_AFTER_S and cluster.waiting() == 0:
+                generation = _send_again(cluster, keys, definition, flight)
+                quiet_since = now
+            watcher.update(_progress(size, counts, computed, now - started, planner, children))
+            _tell(redis, keys, size, counts, "running")
+        _tell(redis, keys, size, counts, "done" if sum(counts.values()) >= size else "stopped")
+        redis.delete(keys.cancelled)
+    return Summary(
+        sweep=sweep,
+        points=size,
+        done=sum(counts.values()),
+        failed=sum(number for status, number in counts.items() if status is not Status.OK),
+        seconds=time.monotonic() - started,
+        computed=computed,
+        interrupted=interrupted(),
+        seconds_per_point=planner.speeds.seconds_per_point(),
+        children=children,
+    )
+
+
+def gather(cluster: Cluster, definition: SweepDefinition, points: list[int], watcher: Watcher) -> list[dict[str, Any]]:
+    """The rows of some points, for probe, verify, audit and detail: the same road, without a store.
+
+    Points travel one a chunk, or in equal parts when there are many. Raises BrokerError.
+    """
+    keys = Keys(definition.sweep)
+    redis: Any = cluster.redis
+    generation = int(redis.incr(keys.generation))
+    part = max(1, min(32, -(-len(points) // max(1, DEPTH * cluster.children()))))
+    flight = _Flight()
+    for start in range(0, len(points), part):
+        chunk = Chunk.of(generation, points[start : start + part])
+        flight.chunks[chunk.id] = chunk
+        cluster.send(definition.sweep, chunk, queue_name(definition.versions))
+    stream = Stream(redis, keys)
+    rows: dict[int, dict[str, Any]] = {}
+    started = quiet_since = time.monotonic()
+    while flight.chunks:
+        cluster.check_alive()
+        for entry, came in stream.read(0.25):
+            rows |= {row["point"]: row for row in came.to_dicts()}
+            stream.forget([entry])
+            flight.land(came.chunk)
+            quiet_since = time.monotonic()
+        if time.monotonic() - quiet_since > LOST_AFTER_S and cluster.waiting() == 0:
+            raise BrokerError("the broker lost the messages of this command: start it again")
+        seconds = time.monotonic() - started
+        speed = len(rows) / seconds
+        watcher.update(Progress(len(points), len(rows), 0, speed, None, cluster.children()))
+    return [rows[point] for point in sorted(rows)]
+
+
+def _fill(
+    cluster: Cluster,
+    keys: Keys,
+    definition: SweepDefinition,
+    planner: Planner,
+    flight: _Flight,
+    generation: int,
+    children: int,
+) -> None:
+    """Send chunks until every child has one to run and one that waits."""
+    while len(flight.chunks) < DEPTH * max(1, children):
+        points = planner.next(children)
+        if not points:
+            return
+        chunk = Chunk.of(generation, points)
+        flight.chunks[chunk.id] = chunk
+        cluster.redis.sadd(keys.sent, chunk.id)
+        cluster.send(keys.sweep, chunk, queue_name(definition.versions))
+
+
+def _send_again(cluster: Cluster, keys: Keys, definition: SweepDefinition, flight: _Flight) -> int:
+    """The broker knows nothing of what is on the way (it lost its data): send it once more, as a new generation."""
+    generation = int(cluster.redis.incr(keys.generation))  # type: ignore[arg-type]
+    for chunk in list(flight.chunks.values()):
+        flight.land(chunk.id)
+        again = Chunk(generation, chunk.runs)
+        flight.chunks[again.id] = again
+        cluster.redis.sadd(keys.sent, again.id)
+        cluster.send(keys.sweep, again, queue_name(definition.versions))
+    return generation
+
+
+def _drain(stream: Stream, store: Store, sweep: str) -> dict[Status, int]:
+    """Store what an earlier orchestrator left in the stream; the counts of stored rows per status."""
+    while entries := list(stream.read(0.001)):
+        for entry, rows in entries:
+            store.insert(sweep, rows)
+            stream.forget([entry])
+    return store.counts(sweep)
+
+
+def _drop_skipped(redis: Any, keys: Keys, flight: _Flight) -> None:
+    """After an interrupt: chunks no child runs will not come back."""
+    running = {chunk.decode() for chunk in redis.hkeys(keys.running)}
+    done = [chunk_id for chunk_id in flight.chunks if chunk_id not in running]
+    for chunk_id in done:
+        if not redis.sismember(keys.done, chunk_id):
+            flight.land(chunk_id)
+
+
+def _count(counts: dict[Status, int], rows: Rows) -> None:
+    for text in rows.columns.get("status", ()):
+        status = Status(text)
+        counts[status] = counts.get(status, 0) + 1
+
+
+def _points(flight: _Flight) -> int:
+    return sum(len(chunk) for chunk in flight.chunks.values())
+
+
+def _progress(
+    size: int, counts: dict[Status, int], computed: int, seconds: float, planner: Planner, children: int
+) -> Progress:
+    done = sum(counts.values())
+    each = planner.speeds.seconds_per_point()
+    left = each * (size - done) / children if each is not None and children else None
+    failed = done - counts.get(Status.OK, 0)
+    return Progress(size, done, failed, computed / seconds if seconds else 0.0, left, children)
+
+
+def _tell(redis: Any, keys: Keys, size: int, counts: dict[Status, int], state: str) -> None:
+    """What `watch` and `list` show."""
+    done = sum(counts.values())
+    facts = {"points": size, "done": done, "failed": done - counts.get(Status.OK, 0), "state": state, "at": time.time()}
+    redis.hset(keys.status, mapping=facts)
+    redis.zadd(SWEEPS_KEY, {keys.sweep: time.time()})
+
+
+@contextmanager
+def _claim(redis: Any, keys: Keys) -> Iterator[None]:
+    """One collector per sweep. Raises BrokerError when another command has it."""
+    me = f"{socket.gethostname()}, process {os.getpid()}"
+    if not redis.set(keys.collector, me, nx=True, ex=CLAIM_S):
+        other = (redis.get(keys.collector) or b"another command").decode()
+        raise BrokerError(
+            f"sweep {keys.sweep} is being collected by {other}; watch it with `hummingsweep watch {keys.sweep}`, "
+            f"or wait {CLAIM_S} s when that command was killed"
+        )
+    try:
+        yield
+    finally:
+        redis.delete(keys.collector)
+
+
+@contextmanager
+def _interrupts() -> Iterator[Callable[[], bool]]:
+    """The first Ctrl-C is a wish, the second one an order (KeyboardInterrupt)."""
+    seen = False
+
+    def note(number: int, frame: object) -> None:
+        nonlocal seen
+        if seen:
+            raise KeyboardInterrupt
+        seen = True
+
+    try:
+        before = signal.signal(signal.SIGINT, note)
+    except ValueError:  # not the main thread (a notebook's executor): the caller's handling stays
+        yield lambda: False
+        return
+    try:
+        yield lambda: seen
+    finally:
+        signal.signal(signal.SIGINT, before)
