@@ -1,0 +1,46 @@
+"""The upstream classes the engines work with, in one place: what moves upstream is mended here."""
+
+from tasks.upstream.patches import import_quietly
+
+with import_quietly():
+    from hummingbot.connector.trading_rule import TradingRule
+    from hummingbot.core.data_type.common import TradeType
+    from hummingbot.data_feed.candles_feed.candles_base import CandlesBase
+    from hummingbot.data_feed.candles_feed.data_types import CandlesConfig
+    from hummingbot.data_feed.market_data_provider import MarketDataProvider
+    from hummingbot.strategy_v2.backtesting.backtesting_data_provider import BacktestingDataProvider
+    from hummingbot.strategy_v2.backtesting.backtesting_engine_base import BacktestingEngineBase, BacktestPositionHold
+    from hummingbot.strategy_v2.backtesting.executor_simulator_base import ExecutorSimulation
+    from hummingbot.strategy_v2.controllers.controller_base import ControllerBase, ControllerConfigBase
+    from hummingbot.strategy_v2.controllers.directional_trading_controller_base import (
+        DirectionalTradingControllerBase,
+        DirectionalTradingControllerConfigBase,
+    )
+    from hummingbot.strategy_v2.controllers.market_making_controller_base import (
+        MarketMakingControllerBase,
+        MarketMakingControllerConfigBase,
+    )
+    from hummingbot.strategy_v2.models.base import RunnableStatus
+    from hummingbot.strategy_v2.models.executors import CloseType
+    from hummingbot.strategy_v2.models.executors_info import ExecutorInfo
+
+__all__ = [
+    "BacktestPositionHold",
+    "BacktestingDataProvider",
+    "BacktestingEngineBase",
+    "CandlesBase",
+    "CandlesConfig",
+    "CloseType",
+    "ControllerBase",
+    "ControllerConfigBase",
+    "DirectionalTradingControllerBase",
+    "DirectionalTradingControllerConfigBase",
+    "ExecutorInfo",
+    "ExecutorSimulation",
+    "MarketDataProvider",
+    "MarketMakingControllerBase",
+    "MarketMakingControllerConfigBase",
+    "RunnableStatus",
+    "TradeType",
+    "TradingRule",
+]
