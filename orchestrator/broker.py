@@ -136,11 +136,45 @@ def session(settings: Settings, *, node: bool = True) -> Iterator[Cluster]:
         answer = json.loads(guardian.stdout.readline() or b'{"error": "the guardian ended at once"}')
         if "error" in answer:
             raise BrokerError(f"the embedded server cannot be started: {answer['error']}")
-        yield Cluster(dataclasses.replace(settings, broker=answer["broker"]), embedded=answer)
+        cluster = Cluster(dataclasses.replace(settings, broker=answer["broker"]), embedded=answer)
+        with _announced(cluster):
+            yield cluster
     finally:
         guardian.stdin.close()
         with contextlib.suppress(subprocess.TimeoutExpired):
             guardian.wait(30)
+
+
+@contextlib.contextmanager
+def _announced(cluster: Cluster) -> Iterator[None]:
+    """Other commands of this user find the embedded server while it runs, through a file only the user may read."""
+    folder = cluster.settings.cache_folder / "running"
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / f"{os.getpid()}.json"
+    with contextlib.suppress(FileNotFoundError):
+        file.unlink()
+    with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as note:  # noqa: PTH123  a descriptor
+        json.dump({"broker": cluster.settings.broker, "key": cluster.settings.key}, note)
+    try:
+        yield
+    finally:
+        file.unlink(missing_ok=True)
+
+
+def running_embedded(settings: Settings) -> Settings:
+    """The settings with the address of the embedded server that runs on this machine. Raises BrokerError."""
+    notes = (settings.cache_folder / "running").glob("*.json")
+    for file in sorted(notes, key=lambda note: note.stat().st_mtime, reverse=True):
+        try:
+            os.kill(int(file.stem), 0)
+            note = json.loads(file.read_text())
+        except (ProcessLookupError, ValueError):
+            file.unlink(missing_ok=True)  # left by a command that was killed
+            continue
+        except OSError:
+            continue
+        return dataclasses.replace(settings, broker=note["broker"], key=settings.key or note["key"])
+    raise BrokerError("no broker: give --broker or set HUMMINGSWEEP_BROKER (no sweep runs on this machine either)")
 
 
 def reach(settings: Settings) -> Cluster:

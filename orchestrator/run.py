@@ -87,11 +87,11 @@ def run(
     size = Grid.from_mapping(definition.grid).size
     redis: Any = cluster.redis
     started = time.monotonic()
-    with _claim(redis, keys), _interrupts() as interrupted:
+    with claim(redis, keys), _interrupts() as interrupted:
         generation = int(redis.incr(keys.generation))
         redis.delete(keys.cancelled)
         stream = Stream(redis, keys)
-        counts = _drain(stream, store, sweep)
+        counts = collect_waiting(stream, store, sweep)
         stored = sum(counts.values())
         probes = [] if stored else spread(size, min(PROBES, size))
         planner = Planner(store.missing_runs(sweep, size), size - stored, target_s=target_s, probes=probes)
@@ -208,7 +208,7 @@ def _send_again(cluster: Cluster, keys: Keys, definition: SweepDefinition, fligh
     return generation
 
 
-def _drain(stream: Stream, store: Store, sweep: str) -> dict[Status, int]:
+def collect_waiting(stream: Stream, store: Store, sweep: str) -> dict[Status, int]:
     """Store what an earlier orchestrator left in the stream; the counts of stored rows per status."""
     while entries := list(stream.read(0.001)):
         for entry, rows in entries:
@@ -255,7 +255,7 @@ def _tell(redis: Any, keys: Keys, size: int, counts: dict[Status, int], state: s
 
 
 @contextmanager
-def _claim(redis: Any, keys: Keys) -> Iterator[None]:
+def claim(redis: Any, keys: Keys) -> Iterator[None]:
     """One collector per sweep. Raises BrokerError when another command has it."""
     me = f"{socket.gethostname()}, process {os.getpid()}"
     if not redis.set(keys.collector, me, nx=True, ex=CLAIM_S):

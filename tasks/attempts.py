@@ -39,7 +39,7 @@ class Attempts:
         keys = self.keys
         answer = self._script("begin")(
             keys=[keys.done, keys.sent, keys.attempts, keys.running, keys.cancelled, keys.generation],
-            args=[chunk, who, Chunk.parse(chunk).generation],
+            args=[chunk, f"{who} {time.time()}", Chunk.parse(chunk).generation],
         )
         return int(answer)
 

@@ -3,7 +3,8 @@
 A blob is a Redis hash under `hs:blob:<sha256>`:
 
     parts       how many parts follow
-    0, 1, ...   at most PART_BYTES each
+    0, 1, ...   at most PART_BYTES each, together the parcel compressed with zstd
+    size        bytes of the parcel as it was given
     signature   HMAC-SHA256 of the hash with the cluster's key, for parcels that hold code or say what to run
 
 The address is the hash of the bytes, so a parcel is sent once, may be fetched by anybody who knows the address, and
@@ -22,6 +23,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import pyarrow
 
 from tasks.errors import BlobError, ControllerError
 from tasks.messages import BLOB_PREFIX
@@ -64,13 +67,14 @@ class Blobs:
         digest = digest_of(data)
         name = BLOB_PREFIX + digest
         if not self._redis.exists(name):
-            parts = range(0, len(data), PART_BYTES)
+            packed = pyarrow.compress(data, codec="zstd", asbytes=True)
+            parts = range(0, len(packed), PART_BYTES)
             # written beside and renamed: a half-sent parcel is never found
             beside = f"{name}:{os.urandom(8).hex()}"
-            self._redis.hset(beside, "parts", len(parts))
+            self._redis.hset(beside, mapping={"parts": len(parts), "size": len(data)})
             self._redis.expire(beside, 3600)
             for number, start in enumerate(parts):
-                self._redis.hset(beside, number, data[start : start + PART_BYTES])
+                self._redis.hset(beside, number, packed[start : start + PART_BYTES])
             self._redis.rename(beside, name)
         if sign:
             self._redis.hset(name, "signature", self._signature(digest))
@@ -91,7 +95,14 @@ class Blobs:
                 raise BlobError(
                     f"parcel {digest[:12]} is signed with another key: give desk and node the same HUMMINGSWEEP_KEY"
                 )
-        data = b"".join(fields[str(number).encode()] for number in range(int(fields[b"parts"])))
+        try:
+            size = int(fields[b"size"])
+            if size > LIMIT_BYTES:
+                raise BlobError(f"parcel {digest[:12]} claims {size >> 20} MB, over the limit: refused")
+            packed = b"".join(fields[str(number).encode()] for number in range(int(fields[b"parts"])))
+            data = bytes(pyarrow.decompress(packed, decompressed_size=size, codec="zstd", asbytes=True))
+        except (KeyError, ValueError, OSError) as error:
+            raise BlobError(f"parcel {digest[:12]} is damaged ({error}): start the sweep again") from error
         if digest_of(data) != digest:
             raise BlobError(f"parcel {digest[:12]} was changed on the way: start the sweep again")
         self._redis.expire(name, EXPIRY_S)

@@ -11,7 +11,7 @@ import os
 import socket
 from collections import OrderedDict
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -85,17 +85,14 @@ class Child:
 
     def market(self, definition: SweepDefinition) -> Market:
         """Candles and rules of this sweep, mapped from the mirror; what lacks there is fetched from the broker."""
-        from tasks.candles.cut import Slice
         from tasks.engine._base import Market
         from tasks.upstream.rules import trading_rules
 
         key = definition.encode()
         if key not in self._markets:
             feeds = {
-                feed: self.mirror.frame(
-                    digest, lambda digest=digest: Slice.from_compressed(self.blobs.get(digest)).ipc()
-                )
-                for feed, digest in definition.slices.items()
+                feed: self.mirror.frame(address, partial(self.blobs.get, address))
+                for feed, address in definition.slices.items()
             }
             market = Market(
                 feeds=feeds,

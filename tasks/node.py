@@ -19,7 +19,7 @@ from celery import signals
 
 from tasks.app import make_app
 from tasks.errors import BrokerError, HummingsweepError
-from tasks.settings import SINGLE_THREAD, Settings, without_password
+from tasks.settings import PREFIX, SINGLE_THREAD, Settings, without_password
 
 #: Seconds between handing chunks back and leaving without a word.
 LAST_WAIT_S = 5.0
@@ -45,10 +45,9 @@ def main() -> int:
         threading.Thread(target=_give_up_after, args=(settings.drain_s,), name="drain", daemon=True).start()
 
     signals.worker_shutting_down.connect(bound_the_drain, weak=False)
-    name = settings.node or socket.gethostname()
-    app.worker_main(
-        ["worker", f"--hostname={name}-{os.getpid()}@%h", "--loglevel=WARNING", "--without-mingle", "--without-gossip"]
-    )
+    name = f"{settings.node or 'node'}-{os.getpid()}@{socket.gethostname()}"
+    os.environ[PREFIX + "NODE"] = name  # the children carry the same name
+    app.worker_main(["worker", f"--hostname={name}", "--loglevel=WARNING", "--without-mingle", "--without-gossip"])
     return 0
 
 

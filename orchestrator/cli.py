@@ -1,0 +1,64 @@
+"""The command `hummingsweep`: registers the commands and turns errors into one line and an exit code."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from orchestrator.commands import answers, cluster, sweeps
+from orchestrator.commands._shared import Exit
+from tasks.errors import HummingsweepError
+
+
+class _Commands(TyperGroup):
+    """Errors a user can mend are one line on standard error and exit code 2, whatever the command."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except HummingsweepError as error:
+            sys.stderr.write(f"hummingsweep: {' '.join(str(error).split())}\n")
+            raise SystemExit(Exit.BAD_INPUT) from None
+        except KeyboardInterrupt:
+            sys.stderr.write("hummingsweep: interrupted\n")
+            raise SystemExit(Exit.INTERRUPTED) from None
+        except BrokenPipeError:  # `hummingsweep rows ... | head`
+            sys.stderr.close()
+            raise SystemExit(Exit.DONE) from None
+
+
+app = typer.Typer(
+    cls=_Commands,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    help="Back-test Hummingbot V2 controllers by the hundred thousand: one YAML file, every core of every machine.",
+    epilog="Exit codes: 0 done, 1 a check failed, 2 bad input, 3 some points failed, 130 interrupted.",
+)
+
+app.command()(sweeps.run)
+app.command()(sweeps.submit)
+app.command()(sweeps.watch)
+app.command()(sweeps.resume)
+app.command()(sweeps.cancel)
+app.command("list")(sweeps.list_sweeps)
+app.command()(answers.rows)
+app.command()(answers.report)
+app.command()(answers.verify)
+app.command()(answers.audit)
+app.command()(answers.promote)
+app.command()(cluster.worker)
+app.command()(cluster.flower)
+app.command()(cluster.doctor)
+
+
+def main() -> None:
+    """Entry point of the command."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The commands, a module for each kind: sweeps, answers, cluster. Each parses, calls one function, prints."""

@@ -1,0 +1,169 @@
+"""rows, report, verify, audit, promote: what a sweep says."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from orchestrator import desk
+from orchestrator.commands._shared import (
+    Broker,
+    Children,
+    Exit,
+    Json,
+    SweepFile,
+    SweepRef,
+    answer_json,
+    say,
+    settings_for,
+)
+from orchestrator.store import Store, resolve
+from orchestrator.sweep import read
+from orchestrator.watcher import watcher_for
+
+MOST_SHOWN = 10
+
+
+def rows(
+    sweep: SweepRef,
+    format: Annotated[str, typer.Option("--format", help="csv, json or parquet.")] = "csv",
+    to: Annotated[Path | None, typer.Option("--to", help="File to write; default standard output.")] = None,
+    status: Annotated[str, typer.Option(help="Only rows with this status: ok, error, crashed, timeout.")] = "",
+) -> None:
+    """Every row, machine-readable, at full precision; works while the sweep runs."""
+    from orchestrator.export import write
+
+    with Store.open(resolve(sweep)) as store:
+        write(store, store.latest(), format, to or sys.stdout.buffer, status=status or None)
+
+
+def report(
+    sweep: SweepRef,
+    point: Annotated[
+        list[int] | None, typer.Option("--point", help="Show the curves of this point (repeatable).")
+    ] = None,
+    best: Annotated[int, typer.Option(help="Show the curves of so many of the best points.")] = 3,
+    to: Annotated[Path | None, typer.Option("--to", help="File to write; default report.html in the folder.")] = None,
+    broker: Broker = "",
+    json: Json = False,
+) -> None:
+    """Write one self-contained HTML page of a sweep; curves are computed again in a child."""
+    watcher = watcher_for(json)
+    try:
+        path = desk.report(resolve(sweep), settings_for(broker), watcher, points=point or [], best=best, to=to)
+    finally:
+        watcher.close()
+    if json:
+        answer_json({"report": str(path)})
+    else:
+        say(f"report: {path}")
+
+
+def verify(
+    file: SweepFile,
+    sample: Annotated[int, typer.Option("--sample", help="Points, spread over the grid.")] = 10,
+    point: Annotated[
+        list[int] | None, typer.Option("--point", help="This point (repeatable) in place of a sample.")
+    ] = None,
+    broker: Broker = "",
+    children: Children = 0,
+    json: Json = False,
+) -> None:
+    """Run N points on the stock and the jump-ahead engine and compare results, ledger and time series exactly.
+
+    Exit code 1 when anything differs.
+    """
+    watcher = watcher_for(json)
+    try:
+        found = desk.verify(read(file), settings_for(broker, children), sample, watcher, point or [])
+    finally:
+        watcher.close()
+    different = [row for row in found if row.get("differences")]
+    failed = [row for row in found if row["status"] != "ok"]
+    if json:
+        answer_json(
+            {
+                "points": len(found),
+                "equal": len(found) - len(different) - len(failed),
+                "different": len(different),
+                "failed": len(failed),
+                "rows": found,
+            }
+        )
+    else:
+        for row in different[:MOST_SHOWN]:
+            for difference in row["differences"][:MOST_SHOWN]:
+                say(f"point {row['point']}: {_difference(difference)}")
+        for row in failed[:MOST_SHOWN]:
+            say(f"point {row['point']}: {row['status']}: {row['error']}")
+        engines = ", ".join(sorted({str(row["engine"]) for row in found if row.get("engine")})) or "none"
+        say(f"{len(found)} points on both engines ({engines}): {len(different)} differ, {len(failed)} could not be run")
+    if different or failed:
+        raise typer.Exit(Exit.FAILED)
+
+
+def audit(
+    file: SweepFile,
+    sample: Annotated[int, typer.Option("--sample", help="Points, spread over the grid.")] = 3,
+    cuts: Annotated[int, typer.Option("--cuts", help="Random moments at which the data are cut, per point.")] = 8,
+    broker: Broker = "",
+    children: Children = 0,
+    json: Json = False,
+) -> None:
+    """Test the controller for look-ahead: cut the data at random moments, compare every decision before the cut.
+
+    Exit code 1 when a decision changed.
+    """
+    watcher = watcher_for(json)
+    try:
+        found = desk.audit(read(file), settings_for(broker, children), sample, cuts, watcher)
+    finally:
+        watcher.close()
+    failed = [row for row in found if row["status"] != "ok"]
+    guilty = [row for row in found if row.get("audit") and not row["audit"]["clean"]]
+    if json:
+        answer_json({"clean": not guilty and not failed, "points": found})
+    else:
+        for row in found:
+            say(f"point {row['point']}: {row['audit']['verdict'] if row.get('audit') else row['error']}")
+        say(_verdict(len(found), len(guilty), len(failed)))
+    if guilty or failed:
+        raise typer.Exit(Exit.FAILED)
+
+
+def promote(
+    sweep: SweepRef,
+    to: Annotated[
+        Path, typer.Option("--to", help="Hummingbot's folder; conf/controllers and conf/scripts are written.")
+    ],
+    rank: Annotated[int, typer.Option("--rank", help="Place in the ranking.")] = 1,
+    point: Annotated[int | None, typer.Option("--point", help="This point in place of a rank.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite files that are there.")] = False,
+    json: Json = False,
+) -> None:
+    """Write a point as a controller config (and script config) that Hummingbot loads."""
+    from orchestrator.promote import promote as write
+
+    with Store.open(resolve(sweep)) as store:
+        paths = write(store, store.latest(), to, rank=rank, point=point, force=force)
+    if json:
+        answer_json({"files": [str(path) for path in paths]})
+    else:
+        for path in paths:
+            say(f"wrote {path}")
+
+
+def _difference(difference: dict[str, Any]) -> str:
+    where = f" first at {difference['time']}" if difference.get("time") else ""
+    return f"{difference['field']}: stock {difference['stock']}, jump {difference['jump']}{where}"
+
+
+def _verdict(points: int, guilty: int, failed: int) -> str:
+    if guilty:
+        return f"look-ahead: {guilty} of {points} points decide on data from their future"
+    if failed:
+        return f"{failed} of {points} points could not be audited"
+    return f"clean: no decision of {points} points changed when the future was cut off"

@@ -1,0 +1,82 @@
+"""worker, flower, doctor: machines and what runs on them."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orchestrator import broker as brokers
+from orchestrator import doctor as doctors
+from orchestrator.commands._shared import Broker, Exit, Json, answer_json, say, settings_for
+from tasks.errors import HummingsweepError
+from tasks.settings import PREFIX, SINGLE_THREAD
+
+
+def worker(
+    broker: Broker = "",
+    children: Annotated[int, typer.Option("--children", help="Children; default one per (performance) core.")] = 0,
+    name: Annotated[str, typer.Option("--name", help="Name of this node.")] = "",
+) -> None:
+    """A node: runs chunks for every sweep on the broker until it is told to stop (Ctrl-C, SIGTERM).
+
+    Needs the broker's address and the cluster's key (HUMMINGSWEEP_KEY or HUMMINGSWEEP_KEY_FILE), nothing else.
+    """
+    settings = settings_for(broker, children, node=name or None)
+    if not settings.broker:
+        settings = brokers.running_embedded(settings)
+    if not settings.key:
+        raise HummingsweepError(
+            "no signing key: set HUMMINGSWEEP_KEY or HUMMINGSWEEP_KEY_FILE to the secret that the desk signs with"
+        )
+    brokers.reach(settings)
+    threads = {name: str(settings.threads) for name in SINGLE_THREAD}
+    environment = {**os.environ, **threads, **settings.to_environment()}
+    # this process becomes the node: signals reach it directly, and the address is not on its command line
+    os.execve(sys.executable, [sys.executable, "-m", "tasks.node"], environment)
+
+
+def flower(
+    broker: Broker = "",
+    port: Annotated[int, typer.Option("--port")] = 5555,
+    address: Annotated[str, typer.Option("--address", help="Interface to listen on.")] = "127.0.0.1",
+    db: Annotated[Path | None, typer.Option("--db", help="File that keeps what Flower has seen.")] = None,
+) -> None:
+    """Flower for a broker; without --broker for the sweep that runs on this machine.
+
+    Behind basic auth: HUMMINGSWEEP_FLOWER_AUTH=user:password, else a password is made and printed.
+    """
+    settings = settings_for(broker)
+    if not settings.broker:
+        settings = brokers.running_embedded(settings)
+    brokers.reach(settings)
+    auth = os.environ.get(PREFIX + "FLOWER_AUTH", "")
+    if not auth:
+        auth = f"hummingsweep:{secrets.token_urlsafe(12)}"
+        typer.echo(f"flower: http://{address}:{port} user and password: {auth}", err=True)
+    else:
+        typer.echo(f"flower: http://{address}:{port}", err=True)
+    arguments = ["flower", f"--address={address}", f"--port={port}", "--max-tasks=20000", "--purge-offline-workers=60"]
+    if db:
+        arguments += ["--persistent=True", f"--db={db}", "--state-save-interval=60000"]
+    # secrets go through the environment, never on the command line
+    environment = {**os.environ, **settings.to_environment(), "FLOWER_BASIC_AUTH": auth}
+    os.execve(sys.executable, [sys.executable, "-m", "celery", "-A", "tasks.app", *arguments], environment)
+
+
+def doctor(broker: Broker = "", json: Json = False) -> None:
+    """What is installed, reachable and writable; what to do about what is not. Exit code 1 when something is not."""
+    findings = doctors.examine(settings_for(broker))
+    if json:
+        answer_json({"healthy": all(finding.good for finding in findings), "findings": findings})
+    else:
+        for finding in findings:
+            say(f"{'ok  ' if finding.good else 'BAD '} {finding.what}: {finding.found}")
+            if not finding.good:
+                say(f"     -> {finding.remedy}")
+    if not all(finding.good for finding in findings):
+        raise typer.Exit(Exit.FAILED)

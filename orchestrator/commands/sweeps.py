@@ -1,0 +1,221 @@
+"""run, submit, watch, resume, cancel, list: a sweep's life."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from orchestrator import desk, follow
+from orchestrator.commands._shared import (
+    Broker,
+    Children,
+    Exit,
+    Json,
+    Out,
+    SweepFile,
+    SweepRef,
+    answer_json,
+    say,
+    settings_for,
+)
+from orchestrator.commands.tables import ranking_table
+from orchestrator.run import Summary
+from orchestrator.store import Store, resolve
+from orchestrator.sweep import Sweep, read
+from orchestrator.watcher import Watcher, span, watcher_for
+
+
+def run(
+    file: SweepFile,
+    out: Out = None,
+    broker: Broker = "",
+    children: Children = 0,
+    estimate: Annotated[
+        bool, typer.Option("--estimate", help="Run a few points, say how long all take, stop.")
+    ] = False,
+    retry: Annotated[bool, typer.Option("--retry", help="Compute failed points again.")] = False,
+    audit: Annotated[bool, typer.Option(help="A small look-ahead audit of the best point at the end.")] = True,
+    report: Annotated[bool, typer.Option(help="Write report.html into the output folder.")] = True,
+    top: Annotated[int, typer.Option(help="Rows of the ranking that are shown.")] = 10,
+    json: Json = False,
+) -> None:
+    """Run a sweep: submit, watch, rank. With the same file and folder it continues what is there.
+
+    Examples:
+      hummingsweep run sweep.yml
+      hummingsweep run sweep.yml --broker redis://192.0.2.1:6379/0 --out runs/btc
+    """
+    sweep = read(file)
+    _run(
+        sweep,
+        out or Path("runs") / sweep.name,
+        settings_for(broker, children),
+        estimate,
+        retry,
+        audit,
+        report,
+        top,
+        json,
+    )
+
+
+def resume(
+    sweep: SweepRef,
+    broker: Broker = "",
+    children: Children = 0,
+    retry: Annotated[bool, typer.Option("--retry", help="Compute failed points again.")] = False,
+    top: Annotated[int, typer.Option(help="Rows of the ranking that are shown.")] = 10,
+    json: Json = False,
+) -> None:
+    """Go on with the sweep of an output folder: the points without a row are computed."""
+    folder = resolve(sweep)
+    _run(follow.stored_sweep(folder), folder, settings_for(broker, children), False, retry, True, True, top, json)
+
+
+def submit(file: SweepFile, out: Out = None, broker: Broker = "", json: Json = False) -> None:
+    """Send a whole sweep to a cluster and leave; `resume` or `watch` collects the rows."""
+    sweep = read(file)
+    folder = out or Path("runs") / sweep.name
+    watcher = watcher_for(json)
+    try:
+        sent = follow.submit(sweep, folder, settings_for(broker), watcher)
+    finally:
+        watcher.close()
+    if json:
+        answer_json(sent)
+    else:
+        say(f"sweep {sent.sweep}: {sent.points} points in {sent.chunks} chunks sent; rows will come into {folder}")
+        say(f"watch it with: hummingsweep watch {folder}")
+
+
+def watch(
+    sweep: SweepRef,
+    broker: Broker = "",
+    once: Annotated[bool, typer.Option("--once", help="Say how it stands and leave.")] = False,
+    json: Json = False,
+) -> None:
+    """Follow a sweep on the broker: progress, nodes, chunks; rows nobody collects are collected."""
+    settings = settings_for(broker)
+    if once or json:
+        standing = follow.standing(sweep, settings)
+        if json:
+            answer_json(standing)
+        else:
+            for line in follow.lines(standing):
+                say(line)
+        return
+    watcher = watcher_for(False)
+    try:
+        follow.watch(sweep, settings, watcher)
+    finally:
+        watcher.close()
+
+
+def cancel(sweep: SweepRef, broker: Broker = "", json: Json = False) -> None:
+    """Cancel a sweep on the broker: chunks not begun are dropped, running ones finish."""
+    name = follow.cancel(sweep, settings_for(broker))
+    if json:
+        answer_json({"sweep": name, "state": "cancelled"})
+    else:
+        say(f"sweep {name}: cancelled; its rows stay, `hummingsweep resume` goes on with it")
+
+
+def list_sweeps(broker: Broker = "", json: Json = False) -> None:
+    """The sweeps on the broker."""
+    found = follow.sweeps(settings_for(broker))
+    if json:
+        answer_json(found)
+        return
+    if not found:
+        say("no sweeps on this broker")
+    for one in found:
+        when = datetime.fromtimestamp(one["at"], UTC).strftime("%Y-%m-%d %H:%M:%S")
+        say(
+            f"{one['sweep']}  {one['state']}  {one['done']}/{one['points']} points, "
+            f"{one['failed']} failed  ({when} UTC)"
+        )
+
+
+def _run(
+    sweep: Sweep,
+    out: Path,
+    settings: Any,
+    estimate: bool,
+    retry: bool,
+    audit: bool,
+    report: bool,
+    top: int,
+    json: bool,
+) -> None:
+    watcher: Watcher = watcher_for(json)
+    try:
+        answer = desk.run_sweep(
+            sweep, out, settings, watcher, estimate=estimate, retry=retry, audit=audit, report=report, top=top
+        )
+    finally:
+        watcher.close()
+    summary = answer.summary
+    if json:
+        answer_json(_document(answer, sweep))
+    else:
+        for line in _closing_lines(answer, sweep, estimate):
+            say(line)
+    if summary.interrupted:
+        raise typer.Exit(Exit.INTERRUPTED)
+    if summary.failed:
+        raise typer.Exit(Exit.POINTS_FAILED)
+
+
+def _document(answer: desk.Answer, sweep: Sweep) -> dict[str, Any]:
+    ranking = answer.ranking
+    return {
+        **dataclasses.asdict(answer.summary),
+        "name": sweep.name,
+        "out": str(answer.out),
+        "rank_by": sweep.rank_by,
+        "ranking": ranking.rows if ranking else [],
+        "audit": answer.audit,
+        "report": str(answer.report) if answer.report else None,
+        "left_s": estimated_seconds(answer.summary),
+    }
+
+
+def _closing_lines(answer: desk.Answer, sweep: Sweep, estimate: bool) -> list[str]:
+    summary = answer.summary
+    lines = []
+    if answer.ranking is not None:
+        lines += ranking_table(answer.ranking, sweep)
+    if estimate:
+        left = estimated_seconds(summary)
+        each = summary.seconds_per_point or 0.0
+        lines.append(
+            f"estimate: {each:.3f} s a point, {summary.children} children, "
+            f"{summary.points - summary.done} points left: {span(left) if left is not None else 'unknown'}"
+        )
+    lines.append(
+        f"sweep {summary.sweep}: {summary.done}/{summary.points} points, {summary.failed} failed, "
+        f"{summary.computed} computed in {span(summary.seconds)}"
+    )
+    if answer.audit:
+        lines.append(f"audit of the best point: {answer.audit}")
+    lines.append(f"rows: {answer.out / 'results.sqlite'} (hummingsweep rows {answer.out} --format csv)")
+    if answer.report:
+        lines.append(f"report: {answer.report}")
+    if summary.interrupted:
+        lines.append(f"interrupted; go on with: hummingsweep resume {answer.out}")
+    elif summary.failed:
+        with Store.open(answer.out) as store:
+            for error, count in store.errors(summary.sweep)[:5]:
+                lines.append(f"failed: {count} x {error}")
+    return lines
+
+
+def estimated_seconds(summary: Summary) -> float | None:
+    """Seconds the points that are left take on these children."""
+    if summary.seconds_per_point is None or not summary.children:
+        return None
+    return (summary.points - summary.done) * summary.seconds_per_point / summary.children

@@ -1,0 +1,68 @@
+"""Tables on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from orchestrator.rank import Ranking
+    from orchestrator.sweep import Sweep
+
+#: Results a ranking shows beside the axes and the objective.
+SHOWN = ("net_pnl", "net_pnl_quote", "max_drawdown_pct", "sharpe", "total_positions", "accuracy", "warning")
+
+
+def ranking_table(ranking: Ranking, sweep: Sweep) -> list[str]:
+    """The ranking as lines: rank, point, axes, objective, a few results."""
+    if not ranking.rows:
+        return [f"nothing to rank: no point is ok{' and meets where: ' + sweep.where if sweep.where else ''}"]
+    objective = sweep.rank_by.lstrip("-")
+    first = ranking.rows[0]
+    names = [name for name in (objective, *SHOWN) if name in first]
+    if not any(row.get("warning") for row in ranking.rows):
+        names = [name for name in names if name != "warning"]
+    columns = ["rank", "point", *sweep.grid.names, *dict.fromkeys(names)]
+    cells = [
+        [str(place), str(row["point"]), *(shown(row.get(name)) for name in columns[2:])]
+        for place, row in enumerate(ranking.rows, 1)
+    ]
+    return table(f"best by {sweep.rank_by}", columns, cells)
+
+
+def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """A rich table when standard output is a terminal, aligned columns otherwise."""
+    if not sys.stdout.isatty():
+        widths = [
+            max(len(name), *(len(row[i]) for row in rows)) if rows else len(name) for i, name in enumerate(columns)
+        ]
+        return [
+            title,
+            *(
+                "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+                for row in (columns, *rows)
+            ),
+        ]
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    drawn = Table(title=title, box=SIMPLE_HEAD, title_justify="left")
+    for name in columns:
+        drawn.add_column(name, overflow="fold")
+    for row in rows:
+        drawn.add_row(*(Text(cell, style="red" if cell.startswith("-") else "") for cell in row))
+    buffer = io.StringIO()
+    console = Console(file=buffer, force_terminal=True, width=Console().width)
+    console.print(drawn)
+    return buffer.getvalue().rstrip().splitlines()
+
+
+def shown(value: Any) -> str:
+    """A cell: floats short, the rest as it is."""
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return "" if value is None else str(value)

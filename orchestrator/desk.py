@@ -1,0 +1,142 @@
+"""What a user asks of the desk, one function each: the steps of `run`, `submit`, `verify`, `audit`, in order."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from orchestrator import broker, publish
+from orchestrator.plan import spread
+from orchestrator.rank import Ranking, rank
+from orchestrator.run import Summary, gather, run
+from orchestrator.store import Store
+from orchestrator.sweep import Sweep
+from orchestrator.watcher import Silent, Watcher
+from tasks.messages import Kind
+from tasks.settings import Settings
+
+if TYPE_CHECKING:
+    from tasks.messages import SweepDefinition
+
+#: Cuts of the small audit that `run` does of the best point at its end.
+CLOSING_CUTS = 4
+
+
+@dataclasses.dataclass
+class Answer:
+    """What `run` found."""
+
+    summary: Summary
+    out: Path
+    ranking: Ranking | None
+    #: verdict of the small look-ahead audit of the best point; "" when there was none
+    audit: str = ""
+    report: Path | None = None
+
+
+def run_sweep(
+    sweep: Sweep,
+    out: Path,
+    settings: Settings,
+    watcher: Watcher | None = None,
+    *,
+    estimate: bool = False,
+    audit: bool = True,
+    report: bool = True,
+) -> Answer:
+    """Compute what is missing of a sweep and say which points were best.
+
+    Raises HummingsweepError for whatever the user can mend; nothing is left running in any case.
+    """
+    watcher = watcher or Silent()
+    publish.precheck(sweep)
+    with Store.create(out) as store, broker.session(settings) as cluster:
+        started = time.monotonic()
+        watcher.say(_where(cluster))
+        definition = publish.publish(sweep, cluster, watcher)
+        store.add_sweep(definition, sweep.text, {"rank_by": sweep.rank_by, "where": sweep.where})
+        watcher.say(f"{sweep.name}: {sweep.grid.size} points, ready after {time.monotonic() - started:.1f} s")
+        most = 8 if estimate else None
+        summary = run(cluster, store, definition, watcher, target_s=settings.chunk_seconds, most=most)
+        if estimate or summary.interrupted:
+            return Answer(summary, out, None)
+        ranking = rank(store.table(definition.sweep), sweep.rank_by, sweep.where, grid=sweep.grid)
+        answer = Answer(summary, out, ranking)
+        best = [row["point"] for row in ranking.rows[:3]]
+        if best and audit:
+            answer.audit = _closing_audit(cluster, definition, best[0], store)
+        if report:
+            answer.report = write_report(store, definition, cluster, best, sweep)
+        return answer
+
+
+def write_report(
+    store: Store, definition: SweepDefinition, cluster: broker.Cluster, points: Sequence[int], sweep: Sweep
+) -> Path:
+    """The HTML page, with curves and trades of some points (recomputed in a child)."""
+    from orchestrator.report.page import write_report as write
+
+    details = detail(cluster, definition, points) if points else []
+    return write(
+        store, definition.sweep, store.folder / "report.html", rank_by=sweep.rank_by, where=sweep.where, details=details
+    )
+
+
+def detail(cluster: broker.Cluster, definition: SweepDefinition, points: Sequence[int]) -> list[dict[str, Any]]:
+    """Rows of some points with their curves and trades, see tasks.engine.detail."""
+    return _ask(cluster, definition, Kind.DETAIL, points)
+
+
+def verify(
+    sweep: Sweep, settings: Settings, sample: int, watcher: Watcher, points: Sequence[int] = ()
+) -> list[dict[str, Any]]:
+    """Rows with `differences` between the stock and the jump-ahead engine, for N points spread over the grid.
+
+    Compared as the sweep asks for them (its own shift and warm-up), with stock fills.
+    """
+    publish.precheck(sweep)
+    with broker.session(settings) as cluster:
+        definition = publish.publish(sweep, cluster, watcher)
+        chosen = list(points) or spread(sweep.grid.size, sample)
+        return _ask(cluster, definition, Kind.VERIFY, chosen, watcher)
+
+
+def audit(sweep: Sweep, settings: Settings, sample: int, cuts: int, watcher: Watcher) -> list[dict[str, Any]]:
+    """Rows with the look-ahead `audit` of N points spread over the grid."""
+    publish.precheck(sweep)
+    with broker.session(settings) as cluster:
+        definition = publish.publish(sweep, cluster, watcher)
+        return _ask(cluster, definition, Kind.AUDIT, spread(sweep.grid.size, sample), watcher, cuts=cuts)
+
+
+def _ask(
+    cluster: broker.Cluster,
+    definition: SweepDefinition,
+    kind: Kind,
+    points: Sequence[int],
+    watcher: Watcher | None = None,
+    **options: Any,
+) -> list[dict[str, Any]]:
+    asked = publish.with_kind(definition, kind, cluster, **options)
+    try:
+        return gather(cluster, asked, list(points), watcher or Silent())
+    finally:
+        publish.forget(asked, cluster)
+
+
+def _closing_audit(cluster: broker.Cluster, definition: SweepDefinition, point: int, store: Store) -> str:
+    row = _ask(cluster, definition, Kind.AUDIT, [point], cuts=CLOSING_CUTS)[0]
+    found = row.get("audit") or {"verdict": f"could not be audited: {row['error']}"}
+    store.set_meta(definition.sweep, "audit", {"point": point, **found})
+    return str(found["verdict"])
+
+
+def _where(cluster: broker.Cluster) -> str:
+    from tasks.settings import without_password
+
+    if cluster.embedded:
+        return "embedded server and local node started"
+    return f"broker {without_password(cluster.settings.broker)}"

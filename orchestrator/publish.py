@@ -1,0 +1,209 @@
+"""Everything a sweep needs onto the broker: controllers, slices, rules, definition.
+
+The one place where the desk touches candles. What needs hummingbot (is the config accepted, which feeds does the
+controller ask for?) is asked of a child through a probe, a chunk like any other.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+import uuid
+from collections.abc import Iterator, Sequence
+from itertools import islice, product
+from typing import TYPE_CHECKING, Any
+
+from tasks.candles.formats import find
+from tasks.candles.resample import slice_for
+
+from orchestrator import rules
+from orchestrator.broker import wait_for_children
+from orchestrator.plan import spread
+from orchestrator.run import gather
+from orchestrator.sweep import Sweep, sweep_id
+from orchestrator.watcher import Silent, Watcher
+from tasks.blobs import EXPIRY_S, pack_controllers
+from tasks.errors import CandlesMissing, ControllerError
+from tasks.grid import Grid
+from tasks.messages import FeedNeed, Keys, Kind, SweepDefinition
+from tasks.settings import versions
+
+if TYPE_CHECKING:
+    from orchestrator.broker import Cluster
+
+#: Seconds a fresh node may take until its children have imported hummingbot.
+CHILDREN_READY_S = 180.0
+#: Points probed at random beside those that change one axis at a time.
+RANDOM_PROBES = 64
+#: Probes in all; a grid with axes of thousands of values is sampled.
+MOST_PROBES = 1500
+
+
+def precheck(sweep: Sweep) -> None:
+    """What can be said without a child and without a broker. Raises SweepFileError, ControllerError, CandlesError."""
+    rules.load(sweep.trading_rules, _markets(sweep))
+    controller_type, name = sweep.controller.get("controller_type"), sweep.controller.get("controller_name")
+    if isinstance(controller_type, str) and isinstance(name, str) and "controller_name" not in sweep.grid.names:
+        file = sweep.controllers / controller_type / f"{name}.py"
+        package = sweep.controllers / controller_type / name / "__init__.py"
+        if not file.is_file() and not package.is_file():
+            there = sorted(
+                path.relative_to(sweep.controllers).with_suffix("").as_posix()
+                for path in sweep.controllers.glob("*/*.py")
+                if not path.name.startswith("_")
+            )
+            raise ControllerError(
+                f"{file}: no such controller; {_nearest(f'{controller_type}/{name}', there)}set controller_type and "
+                f"controller_name, or `controllers:` to the folder that holds {controller_type}/{name}.py"
+            )
+    if not sweep.candles.is_dir():
+        raise CandlesMissing(f"{sweep.candles}: no such candle folder; set `candles:` in the sweep file")
+
+
+def publish(sweep: Sweep, cluster: Cluster, watcher: Watcher, *, kind: Kind = Kind.RUN) -> SweepDefinition:
+    """Lay everything down and return the definition with its final id.
+
+    Raises ControllerError (the first or last point's config is refused), CandlesError, TradingRulesMissing,
+    BrokerError, BlobError.
+    """
+    bundle = pack_controllers(sweep.controllers)
+    controllers = cluster.blobs.put(bundle, sign=True)
+    wait_for_children(cluster, CHILDREN_READY_S)
+    bare = sweep.definition(kind=Kind.PROBE, controllers=controllers, versions=versions())
+    needs = _needs(bare, cluster)
+    slices, lead = _slices(sweep, needs, cluster, watcher)
+    definition = sweep.definition(
+        kind=kind,
+        controllers=controllers,
+        versions=versions(),
+        slices=slices,
+        lead=lead,
+        trading_rules=rules.load(sweep.trading_rules, _markets(sweep)),
+    )
+    return announce(dataclasses.replace(definition, sweep=sweep_id(definition)), cluster)
+
+
+def announce(definition: SweepDefinition, cluster: Cluster) -> SweepDefinition:
+    """Put the (signed) definition where children look for it."""
+    address = cluster.blobs.put(definition.encode(), sign=True)
+    cluster.redis.set(Keys(definition.sweep).definition, address, ex=EXPIRY_S)
+    return definition
+
+
+def with_kind(definition: SweepDefinition, kind: Kind, cluster: Cluster, **options: Any) -> SweepDefinition:
+    """The same sweep for another kind of work, under an id of its own."""
+    name = f"{kind.value}-{definition.sweep}-{uuid.uuid4().hex[:6]}"
+    return announce(dataclasses.replace(definition, sweep=name, kind=kind, options=options), cluster)
+
+
+def forget(definition: SweepDefinition, cluster: Cluster) -> None:
+    """Delete what lies on the broker under this id (parcels stay until they expire)."""
+    names = list(cluster.redis.scan_iter(f"hs:{definition.sweep}:*"))
+    if names:
+        cluster.redis.delete(*names)
+
+
+def _needs(bare: SweepDefinition, cluster: Cluster) -> list[FeedNeed]:
+    """The feeds of all points, each with the deepest history any probed point asks for."""
+    grid = Grid.from_mapping(bare.grid)
+    probe = announce(dataclasses.replace(bare, sweep=f"probe-{uuid.uuid4().hex[:10]}"), cluster)
+    try:
+        rows = _probe(cluster, probe, probe_points(grid, bare.seed))
+        # axes that change the set of feeds: all their combinations are asked for
+        base = _feeds(rows, 0)
+        steering = [
+            place
+            for place, axis in enumerate(grid.axes)
+            if any(_feeds(rows, _alone(grid, place, digit)) not in (None, base) for digit in range(len(axis)))
+        ]
+        if len(steering) > 1:
+            more = [point for point in _combinations(grid, steering) if point not in rows]
+            rows |= _probe(cluster, probe, more[:MOST_PROBES])
+    finally:
+        forget(probe, cluster)
+    deepest: dict[str, FeedNeed] = {}
+    for row in rows.values():
+        for fields in row.get("feeds") or ():
+            need = FeedNeed(*fields)
+            if need.key not in deepest or deepest[need.key].max_records < need.max_records:
+                deepest[need.key] = need
+    return list(deepest.values())
+
+
+def probe_points(grid: Grid, seed: int) -> list[int]:
+    """First and last point, each axis alone through its values, and some at random; ascending."""
+    points = {0, grid.size - 1}
+    most = max(2, MOST_PROBES // max(1, len(grid.axes)))
+    for place, axis in enumerate(grid.axes):
+        points.update(_alone(grid, place, digit) for digit in spread(len(axis), most))
+    chance = random.Random(seed)
+    points.update(chance.randrange(grid.size) for _ in range(min(RANDOM_PROBES, grid.size)))
+    return sorted(points)
+
+
+def _probe(cluster: Cluster, probe: SweepDefinition, points: Sequence[int]) -> dict[int, dict[str, Any]]:
+    rows = {row["point"]: row for row in gather(cluster, probe, list(points), Silent())}
+    grid = Grid.from_mapping(probe.grid)
+    for point in (0, grid.size - 1):
+        row = rows.get(point)
+        if row and row["status"] != "ok":
+            values = ", ".join(f"{name}={value}" for name, value in grid.values(point).items())
+            raise ControllerError(f"point {point} ({values}): {row['error']}")
+    return rows
+
+
+def _alone(grid: Grid, place: int, digit: int) -> int:
+    """The point that differs from the first one on one axis."""
+    return grid.point([digit if other == place else 0 for other in range(len(grid.axes))])
+
+
+def _combinations(grid: Grid, places: Sequence[int]) -> Iterator[int]:
+    for digits in product(*(range(len(grid.axes[place])) for place in places)):
+        chosen = dict(zip(places, digits, strict=True))
+        yield grid.point([chosen.get(place, 0) for place in range(len(grid.axes))])
+
+
+def _feeds(rows: dict[int, dict[str, Any]], point: int) -> frozenset[tuple[str, str, str]] | None:
+    row = rows.get(point)
+    if not row or not row.get("feeds"):
+        return None
+    return frozenset((connector, pair, interval) for connector, pair, interval, _ in row["feeds"])
+
+
+def _slices(
+    sweep: Sweep, needs: Sequence[FeedNeed], cluster: Cluster, watcher: Watcher
+) -> tuple[dict[str, str], dict[str, int]]:
+    """Cut every feed and lay it down: feed key -> address, feed key -> candles before the period."""
+    files = find(sweep.candles)
+    addresses: dict[str, str] = {}
+    lead: dict[str, int] = {}
+    for need in needs:
+        # the shift looks back as many candles; a feed without warm-up needs none
+        depth = (need.max_records if sweep.warmup else 0) + sweep.shift
+        cut = slice_for(dataclasses.replace(need, max_records=depth), files, sweep.start, sweep.end, sweep.gaps)
+        for gap in cut.gaps[:1]:
+            watcher.say(f"{need.key}: {len(cut.gaps)} gaps in the candles, the first after {gap} (gaps: {sweep.gaps})")
+        addresses[need.key] = cluster.blobs.put(cut.ipc())
+        lead[need.key] = cut.lead
+    return addresses, lead
+
+
+def _markets(sweep: Sweep) -> set[tuple[str, str]]:
+    """Every (connector, trading pair) the points may trade on."""
+
+    def values(key: str) -> list[str]:
+        for axis in sweep.grid.axes:
+            if axis.name == key:
+                return [str(value) for value in axis.values]
+        return [str(sweep.controller[key])] if key in sweep.controller else []
+
+    return set(product(values("connector_name"), values("trading_pair")))
+
+
+def _nearest(name: str, there: Sequence[str]) -> str:
+    import difflib
+
+    close = difflib.get_close_matches(name, there, n=1)
+    if close:
+        return f"did you mean {close[0]}? "
+    return f"there are: {', '.join(islice(there, 10))}; " if there else ""

@@ -1,0 +1,73 @@
+"""Every missing point is handed out once, in chunks that fit the time."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orchestrator.plan import MOST_POINTS, Planner, spread
+
+runs = st.lists(st.tuples(st.integers(0, 50), st.integers(0, 40)), max_size=6).map(
+    lambda steps: [
+        (
+            sum(gap + length + 2 for gap, length in steps[:place]) + gap,
+            sum(g + n + 2 for g, n in steps[:place]) + gap + length,
+        )
+        for place, (gap, length) in enumerate(steps)
+    ]
+)
+
+
+@given(runs, st.integers(1, 8), st.floats(0.001, 10), st.integers(0, 4))
+def test_each_point_once(missing: list[tuple[int, int]], children: int, each: float, probe_count: int) -> None:
+    points = [point for first, last in missing for point in range(first, last + 1)]
+    probes = [points[place] for place in spread(len(points), min(probe_count, len(points)))] if points else []
+    planner = Planner(missing, len(points), target_s=5.0, probes=probes)
+    handed: list[int] = []
+    while chunk := planner.next(children):
+        assert chunk == sorted(chunk)
+        handed += chunk
+        planner.speeds.add("node", each * len(chunk), len(chunk))
+    assert sorted(handed) == points
+    assert planner.left == 0
+
+
+def sizes(each: float, count: int, children: int) -> list[int]:
+    planner = Planner([(0, count - 1)], count, target_s=5.0, probes=[0])
+    found = []
+    while chunk := planner.next(children):
+        found.append(len(chunk))
+        planner.speeds.add("node", each * len(chunk), len(chunk))
+    return found
+
+
+def test_chunks_take_the_target_in_the_middle_and_shrink_to_the_end() -> None:
+    found = sizes(each=0.1, count=10_000, children=4)
+    assert found[0] == 1
+    assert found[len(found) // 3] in (49, 50)
+    assert found[-1] == 1
+    assert all(earlier >= later for earlier, later in zip(found[1:], found[2:], strict=False))
+
+
+def test_dear_points_go_alone_and_cheap_ones_are_bounded() -> None:
+    assert set(sizes(each=60.0, count=20, children=2)) == {1}
+    assert max(sizes(each=1e-6, count=100_000, children=1)) == MOST_POINTS
+
+
+def test_the_slowest_node_sets_the_last_chunks() -> None:
+    planner = Planner([(0, 99)], 100, target_s=5.0)
+    planner.speeds.add("fast", 1.0, 1000)
+    planner.speeds.add("slow", 10.0, 5)
+    assert len(planner.next(children=4)) <= 2
+
+
+def test_a_million_million_points_are_planned_lazily() -> None:
+    planner = Planner([(0, 10**12 - 1)], 10**12, target_s=5.0, probes=[0])
+    assert planner.next(4) == [0]
+    planner.speeds.add("node", 0.01, 1)
+    assert planner.next(4) == list(range(1, 501))
+
+
+def test_spread_holds_first_and_last() -> None:
+    assert spread(100, 4) == [0, 33, 66, 99]
+    assert spread(3, 8) == [0, 1, 2]

@@ -1,0 +1,77 @@
+"""Controllers bundles: the same files give the same bytes; nothing leaves its folder."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from tasks.blobs import BUNDLE_LIMIT_BYTES, pack_controllers, unpack_controllers
+from tasks.errors import BlobError, ControllerError
+
+
+def folder_with(tmp_path: Path, **files: str) -> Path:
+    for name, text in files.items():
+        path = tmp_path / name.replace("__", "/")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.with_suffix(".py").write_text(text)
+    return tmp_path
+
+
+def test_pack_is_the_same_whenever_and_wherever(tmp_path: Path) -> None:
+    one = folder_with(tmp_path / "one", directional__a="x = 1", helpers="y = 2")
+    other = folder_with(tmp_path / "other", helpers="y = 2", directional__a="x = 1")
+    (other / "__pycache__").mkdir()
+    (other / "__pycache__" / "a.pyc").write_bytes(b"compiled")
+    assert pack_controllers(one) == pack_controllers(other)
+
+
+def test_unpack_gives_the_files_back(tmp_path: Path) -> None:
+    bundle = pack_controllers(folder_with(tmp_path / "source", directional__a="x = 1"))
+    target = unpack_controllers(bundle, tmp_path / "into")
+    assert (target / "controllers" / "directional" / "a.py").read_text() == "x = 1"
+    assert unpack_controllers(bundle, tmp_path / "into") == target
+
+
+def test_two_versions_lie_side_by_side(tmp_path: Path) -> None:
+    one = unpack_controllers(pack_controllers(folder_with(tmp_path / "1", a="v = 1")), tmp_path / "into")
+    two = unpack_controllers(pack_controllers(folder_with(tmp_path / "2", a="v = 2")), tmp_path / "into")
+    assert one != two
+
+
+@pytest.mark.parametrize("name", ["../evil.py", "/tmp/evil.py", "controllers/../../evil.py"])
+def test_a_path_that_leaves_the_folder_is_refused(tmp_path: Path, name: str) -> None:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as bundle:
+        entry = tarfile.TarInfo(name)
+        entry.size = 4
+        bundle.addfile(entry, io.BytesIO(b"evil"))
+    into = tmp_path / "a" / "b"
+    if name.startswith("/"):  # the data filter takes the leading slash away: it lands inside
+        target = unpack_controllers(buffer.getvalue(), into)
+        assert (target / "tmp" / "evil.py").is_file()
+        return
+    with pytest.raises(BlobError):
+        unpack_controllers(buffer.getvalue(), into)
+    assert not list(tmp_path.rglob("evil.py"))
+    assert not list(into.glob(".unpack-*"))
+
+
+def test_a_link_out_of_the_folder_is_refused(tmp_path: Path) -> None:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as bundle:
+        entry = tarfile.TarInfo("controllers/link")
+        entry.type, entry.linkname = tarfile.SYMTYPE, "/etc/passwd"
+        bundle.addfile(entry)
+    with pytest.raises(BlobError):
+        unpack_controllers(buffer.getvalue(), tmp_path)
+
+
+def test_a_folder_given_by_mistake_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "data.bin").write_bytes(bytes(BUNDLE_LIMIT_BYTES + 1))
+    with pytest.raises(ControllerError, match="MB"):
+        pack_controllers(tmp_path)
+    with pytest.raises(ControllerError, match="no such controllers folder"):
+        pack_controllers(tmp_path / "nowhere")

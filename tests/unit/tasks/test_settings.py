@@ -1,0 +1,64 @@
+"""Settings come from defaults, file and environment, and never show a secret."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tasks.errors import HummingsweepError
+from tasks.settings import Settings, queue_name, user_cache_folder, versions, with_password, without_password
+
+
+def read(tmp_path: Path, **environment: str) -> Settings:
+    return Settings.read({"HUMMINGSWEEP_SETTINGS": str(tmp_path / "settings.toml"), **environment})
+
+
+def test_environment_wins_over_the_file(tmp_path: Path) -> None:
+    (tmp_path / "settings.toml").write_text("children = 3\nchunk_seconds = 2.5\n")
+    settings = read(tmp_path, HUMMINGSWEEP_CHILDREN="7")
+    assert (settings.children, settings.chunk_seconds) == (7, 2.5)
+
+
+def test_what_another_process_is_told_is_what_this_one_read(tmp_path: Path) -> None:
+    settings = read(tmp_path, HUMMINGSWEEP_LEAN="false", HUMMINGSWEEP_BROKER="redis://:p@h:1/0", HUMMINGSWEEP_KEY="k")
+    assert read(tmp_path, **settings.to_environment()) == settings
+
+
+@pytest.mark.parametrize(("name", "value"), [("CHILDREN", "many"), ("CHUNK_SECONDS", "fast"), ("LEAN", "perhaps")])
+def test_a_wrong_value_names_the_variable(tmp_path: Path, name: str, value: str) -> None:
+    with pytest.raises(HummingsweepError, match=f"HUMMINGSWEEP_{name}.*{value}"):
+        read(tmp_path, **{f"HUMMINGSWEEP_{name}": value})
+
+
+def test_an_unknown_setting_in_the_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "settings.toml").write_text("childs = 3\n")
+    with pytest.raises(HummingsweepError, match="childs"):
+        read(tmp_path)
+
+
+def test_secrets_come_from_files(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("secret\n")
+    (tmp_path / "password").write_text("pass/word\n")
+    settings = read(
+        tmp_path,
+        HUMMINGSWEEP_KEY_FILE=str(tmp_path / "key"),
+        HUMMINGSWEEP_BROKER="rediss://desk@host:6380/0",
+        HUMMINGSWEEP_BROKER_PASSWORD_FILE=str(tmp_path / "password"),
+    )
+    assert settings.key == "secret"
+    assert settings.broker == "rediss://desk:pass%2Fword@host:6380/0"
+    assert without_password(settings.broker) == "rediss://desk:***@host:6380/0"
+
+
+def test_a_password_in_the_address_stays() -> None:
+    assert with_password("redis://:a@h:1/0", "b") == "redis://:a@h:1/0"
+
+
+def test_caches_lie_where_the_platform_keeps_them() -> None:
+    assert user_cache_folder("Darwin", {}).parts[-3:] == ("Library", "Caches", "hummingsweep")
+    assert user_cache_folder("Linux", {"XDG_CACHE_HOME": "/x"}) == Path("/x/hummingsweep")
+
+
+def test_the_queue_is_that_of_the_versions() -> None:
+    assert queue_name(versions()) != queue_name({**versions(), "hummingbot": "other"})
