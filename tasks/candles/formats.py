@@ -1,0 +1,221 @@
+"""Candle files: where they lie, how they are named, what their columns and times mean.
+
+    candles_<connector>_<PAIR>_<interval>.csv | .csv.gz | .parquet    Hummingbot's data folder
+    <connector>|<PAIR>|<interval>.parquet                             quants-lab's cache
+    quants_lab_<connector>_<PAIR>_<interval>.parquet                  the same where a bar in a name is a nuisance
+    <connector>_<PAIR>_<YYYYMMDD>_<YYYYMMDD>.csv                      the dashboard; dated parts of one feed
+
+A pair holds a dash and no underscore, a connector may hold underscores (binance_perpetual). The dashboard's names say
+no interval: it is the spacing of the first candles.
+
+A CSV has a header; its columns may stand in any order. The first six of COLUMNS are needed, the other four are served
+when the file has them, anything else (an index column) is ignored. `timestamp` is the candle's OPEN time, UTC, in
+seconds, milliseconds, microseconds or nanoseconds (its size tells which) or an ISO date and time.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import math
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.errors import CandlesError, CandlesMissing
+
+#: Hummingbot's candle columns, in its order.
+COLUMNS = (
+    "timestamp",
+    "open",
+    "high",
+    "low",
+    "close",
+    "volume",
+    "quote_asset_volume",
+    "n_trades",
+    "taker_buy_base_volume",
+    "taker_buy_quote_volume",
+)
+#: Without these a file is no candle file.
+NEEDED = COLUMNS[:6]
+
+_UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800, "M": 2592000}
+#: Exchanges open weekly candles on Mondays; 1970-01-05 was the first.
+_FIRST_MONDAY = 4 * 86400
+#: Longer candles follow a venue's own day (some open at 16:00 UTC), so only shorter ones must lie on the UTC grid.
+_LONGEST_ON_UTC = 4 * 3600
+#: A time of at least this size is in units of which so many make a second (1e11 s is the year 5138, 1e11 ms is 1973).
+_SCALES = ((1e17, 1e9), (1e14, 1e6), (1e11, 1e3))
+_SCALE_NAMES = {1.0: "seconds", 1e3: "milliseconds", 1e6: "microseconds", 1e9: "nanoseconds"}
+
+
+class Layout(StrEnum):
+    """Whose naming a file follows."""
+
+    #: candles_<connector>_<PAIR>_<interval>
+    HUMMINGBOT = "hummingbot"
+    #: <connector>|<PAIR>|<interval>
+    QUANTS_LAB = "quants-lab"
+    #: <connector>_<PAIR>_<first day>_<last day>, one part of a feed
+    DASHBOARD = "dashboard"
+
+
+@dataclass(frozen=True)
+class CandleFile:
+    """One file of one feed, as its name says."""
+
+    connector: str
+    pair: str
+    #: as Hummingbot writes it; empty when it can neither be read from the name nor from the spacing
+    interval: str
+    path: Path
+    layout: Layout
+
+    @property
+    def key(self) -> str:
+        """The engine's name of the feed."""
+        return f"{self.connector}_{self.pair}_{self.interval}"
+
+    @property
+    def dated(self) -> bool:
+        """Is it one of several parts that follow each other in time?"""
+        return self.layout is Layout.DASHBOARD
+
+    @property
+    def encoding(self) -> str:
+        """csv, csv.gz or parquet."""
+        return "csv.gz" if self.path.name.endswith(".csv.gz") else self.path.suffix[1:]
+
+
+_PAIR = r"(?P<pair>[^_|]+-[^_|]+)"
+_INTERVAL = r"(?P<interval>\d+[smhdwM])"
+_NAMES = (
+    (Layout.HUMMINGBOT, re.compile(rf"candles_(?P<connector>.+?)_{_PAIR}_{_INTERVAL}\.(csv|csv\.gz|parquet)")),
+    (Layout.QUANTS_LAB, re.compile(rf"(?P<connector>[^|]+)\|{_PAIR}\|{_INTERVAL}\.parquet")),
+    (Layout.QUANTS_LAB, re.compile(rf"quants_lab_(?P<connector>.+?)_{_PAIR}_{_INTERVAL}\.parquet")),
+    (Layout.DASHBOARD, re.compile(rf"(?P<connector>.+?)_{_PAIR}_(?P<interval>)\d{{8}}_\d{{8}}\.(csv|csv\.gz)")),
+)
+
+
+def file_name(connector: str, pair: str, interval: str, encoding: str = "parquet") -> str:
+    """The name under which this project writes a feed."""
+    return f"candles_{connector}_{pair}_{interval}.{encoding}"
+
+
+def candle_file(path: Path) -> CandleFile | None:
+    """What the name of a file says; None when it is not a candle file's. Only the dashboard's files are opened."""
+    for layout, pattern in _NAMES:
+        if match := pattern.fullmatch(path.name):
+            interval = match["interval"] or spacing(path)
+            return CandleFile(match["connector"], match["pair"], interval, path, layout)
+    return None
+
+
+def find(folder: Path) -> list[CandleFile]:
+    """Every candle file in a folder and in the folders right below it, by name. Raises CandlesMissing."""
+    if not folder.is_dir():
+        raise CandlesMissing(f"{folder}: no such candle folder; set `candles:` in the sweep file")
+    paths = [*folder.glob("*"), *folder.glob("*/*")]
+    files = [candle_file(path) for path in sorted(paths) if not path.name.startswith(".") and path.is_file()]
+    return [file for file in files if file is not None]
+
+
+def interval_seconds(interval: str) -> int:
+    """Seconds of an interval (a month counts 30 days, as Hummingbot counts it). Raises CandlesError."""
+    number, unit = interval[:-1], interval[-1:]
+    if not number.isdigit() or int(number) == 0 or unit not in _UNIT_SECONDS:
+        raise CandlesError(f"{interval!r} is not an interval; write 1s, 1m, 3m, 1h, 1d")
+    return int(number) * _UNIT_SECONDS[unit]
+
+
+def interval_of(seconds: float) -> str:
+    """The name of an interval of so many seconds; empty when there is none."""
+    for unit in "wdhms":
+        if seconds >= _UNIT_SECONDS[unit] and seconds % _UNIT_SECONDS[unit] == 0:
+            return f"{int(seconds // _UNIT_SECONDS[unit])}{unit}"
+    return ""
+
+
+def is_regular(interval: str) -> bool:
+    """Are its candles equally long? Those of calendar months are not."""
+    return not interval.endswith("M")
+
+
+def grid_offset(interval: str) -> int:
+    """Seconds from the epoch to the first candle of the UTC grid."""
+    return _FIRST_MONDAY if interval.endswith("w") else 0
+
+
+def first_off_grid(times: NDArray[np.float64], interval: str) -> int | None:
+    """Index of the first open time (s) where no candle of this interval opens; None when all lie on the grid.
+
+    Candles of up to four hours lie on multiples of their interval, longer ones at a constant distance from it.
+    """
+    if not is_regular(interval) or not len(times):
+        return None
+    seconds = interval_seconds(interval)
+    phase = (times - grid_offset(interval)) % seconds
+    off = phase != (0 if seconds <= _LONGEST_ON_UTC else phase[0])
+    return int(np.argmax(off)) if off.any() else None
+
+
+def scale_of(time: float) -> float:
+    """Units of a raw time in a second, told from its size: 1, 1e3, 1e6 or 1e9."""
+    return next((scale for least, scale in _SCALES if abs(time) >= least), 1.0)
+
+
+def scale_name(scale: float) -> str:
+    """The unit's name."""
+    return _SCALE_NAMES[scale]
+
+
+def scales_of(times: NDArray[np.float64]) -> NDArray[np.float64]:
+    """`scale_of` for every element."""
+    sizes = np.abs(times)
+    return np.select([sizes >= least for least, _ in _SCALES], [scale for _, scale in _SCALES], 1.0)
+
+
+def parse_time(text: str) -> float:
+    """A raw time: the number, or the seconds of an ISO date and time (UTC when it names no zone). Raises ValueError."""
+    text = text.strip().strip('"')
+    try:
+        return float(text)
+    except ValueError:
+        moment = datetime.fromisoformat(text)
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def iso(time: float) -> str:
+    """Seconds since the epoch as people read them."""
+    if not math.isfinite(time) or not -62e9 < time < 253e9:
+        return str(time)
+    moment = datetime.fromtimestamp(time, UTC)
+    return moment.isoformat(timespec="milliseconds" if moment.microsecond else "seconds").replace("+00:00", "Z")
+
+
+def header_names(fields: Iterable[str]) -> list[str]:
+    """Column names as COLUMNS writes them."""
+    return [field.strip().strip('"').lstrip("\ufeff").lower() for field in fields]
+
+
+def spacing(path: Path) -> str:
+    """The interval of a CSV, as the commonest distance between its first candles; empty when it cannot be told."""
+    try:
+        with gzip.open(path, "rt") if path.suffix == ".gz" else path.open(newline="") as lines:
+            rows = csv.reader(islice(lines, 200))
+            place = header_names(next(rows, [])).index("timestamp")
+            raw = np.array([parse_time(row[place]) for row in rows if len(row) > place])
+    except (OSError, EOFError, ValueError):
+        return ""
+    if len(raw) < 2:
+        return ""
+    steps, counts = np.unique(np.diff(raw / scales_of(raw)), return_counts=True)
+    return interval_of(float(steps[np.argmax(counts)]))
