@@ -178,8 +178,8 @@ def _slices(
     addresses: dict[str, str] = {}
     lead: dict[str, int] = {}
     for need in needs:
-        # the shift looks back as many candles; a feed without warm-up needs none
-        depth = (need.max_records if sweep.warmup else 0) + sweep.shift
+        # without warm-up only the shift looks back
+        depth = need.max_records if sweep.warmup else sweep.shift
         cut = slice_for(dataclasses.replace(need, max_records=depth), files, sweep.start, sweep.end, sweep.gaps)
         for gap in cut.gaps[:1]:
             watcher.say(f"{need.key}: {len(cut.gaps)} gaps in the candles, the first after {gap} (gaps: {sweep.gaps})")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tasks.child import Child
-    from tasks.engine._base import Engine, Outcome
+    from tasks.engine._base import Engine, Market, Outcome
 
 #: Columns of a row that are not results.
 Row = dict[str, Any]
@@ -103,11 +103,11 @@ class Bench:
         market = self._me.market(definition)
         row: Row = {}
         if definition.fills in ("stock", "both"):
-            outcome = await self.engine(definition.engine).run(self.config(point), market)
-            row |= _results(outcome)
+            config = self.config(point)
+            row |= _results(await self.engine(definition.engine).run(config, market), config, market)
         if definition.fills in ("honest", "both"):
-            outcome = await self.engine("honest").run(self.config(point), market)
-            honest = _results(outcome)
+            config = self.config(point)
+            honest = _results(await self.engine("honest").run(config, market), config, market)
             if definition.fills == "both":
                 row |= {f"honest_{name}": value for name, value in honest.items() if name not in _NOT_PREFIXED}
                 row["warning"] = "; ".join(filter(None, dict.fromkeys([row["warning"], honest["warning"]])))
@@ -118,7 +118,7 @@ class Bench:
     async def _probe(self, point: int) -> Row:
         from tasks.upstream.build import feed_needs
 
-        needs = feed_needs(self.config(point), self._definition.resolution)
+        needs = feed_needs(self.config(point), self._definition.resolution, self._definition.shift)
         return {"feeds": [[need.connector, need.trading_pair, need.interval, need.max_records] for need in needs]}
 
     async def _verify(self, point: int) -> Row:
@@ -150,19 +150,29 @@ class Bench:
         from tasks.engine.detail import detail
 
         engine = "honest" if self._definition.fills == "honest" else self._definition.engine
-        outcome = await self.engine(engine).run(self.config(point), self._me.market(self._definition))
-        return {**_results(outcome), "detail": detail(outcome)}
+        config, market = self.config(point), self._me.market(self._definition)
+        outcome = await self.engine(engine).run(config, market)
+        return {**_results(outcome, config, market), "detail": detail(outcome)}
 
 
 _NOT_PREFIXED = frozenset({"engine", "engine_note", "warning"})
 
 
-def _results(outcome: Outcome) -> Row:
+def _results(outcome: Outcome, config: Any, market: Market) -> Row:
     """Stock results under their stock names, our metrics beside them."""
-    from tasks.engine.metrics import metrics_of, win_rate_warning
+    from tasks.engine.metrics import metrics, win_rate_warning
+    from tasks.upstream.provider import interval_seconds
 
     row: Row = {"engine": outcome.engine, "engine_note": outcome.engine_note, **outcome.results}
-    row |= metrics_of(outcome)
+    row |= metrics(
+        outcome.timestamps,
+        outcome.equity,
+        outcome.position_value,
+        outcome.extras["turnover"],
+        resolution_s=interval_seconds(market.resolution),
+        total_amount_quote=float(config.total_amount_quote),
+        executors=outcome.executors,
+    )
     row["warning"] = win_rate_warning(outcome.results)
     return row
 

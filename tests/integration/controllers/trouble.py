@@ -1,0 +1,51 @@
+"""What can go wrong in a user's controller, by name. A helper module: it travels with the controllers."""
+
+import asyncio
+import ctypes
+import os
+import signal
+import time
+from pathlib import Path
+
+
+async def make(trouble: str) -> None:
+    kind, _, rest = trouble.partition(":")
+    if kind == "raise":
+        raise ValueError("no luck today")
+    if kind == "exit":
+        raise SystemExit(7)
+    if kind == "die":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if kind == "die-once":
+        flag = Path(rest)
+        if not flag.exists():
+            flag.write_text("died")
+            os.kill(os.getpid(), signal.SIGKILL)
+    if kind == "memory":
+        hoard = []
+        while True:
+            hoard.append(bytearray(64 << 20))
+    if kind == "loop":
+        while True:
+            pass
+    if kind == "wait":
+        await asyncio.sleep(3600)
+    if kind == "native":
+        ctypes.PyDLL(None).sleep(3600)  # holds the interpreter's lock
+    if kind == "sleep":
+        time.sleep(float(rest))
+    if kind == "aiohttp":
+        import aiohttp
+
+        async with aiohttp.ClientSession() as session, session.get("http://192.0.2.1/") as answer:
+            await answer.text()
+    if kind == "requests":
+        import requests
+
+        requests.get("http://192.0.2.1/", timeout=5)
+    if kind == "socket":
+        import socket
+
+        socket.create_connection(("192.0.2.1", 80), timeout=5)
+    if kind == "task":
+        asyncio.get_running_loop().create_task(asyncio.sleep(3600))

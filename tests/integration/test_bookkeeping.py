@@ -1,0 +1,130 @@
+"""The bookkeeping on a real server: chunks are begun, committed and given up exactly once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchestrator import guardian
+from orchestrator.collect import Stream
+from tasks.app import connect
+from tasks.attempts import CANCELLED, DEATHS, DONE, Attempts
+from tasks.blobs import PART_BYTES, Blobs
+from tasks.errors import BlobError
+from tasks.messages import BLOB_PREFIX, Keys, Rows
+from tasks.settings import Settings
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    process, broker = guardian.start_server(tmp_path_factory.mktemp("server"))
+    yield broker
+    process.kill()
+    process.wait()
+
+
+@pytest.fixture
+def redis(broker: str) -> Iterator[Any]:
+    client = connect(Settings(broker=broker), patient=False)
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def attempts(redis: Any, request: pytest.FixtureRequest) -> Attempts:
+    return Attempts(redis, Keys(request.node.name))
+
+
+def rows(chunk: str, *points: int) -> Rows:
+    return Rows.from_dicts(chunk, "node/1", 0.1, [{"point": point, "status": "ok"} for point in points])
+
+
+def test_rows_and_done_come_together_and_once(attempts: Attempts, redis: Any) -> None:
+    assert attempts.begin("1:0-1", "me") == 1
+    assert attempts.commit("1:0-1", rows("1:0-1", 0, 1))
+    assert not attempts.commit("1:0-1", rows("1:0-1", 0, 1))
+    assert attempts.begin("1:0-1", "me") == DONE
+    assert redis.xlen(attempts.keys.rows) == 1
+    assert not redis.exists(attempts.keys.attempts, attempts.keys.running)
+
+
+def test_a_cancelled_sweep_begins_nothing(attempts: Attempts, redis: Any) -> None:
+    redis.set(attempts.keys.cancelled, "1")
+    assert attempts.begin("1:0-1", "me") == CANCELLED
+
+
+def test_chunks_of_an_earlier_orchestrator_are_passed_over(attempts: Attempts, redis: Any) -> None:
+    redis.set(attempts.keys.generation, 2)
+    assert attempts.begin("1:0-1", "me") == CANCELLED
+    assert attempts.begin("2:0-1", "me") == 1
+
+
+def test_the_point_that_kills_its_child_is_found(attempts: Attempts) -> None:
+    chunk = "1:0-3"
+    attempts.begin(chunk, "me")  # the first attempt leaves nothing: it dies
+    for death in range(DEATHS):
+        assert attempts.begin(chunk, "me") == death + 2
+        finished = attempts.finished(chunk, 600)
+        assert 2 not in finished
+        for point in (0, 1):
+            if point not in finished:
+                attempts.mark(chunk, point)
+                attempts.lay_down(chunk, {"point": point, "status": "ok"})
+        attempts.mark(chunk, 2)  # ... and dies here
+    finished = attempts.finished(chunk, 600)
+    assert sorted(finished) == [0, 1, 2]
+    assert finished[2]["status"] == "crashed"
+
+
+def test_a_point_that_never_comes_back_is_a_timeout(attempts: Attempts) -> None:
+    attempts.mark("1:0-0", 0)
+    assert attempts.finished("1:0-0", point_timeout_s=0.0)[0]["status"] == "timeout"
+
+
+def test_the_stream_keeps_what_is_not_stored(attempts: Attempts, redis: Any) -> None:
+    for chunk in ("1:0-0", "1:1-1"):
+        attempts.commit(chunk, rows(chunk, int(chunk[-1])))
+    stream = Stream(redis, attempts.keys)
+    entries = list(stream.read(0.01))
+    assert [came.chunk for _, came in entries] == ["1:0-0", "1:1-1"]
+    stream.forget([entries[0][0]])
+    assert [came.chunk for _, came in Stream(redis, attempts.keys).read(0.01)] == ["1:1-1"]
+
+
+def test_an_undecodable_entry_does_not_stop_the_others(attempts: Attempts, redis: Any) -> None:
+    redis.xadd(attempts.keys.rows, {"rows": b"{broken"})
+    attempts.commit("1:0-0", rows("1:0-0", 0))
+    assert [came.chunk for _, came in Stream(redis, attempts.keys).read(0.01)] == ["1:0-0"]
+
+
+def test_parcels_come_back_and_are_sent_once(redis: Any) -> None:
+    blobs = Blobs(redis, "key")
+    data = b"".join(number.to_bytes(8, "big") for number in range(PART_BYTES // 4))
+    digest = blobs.put(data)
+    assert blobs.get(digest) == data
+    redis.hset(BLOB_PREFIX + digest, "mark", "untouched")
+    assert blobs.put(data) == digest
+    assert redis.hget(BLOB_PREFIX + digest, "mark") == b"untouched"
+
+
+def test_unsigned_wrongly_signed_and_changed_parcels_are_refused(redis: Any) -> None:
+    unsigned = Blobs(redis, "key").put(b"code 1")
+    with pytest.raises(BlobError, match="not signed"):
+        Blobs(redis, "key").get(unsigned, signed=True)
+    signed = Blobs(redis, "key").put(b"code 2", sign=True)
+    assert Blobs(redis, "key").get(signed, signed=True) == b"code 2"
+    with pytest.raises(BlobError, match="another key"):
+        Blobs(redis, "other").get(signed, signed=True)
+    with pytest.raises(BlobError, match="no signing key"):
+        Blobs(redis, "").put(b"code 3", sign=True)
+    redis.hset(BLOB_PREFIX + signed, "0", redis.hget(BLOB_PREFIX + unsigned, "0"))
+    with pytest.raises(BlobError, match="changed on the way"):
+        Blobs(redis, "key").get(signed, signed=True)
+    with pytest.raises(BlobError, match="not on the broker"):
+        Blobs(redis, "key").get("0" * 64)
+    redis.hset(BLOB_PREFIX + signed, "0", b"rubbish")
+    with pytest.raises(BlobError, match="damaged"):
+        Blobs(redis, "key").get(signed, signed=True)
