@@ -11,6 +11,12 @@ with import_quietly():
     from hummingbot.strategy_v2.backtesting.backtesting_data_provider import BacktestingDataProvider
     from hummingbot.strategy_v2.backtesting.backtesting_engine_base import BacktestingEngineBase, BacktestPositionHold
     from hummingbot.strategy_v2.backtesting.executor_simulator_base import ExecutorSimulation
+    from hummingbot.strategy_v2.backtesting.executors_simulator.dca_executor_simulator import DCAExecutorSimulator
+    from hummingbot.strategy_v2.backtesting.executors_simulator.grid_executor_simulator import GridExecutorSimulator
+    from hummingbot.strategy_v2.backtesting.executors_simulator.order_executor_simulator import OrderExecutorSimulator
+    from hummingbot.strategy_v2.backtesting.executors_simulator.position_executor_simulator import (
+        PositionExecutorSimulator,
+    )
     from hummingbot.strategy_v2.controllers.controller_base import ControllerBase, ControllerConfigBase
     from hummingbot.strategy_v2.controllers.directional_trading_controller_base import (
         DirectionalTradingControllerBase,
@@ -33,13 +39,17 @@ __all__ = [
     "CloseType",
     "ControllerBase",
     "ControllerConfigBase",
+    "DCAExecutorSimulator",
     "DirectionalTradingControllerBase",
     "DirectionalTradingControllerConfigBase",
     "ExecutorInfo",
     "ExecutorSimulation",
+    "GridExecutorSimulator",
     "MarketDataProvider",
     "MarketMakingControllerBase",
     "MarketMakingControllerConfigBase",
+    "OrderExecutorSimulator",
+    "PositionExecutorSimulator",
     "RunnableStatus",
     "TradeType",
     "TradingRule",

@@ -1,0 +1,163 @@
+"""The stock engine: upstream's `BacktestingEngineBase` itself, on a market instead of an exchange.
+
+Everything that decides a result is upstream's code: the loop over the candles, the simulators, the summary. Replaced
+are the data provider (no network), the preparation of the features (held back by the shift, warmed up; with shift 0
+and no warm-up the same frame) and what an exception says.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tasks.engine._base import Market, Outcome
+from tasks.engine.equity import EquityCurve, kept_amounts, linear_exposure
+from tasks.upstream.build import controller_class, upstream_class_cache
+from tasks.upstream.failure import failure
+from tasks.upstream.features import prepare_market_data
+from tasks.upstream.names import (
+    BacktestingEngineBase,
+    CloseType,
+    DCAExecutorSimulator,
+    GridExecutorSimulator,
+    OrderExecutorSimulator,
+    PositionExecutorSimulator,
+)
+from tasks.upstream.provider import SweepDataProvider
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+    import pandas as pd
+
+    Floats = npt.NDArray[np.float64]
+
+
+class StockEngine:
+    """Implements tasks.engine._base.Engine with upstream's own engine."""
+
+    name = "stock"
+
+    async def run(self, config: Any, market: Market, *, curves: bool = True) -> Outcome:
+        """Back-test one controller config.
+
+        Raises ControllerError with the candle's time for what the controller raises, NetworkBlackout for an attempt to
+        connect, CandlesMissing, CandlesNotCovering and TradingRulesMissing for what the market lacks.
+        """
+        provider = SweepDataProvider(market)
+        engine = _Engine(provider)
+        try:
+            upstream_class_cache()[config.controller_name] = controller_class(config)
+            answer = await engine.run_backtesting(
+                config, market.start, market.end, market.resolution, market.trade_cost
+            )
+        except Exception as error:  # a controller may raise anything
+            raise failure(error, config, provider) from error
+        features: pd.DataFrame = engine.features
+        outcome = Outcome(
+            results=plain_results(answer["results"]),
+            executors=answer["executors"],
+            pnl_timeseries=answer["pnl_timeseries"],
+            position_held_timeseries=answer["position_held_timeseries"],
+            position_holds=answer["position_holds"],
+            processed_data=answer["processed_data"],
+            engine=self.name,
+            timestamps=features.index.to_numpy(dtype=np.float64),
+        )
+        if curves:
+            curve = engine.equity_curve()
+            outcome.equity, outcome.position_value = curve.equity(), curve.position_value()
+            outcome.extras["turnover"] = curve.turnover()
+        return outcome
+
+
+class _Engine(BacktestingEngineBase):  # type: ignore[misc]  # upstream has no type information
+    """Upstream's engine for one point, and a memory of what every executor did."""
+
+    def __init__(self, provider: SweepDataProvider):
+        # Not super().__init__(): it makes a provider of its own, which asks AllConnectorSettings for every connector.
+        self.controller = None
+        self.backtesting_resolution = provider.market.resolution
+        self.backtesting_data_provider = provider
+        self.terminated_executors_window = self.DEFAULT_TERMINATED_EXECUTORS_WINDOW
+        self.position_executor_simulator = PositionExecutorSimulator()
+        self.dca_executor_simulator = DCAExecutorSimulator()
+        self.grid_executor_simulator = GridExecutorSimulator()
+        self.order_executor_simulator = OrderExecutorSimulator()
+        self._reset_simulation_state()
+        self._simulations: list[Any] = []
+        self._stops: dict[str, float] = {}
+
+    async def initialize_backtesting_data_provider(self) -> None:
+        self.backtesting_data_provider.attach(self.controller)
+        await super().initialize_backtesting_data_provider()
+
+    def prepare_market_data(self) -> pd.DataFrame:
+        self.features = prepare_market_data(self.controller, self.backtesting_resolution)
+        return self.features
+
+    def manage_active_executors(self, simulation: Any) -> None:
+        super().manage_active_executors(simulation)
+        if not simulation.executor_simulation.empty:
+            self._simulations.append(simulation)
+
+    def handle_stop_action(self, action: Any, timestamp: float) -> None:
+        before = len(self.stopped_executors_info)
+        super().handle_stop_action(action, timestamp)
+        if len(self.stopped_executors_info) > before:
+            self._stops[action.executor_id] = timestamp
+
+    def equity_curve(self) -> EquityCurve:
+        """Every executor of the run, added up at every candle's close."""
+        index = self.features.index
+        curve = EquityCurve(self.features["close"].to_numpy(dtype=np.float64))
+        ended = {info.config.id: info for info in self.stopped_executors_info}
+        for simulation in self._simulations:
+            key = simulation.config.id
+            info = ended[key]
+            first = int(index.searchsorted(simulation.executor_simulation.index[0]))
+            kept = info.close_type == CloseType.POSITION_HOLD and info.filled_amount_quote > 0
+            frame = simulation.executor_simulation
+            if key in self._stops:
+                frame = frame.loc[: self._stops[key]]
+            pnl, value, traded = _lived(simulation, frame, closes=not kept)
+            curve.add_executor(first, pnl, value, traded, kept=kept)
+            if kept:
+                curve.add_held(first + len(frame) - 1, *kept_amounts(info))
+        return curve
+
+
+def plain_results(results: dict[str, Any]) -> dict[str, Any]:
+    """Upstream's results with Python's own numbers, and `close_types` {} where upstream writes 0."""
+    plain = {name: value.item() if isinstance(value, np.generic) else value for name, value in results.items()}
+    plain["close_types"] = {name: int(count) for name, count in (results["close_types"] or {}).items()}
+    return plain
+
+
+def _lived(simulation: Any, frame: pd.DataFrame, *, closes: bool) -> tuple[Floats, Floats, Floats]:
+    """Running pnl, value of what is held, and quote traded, per row of an executor's life."""
+    pnl = frame["net_pnl_quote"].to_numpy(dtype=np.float64)
+    fees = frame["cum_fees_quote"].to_numpy(dtype=np.float64)
+    side = 1 if simulation.config.side.name == "BUY" else -1
+    if hasattr(simulation, "fill_events"):
+        return pnl, *_grid_exposure(simulation, frame, side, closes=closes)
+    cost = frame["filled_amount_quote"].to_numpy(dtype=np.float64).copy()
+    if len(frame) == len(simulation.executor_simulation) and simulation.config.type != "order_executor":
+        cost[-1] /= 2  # upstream doubles the last row of an executor that closed by itself
+    return pnl, *linear_exposure(side, cost, pnl, fees, closes=closes)
+
+
+def _grid_exposure(simulation: Any, frame: pd.DataFrame, side: int, *, closes: bool) -> tuple[Floats, Floats]:
+    """A grid's inventory from its fills: a level's take-profit gives back the base its entry took."""
+    base, traded = np.zeros(len(frame)), np.zeros(len(frame))
+    for event in simulation.fill_events:
+        if event["timestamp"] > frame.index[-1]:
+            break
+        row = frame.index.searchsorted(event["timestamp"])
+        amount = event["amount_quote"] / simulation.grid_level_prices[event["level_idx"]]
+        base[row] += amount if event["side"] == "entry" else -amount
+        traded[row] += amount * event["price"]
+    value = side * np.cumsum(base) * frame["close"].to_numpy(dtype=np.float64)
+    if closes:
+        traded[-1] += abs(value[-1])
+    return value, traded
