@@ -13,7 +13,8 @@ HummingsweepError                 exit 2: bad input, one line, what to do
 ├── BrokerError
 ├── BlobError                     a parcel that is missing, too large or wrongly signed
 ├── VersionMismatch
-└── StoreError                    the output folder
+├── StoreError                    the output folder
+└── ExpressionError               rank_by or where
 
 NetworkBlackout(ConnectionError)  raised inside a back-test that tries to connect
 PointTimeout(BaseException)       raised inside a point that takes longer than point_timeout
@@ -76,6 +77,10 @@ class VersionMismatch(HummingsweepError):
 
 class StoreError(HummingsweepError):
     """The output folder or its result store cannot be used."""
+
+
+class ExpressionError(HummingsweepError):
+    """An expression in rank_by or where cannot be used."""
 
 
 class NetworkBlackout(ConnectionError):

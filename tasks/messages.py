@@ -127,8 +127,8 @@ class SweepDefinition:
     options: dict[str, Any] = field(default_factory=dict)
 
     def encode(self) -> bytes:
-        """As bytes; the same definition gives the same bytes."""
-        return ujson.dumps(dataclasses.asdict(self), sort_keys=True).encode()
+        """As bytes; the same definition gives the same bytes. Keys stay in order: that of the grid numbers the points."""
+        return ujson.dumps(dataclasses.asdict(self)).encode()
 
     @classmethod
     def decode(cls, raw: bytes) -> SweepDefinition:

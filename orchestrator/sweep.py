@@ -1,0 +1,437 @@
+"""The sweep file: read, checked and explained.
+
+    YAML  ->  orchestrator.marked (lines)  ->  Sweep (this model)  ->  SweepDefinition (what children get)
+
+Everything wrong with a file is one sentence with file, line, key, value and what to write instead. Nothing here opens
+candles, controllers or a broker.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import UTC, date, datetime
+from itertools import pairwise
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import ujson
+import yaml
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    StrictBool,
+    StrictInt,
+    ValidationError,
+    ValidationInfo,
+)
+
+from orchestrator import marked
+from orchestrator.axes import axis_values, nearest
+from orchestrator.expressions import Expression, parse_objective
+from orchestrator.marked import Marked, MarkedError
+from tasks.errors import BadAxis, ExpressionError, SweepFileError, UnknownKey
+from tasks.grid import Grid
+from tasks.messages import Kind, SweepDefinition
+
+#: Intervals that Hummingbot's candle feeds know.
+INTERVALS = ("1s", "1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "8h", "12h", "1d", "3d", "1w", "1M")
+#: Keys every controller that the back-test can run needs; each may be an axis instead.
+CONTROLLER_KEYS = ("controller_type", "controller_name", "connector_name", "trading_pair")
+#: Columns of every row; an axis cannot have their names.
+ROW_COLUMNS = ("point", "status", "error", "engine", "seconds")
+#: A point's index is a signed 64-bit integer in the store.
+MOST_POINTS = 2**63 - 1
+#: What does not decide a point's results.
+_NOT_IN_ID = ("sweep", "kind", "point_timeout_s", "options")
+
+
+def _moment(value: Any) -> int:
+    """Seconds since epoch, UTC, of a date (00:00), an ISO timestamp (UTC unless it has an offset) or epoch seconds."""
+    if isinstance(value, str):
+        text = value.strip()
+        if re.fullmatch(r"\d+(\.\d*)?", text):
+            value = float(text)
+        else:
+            try:
+                value = datetime.fromisoformat(text)
+            except ValueError:
+                raise ValueError(
+                    f"{value!r} is no moment; write a date (2024-01-31), an ISO timestamp or epoch seconds"
+                ) from None
+    if isinstance(value, date) and not isinstance(value, datetime):
+        value = datetime(value.year, value.month, value.day)
+    if isinstance(value, datetime):
+        value = (value if value.tzinfo else value.replace(tzinfo=UTC)).timestamp()
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError(f"{value!r} is no moment; write a date (2024-01-31), an ISO timestamp or epoch seconds")
+    if abs(value) >= 1e11:
+        raise ValueError(f"{value:.0f} looks like milliseconds; write epoch seconds ({value / 1000:.0f}) or a date")
+    text = f"{value:.0f}"
+    if re.fullmatch(r"(19|20)\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])", text):
+        raise ValueError(f"{text} is read as epoch seconds; for a date write {text[:4]}-{text[4:6]}-{text[6:]}")
+    if value < 0:
+        raise ValueError(f"{value:.0f} is before 1970")
+    return int(value)
+
+
+def _beside(value: Path, info: ValidationInfo) -> Path:
+    """Relative paths start at the sweep file."""
+    return Path(info.context["folder"]) / value.expanduser() if info.context else value
+
+
+def _rules(value: Any, info: ValidationInfo) -> Path | dict[str, Any]:
+    if isinstance(value, str | Path):
+        return _beside(Path(value), info)
+    if not isinstance(value, dict):
+        raise ValueError(f"{value!r} is neither a folder of <connector>.json nor connector: {{pair: {{rules}}}}")
+    for connector, pairs in value.items():
+        if not isinstance(pairs, dict) or not all(isinstance(rules, dict) for rules in pairs.values()):
+            raise ValueError(f"{connector} must map each trading pair to its rules, such as {{min_order_size: 0.001}}")
+    return value
+
+
+def _funding(value: Any, info: ValidationInfo) -> Any:
+    """{pair: [[seconds, rate], ...]}, inline or from a JSON file."""
+    if isinstance(value, str | Path):
+        file = _beside(Path(value), info)
+        try:
+            value = ujson.loads(file.read_text())
+        except FileNotFoundError:
+            raise ValueError(f"{file}: no such file") from None
+        except (OSError, ValueError) as error:
+            raise ValueError(f"{file}: cannot be read as JSON ({error})") from None
+    shape = "must be {trading pair: [[epoch seconds, rate], ...]}, inline or in a JSON file"
+    if not isinstance(value, dict):
+        raise ValueError(f"{shape}, not {value!r}")
+    for pair, rates in value.items():
+        try:
+            times = [_moment(moment) for moment, _ in rates]
+            if not all(math.isfinite(float(rate)) for _, rate in rates):
+                raise ValueError("a rate is not finite")
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{pair}: {shape} ({error})") from None
+        if any(after <= before for before, after in pairwise(times)):
+            raise ValueError(f"{pair}: the times must ascend")
+    return {str(pair): [[_moment(at), float(rate)] for at, rate in rates] for pair, rates in value.items()}
+
+
+def _interval(value: Any) -> str:
+    if value not in INTERVALS:
+        close = nearest(value, list(INTERVALS))
+        raise ValueError(
+            f"{value!r} is no interval of Hummingbot; the nearest is {close}, all are {' '.join(INTERVALS)}"
+        )
+    return str(value)
+
+
+def _plain_name(value: str) -> str:
+    if not _slug(value) or value.startswith(".") or re.search(r"[/\\\0]", value):
+        raise ValueError(f"{value!r} names a folder under runs/; write letters, digits, - and _")
+    return value
+
+
+def _config(value: dict[str, Any]) -> dict[str, Any]:
+    try:
+        ujson.dumps(value)
+    except (TypeError, OverflowError, ValueError) as error:
+        raise ValueError(f"holds a value that is no plain YAML ({error})") from None
+    return value
+
+
+def _rank_by(value: str) -> str:
+    try:
+        parse_objective(value)
+    except ExpressionError as error:
+        raise ValueError(str(error)) from None
+    return value
+
+
+def _where(value: str | None) -> str | None:
+    if value is None or not value.strip():
+        return None
+    try:
+        Expression.parse(value)
+    except ExpressionError as error:
+        raise ValueError(str(error)) from None
+    return value
+
+
+Moment = Annotated[int, BeforeValidator(_moment)]
+Folder = Annotated[Path, AfterValidator(_beside)]
+Fraction = Annotated[float, Field(lt=1, allow_inf_nan=False)]
+
+
+class Period(BaseModel):
+    """First and last moment, seconds since epoch, UTC. A date means its 00:00, for both."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    start: Moment
+    end: Moment
+
+
+class Sweep(BaseModel):
+    """A sweep file, checked. Field names are the file's keys, except `axes` (the file's `grid`)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, coerce_numbers_to_str=True)
+
+    #: names the folder under runs/; default: the file's name without .yml
+    name: Annotated[str, AfterValidator(_plain_name)]
+    #: a controller config as Hummingbot's conf/controllers/*.yml holds it
+    controller: Annotated[dict[str, Any], AfterValidator(_config)]
+    #: config key -> values; `grid` in the file
+    axes: dict[str, Annotated[tuple[Any, ...], BeforeValidator(axis_values)]] = Field(alias="grid")
+    period: Period
+    #: interval of the candles the engine steps over
+    resolution: Annotated[str, BeforeValidator(_interval)] = "1m"
+    #: fraction of the traded quote amount, per side
+    trade_cost: Annotated[Fraction, Field(ge=0)] = 0.0006
+    engine: Literal["jump", "stock"] = "jump"
+    #: candles by which signals are held back
+    shift: Annotated[StrictInt, Field(ge=0)] = 1
+    fills: Literal["stock", "honest", "both"] = "stock"
+    #: fractions per side for `fills: honest`; a maker may be paid (negative)
+    maker_cost: Annotated[Fraction, Field(gt=-1)] | None = None
+    taker_cost: Annotated[Fraction, Field(gt=-1)] | None = None
+    #: basis points of the price lost on every taker fill, for `fills: honest`
+    slippage_bps: Annotated[float, Field(ge=0, lt=10_000, allow_inf_nan=False)] = 0.0
+    #: trading pair -> [[seconds, rate], ...], for `fills: honest`
+    funding: Annotated[dict[str, list[list[float]]], BeforeValidator(_funding)] = Field(default_factory=dict)
+    #: True: indicators get candles from before the period
+    warmup: StrictBool = True
+    candles: Folder = Path("data/candles")
+    controllers: Folder = Path("controllers")
+    #: what to do about missing candles
+    gaps: Literal["error", "warn", "fill"] = "warn"
+    #: folder of <connector>.json, or the rules themselves; default: `trading_rules` in the candle folder
+    trading_rules: Annotated[Path | dict[str, dict[str, dict[str, Any]]], BeforeValidator(_rules)]
+    #: column or expression, see orchestrator.expressions; a leading - ranks ascending
+    rank_by: Annotated[str, AfterValidator(_rank_by)] = "net_pnl"
+    #: only points for which this holds are ranked; None: all
+    where: Annotated[str | None, AfterValidator(_where)] = None
+    #: seconds a point may take
+    point_timeout: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 600.0
+    seed: StrictInt = 0
+
+    _file: Path = PrivateAttr()
+    _text: str = PrivateAttr()
+
+    @classmethod
+    def from_file(cls, file: str | Path) -> Sweep:
+        """Read a sweep file. Raises SweepFileError."""
+        return read(Path(file))
+
+    @classmethod
+    def from_mapping(cls, keys: Mapping[str, Any], file: str | Path = "sweep.yml") -> Sweep:
+        """As if a sweep file `file` (which need not exist) held these keys. Raises SweepFileError."""
+        return parse(yaml.safe_dump(dict(keys), sort_keys=False, allow_unicode=True), Path(file))
+
+    @property
+    def file(self) -> Path:
+        """Where the sweep was read from; relative paths start in its folder."""
+        return self._file
+
+    @property
+    def text(self) -> str:
+        """The sweep file as it was read."""
+        return self._text
+
+    @property
+    def grid(self) -> Grid:
+        """The product of the axes, never built."""
+        return Grid.from_mapping(self.axes)
+
+    @property
+    def start(self) -> int:
+        """First moment of the period, seconds since epoch, UTC."""
+        return self.period.start
+
+    @property
+    def end(self) -> int:
+        """Last moment of the period, seconds since epoch, UTC."""
+        return self.period.end
+
+    def changed(self, **keys: Any) -> Sweep:
+        """The same file with other values for some of its keys. Raises SweepFileError."""
+        return Sweep.from_mapping({**marked.load(self._text).data, "name": self.name, **keys}, self._file)
+
+    def definition(self, kind: Kind = Kind.RUN, **late: Any) -> SweepDefinition:
+        """What children get; `late` are the fields only publish knows (sweep, slices, lead, controllers, ...)."""
+        known: dict[str, Any] = {
+            "sweep": _slug(self.name),
+            "kind": kind,
+            "controller": self.controller,
+            "grid": self.grid.to_mapping(),
+            "start": self.start,
+            "end": self.end,
+            "resolution": self.resolution,
+            "trade_cost": self.trade_cost,
+            "engine": self.engine,
+            "shift": self.shift,
+            "fills": self.fills,
+            "warmup": self.warmup,
+            "point_timeout_s": self.point_timeout,
+            "seed": self.seed,
+            "slippage_bps": self.slippage_bps,
+            "maker_cost": self.maker_cost,
+            "taker_cost": self.taker_cost,
+            "funding": self.funding,
+        }
+        return SweepDefinition(**{**known, **late})
+
+
+def read(path: Path) -> Sweep:
+    """Read and check a sweep file. Raises SweepFileError, UnknownKey, BadAxis."""
+    path = Path(path)
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        raise SweepFileError(f"{path}: no such file; give the path of a sweep file (YAML)") from None
+    except IsADirectoryError:
+        raise SweepFileError(f"{path}: is a folder; give the path of a sweep file (YAML) in it") from None
+    except UnicodeDecodeError as error:
+        raise SweepFileError(f"{path}: is not text in UTF-8 (byte {error.start}); a sweep file is YAML") from None
+    except OSError as error:
+        raise SweepFileError(f"{path}: cannot be read ({error.strerror})") from None
+    return parse(text, path)
+
+
+def parse(text: str, file: Path) -> Sweep:
+    """Check the text of a sweep file; relative paths start in `file`'s folder. Raises as `read`."""
+    try:
+        document = marked.load(text)
+    except MarkedError as error:
+        line = f", line {error.line}" if error.line else ""
+        raise SweepFileError(f"{file}{line}: not YAML: {error}") from None
+    if not isinstance(document.data, dict):
+        what = "is empty" if document.data is None else f"holds a {type(document.data).__name__}"
+        raise SweepFileError(f"{file}: {what}; a sweep file maps keys to values: controller, grid, period, ...")
+    for key in document.data:
+        if not isinstance(key, str):
+            raise UnknownKey(f"{file}: {key!r}: unknown key; the keys of a sweep file are words, such as grid")
+    keys = {"name": file.stem, **document.data}
+    if "trading_rules" not in keys:
+        keys["trading_rules"] = str(Path(str(keys.get("candles", "data/candles"))) / "trading_rules")
+    try:
+        sweep = Sweep.model_validate(keys, context={"folder": file.parent})
+    except ValidationError as errors:
+        raise _first(errors, document, file) from None
+    _check_together(sweep, document, file)
+    sweep._file, sweep._text = file, text
+    return sweep
+
+
+def sweep_id(definition: SweepDefinition) -> str:
+    """The name and ten hex digits of everything that decides the rows.
+
+    Equal for definitions whose rows are equal by construction; the time a point may take is not in it.
+    """
+    decides = {name: value for name, value in asdict(definition).items() if name not in _NOT_IN_ID}
+    # the order of a grid's axes numbers the points, so it counts; JSON with sorted keys would lose it
+    decides["axes"] = list(definition.grid)
+    digest = hashlib.sha256(ujson.dumps(decides, sort_keys=True).encode()).hexdigest()
+    return f"{_slug(definition.sweep)}-{digest[:10]}"
+
+
+def _slug(name: str) -> str:
+    return re.sub(r"[^a-z0-9_.]+", "-", name.lower()).strip("-.")[:48].rstrip("-.")
+
+
+def _check_together(sweep: Sweep, document: Marked, file: Path) -> None:
+    """What no single key can know."""
+    if not sweep.axes:
+        raise _error(
+            BadAxis, file, document, ("grid",), "is empty; give at least one axis, such as bb_length: [50, 100]"
+        )
+    for key in CONTROLLER_KEYS:
+        if key not in sweep.axes and not sweep.controller.get(key):
+            text = f"is missing; add it as Hummingbot's config has it, or make {key} an axis of the grid"
+            raise _error(SweepFileError, file, document, ("controller", key), text)
+    for name in sweep.axes:
+        if name in ROW_COLUMNS:
+            raise _error(
+                BadAxis, file, document, ("grid", name), "is a column of every row; no axis can have this name"
+            )
+    if sweep.grid.size > MOST_POINTS:
+        text = f"{sweep.grid.size:.1e} points are too many to number; take values away"
+        raise _error(BadAxis, file, document, ("grid",), text)
+    if sweep.end <= sweep.start:
+        text = f"{_shown_moment(sweep.end)} is not after period.start {_shown_moment(sweep.start)}; swap or mend them"
+        raise _error(SweepFileError, file, document, ("period", "end"), text)
+
+
+def _first(errors: ValidationError, document: Marked, file: Path) -> SweepFileError:
+    """The error that stands first in the file, as a sentence."""
+    found = errors.errors(include_url=False)
+    paths = [tuple(part for part in error["loc"] if isinstance(part, str | int)) for error in found]
+    # an unknown key often explains a missing one
+    place = min(range(len(found)), key=lambda i: (found[i]["type"] == "missing", document.line(paths[i]) or 0, i))
+    error, path = found[place], paths[place]
+    kind: type[SweepFileError] = BadAxis if path[:1] == ("grid",) else SweepFileError
+    if error["type"] == "extra_forbidden":
+        kind, text = UnknownKey, _unknown(path)
+    elif error["type"] == "missing":
+        text = f"is missing; {_MISSING.get(path, 'add it')}"
+    elif path == ("grid",):
+        text = f"{error['input']!r} is not a set of axes; write one key per axis, such as bb_length: [50, 100]"
+        text = "is empty; give at least one axis, such as bb_length: [50, 100]" if not error["input"] else text
+    elif error["type"] == "value_error":
+        text = str(error["ctx"]["error"])
+    else:
+        must = _MUST.get(error["type"]) or error["msg"].replace("Input should be", "must be")
+        text = f"{_short(error['input'])}: {must}"
+    return _error(kind, file, document, path, text)
+
+
+def _unknown(path: marked.Path) -> str:
+    valid = (
+        list(Period.model_fields)
+        if path[0] == "period"
+        else [field.alias or name for name, field in Sweep.model_fields.items()]
+    )
+    close = nearest(path[-1], valid)
+    hint = "; a key of the controller's config belongs under `controller:`" if len(path) == 1 else ""
+    return f"unknown key; the nearest valid key is `{close}`{hint}"
+
+
+_MUST = {
+    "dict_type": "must be keys and values",
+    "model_type": "must be keys and values, such as {start: 2024-01-01, end: 2024-01-31}",
+    "path_type": "must be a folder",
+    "bool_type": "must be true or false",
+    "int_type": "must be a whole number",
+    "float_type": "must be a number",
+    "float_parsing": "must be a number",
+    "finite_number": "must be a finite number",
+}
+
+_MISSING: dict[marked.Path, str] = {
+    ("controller",): "add the controller's config: controller_type, controller_name, connector_name, trading_pair, ...",
+    ("grid",): "add at least one axis, such as grid: {bb_length: [50, 100]}",
+    ("period",): "add period: {start: 2024-01-01, end: 2024-01-31}",
+    ("period", "start"): "add the first moment, such as start: 2024-01-01",
+    ("period", "end"): "add the last moment, such as end: 2024-01-31",
+}
+
+
+def _error(kind: type[SweepFileError], file: Path, document: Marked, path: marked.Path, text: str) -> SweepFileError:
+    line = document.line(path)
+    where = f"{file}, line {line}" if line else str(file)
+    return kind(f"{where}: {'.'.join(map(str, path))}: {text}")
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _shown_moment(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")
