@@ -1,0 +1,122 @@
+"""What a stretch of candles must be like before anything is computed from it, and the sentence when it is not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from tasks.candles.formats import COLUMNS, NEEDED, first_off_grid, iso, parse_time, scale_name, scale_of, scales_of
+from tasks.candles.slices import Columns
+from tasks.errors import CandlesBroken
+
+_REMEDY = "mend the file or fetch it again with `hummingsweep sync`; `hummingsweep candles check` lists every fault"
+
+
+def broken(path: Path, where: str, what: str, remedy: str = _REMEDY) -> CandlesBroken:
+    """The error for one fault: file, place, what is wrong, what to do."""
+    place = f"{path}, {where}" if where else str(path)
+    return CandlesBroken(f"{place}: {what}; {remedy}")
+
+
+def check_header(path: Path, names: list[str]) -> list[str]:
+    """The candle columns a file has, in the order of COLUMNS. Raises CandlesBroken when a needed one lacks."""
+    lacking = [name for name in NEEDED if name not in names]
+    if lacking:
+        there = ", ".join(name or "(unnamed)" for name in names[:12])
+        raise broken(
+            path,
+            "",
+            f"no column {', '.join(lacking)} (its first line says: {there})",
+            f"a candle file begins with a header that names {', '.join(NEEDED)}",
+        )
+    present = [name for name in COLUMNS if name in names]
+    twice = next((name for name in present if names.count(name) > 1), None)
+    if twice:
+        raise broken(path, "", f"two columns are named {twice}", "delete one of them")
+    return present
+
+
+def raw_times(column: Any) -> NDArray[np.float64]:
+    """A pyarrow column of times as raw numbers (s, ms, us or ns); datetimes become seconds, nulls NaN.
+
+    Raises ValueError for text that is no time.
+    """
+    if pa.types.is_timestamp(column.type):
+        seconds = pc.cast(pc.cast(column, pa.timestamp("us"), safe=False), pa.int64())
+        return np.asarray(pc.cast(seconds, pa.float64(), safe=False).to_numpy(zero_copy_only=False) / 1e6)
+    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+        return np.array([np.nan if text is None else parse_time(text) for text in column.to_pylist()], np.float64)
+    return np.asarray(pc.cast(column, pa.float64(), safe=False).to_numpy(zero_copy_only=False))
+
+
+def times_fault(raw: NDArray[np.float64], scale: float, before: float | None = None) -> tuple[int, str] | None:
+    """The first fault of raw times: (index, sentence), None when they are finite, of one unit and strictly rising.
+
+    `scale` is the file's unit, `before` the raw time of the candle before the first.
+    """
+    faults: list[tuple[int, str]] = []
+
+    def first(bad: NDArray[np.bool_], what: Callable[[int], str]) -> None:
+        if bad.any():
+            index = int(np.argmax(bad))
+            faults.append((index, what(index)))
+
+    known = np.isfinite(raw)
+    first(~known, lambda index: f"timestamp is {raw[index]}")
+    first(
+        known & (scales_of(raw) != scale),
+        lambda index: (
+            f"timestamp {raw[index]:.0f} is in {scale_name(scale_of(raw[index]))}, "
+            f"the file began in {scale_name(scale)}: mixed units"
+        ),
+    )
+    previous = np.concatenate(([-np.inf if before is None else before], raw[:-1]))
+    first(raw == previous, lambda index: f"timestamp {raw[index]:.0f} ({iso(raw[index] / scale)}) is there twice")
+    first(
+        raw < previous,
+        lambda index: (
+            f"timestamp {raw[index]:.0f} ({iso(raw[index] / scale)}) comes after {previous[index]:.0f}: "
+            "the candles are not sorted by time"
+        ),
+    )
+    return min(faults, default=None)
+
+
+def to_seconds(
+    path: Path, table: Any, scale: float, interval: str, where: Callable[[int], str], before: float | None = None
+) -> Columns:
+    """A table of raw candles as columns with open times in seconds.
+
+    `where` says in words where the row of an index lies. Raises CandlesBroken for the first fault: a value that is NaN
+    or infinite in the first six columns, mixed units, unsorted or duplicate times, times off the interval's grid.
+    """
+    try:
+        raw = raw_times(table["timestamp"])
+    except ValueError as error:
+        raise broken(path, "", f"timestamp: {error}") from error
+    if fault := times_fault(raw, scale, before):
+        raise broken(path, where(fault[0]), fault[1])
+    columns: Columns = {"timestamp": raw / scale}
+    off = first_off_grid(columns["timestamp"], interval)
+    if off is not None:
+        time = columns["timestamp"][off]
+        raise broken(path, where(off), f"timestamp {raw[off]:.0f} ({iso(time)}): no {interval} candle opens then")
+    for name in table.column_names:
+        if name == "timestamp":
+            continue
+        try:
+            column = pc.cast(table[name], pa.float64(), safe=False)
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+            raise broken(path, "", f"column {name} does not hold numbers ({error})") from error
+        values = np.asarray(column.to_numpy(zero_copy_only=False))
+        if name in NEEDED and not np.isfinite(values).all():
+            index = int(np.argmax(~np.isfinite(values)))
+            raise broken(path, where(index), f"{name} is {values[index]}")
+        columns[name] = values
+    return {name: columns[name] for name in COLUMNS if name in columns}
