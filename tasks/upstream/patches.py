@@ -13,8 +13,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tasks.upstream import stubs
-
 
 @contextmanager
 def import_quietly() -> Iterator[None]:
@@ -47,7 +45,6 @@ def apply(data_folder: Path | None = None) -> None:
     hummingbot.set_data_path(str(data_folder or _default_data_folder()))
     pd.set_option("mode.chained_assignment", None)
     logging.getLogger(hummingbot.__name__).setLevel(logging.ERROR)
-    stubs.cut_network()
 
 
 def _default_data_folder() -> Path:
