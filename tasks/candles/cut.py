@@ -24,7 +24,7 @@ from tasks.candles.formats import CandleFile, interval_seconds, is_regular, iso
 from tasks.candles.rowgroups import ParquetMap, parquet_twin
 from tasks.candles.slices import Columns, Gap, Slice, select
 from tasks.candles.soundness import broken, to_seconds
-from tasks.errors import CandlesBroken, CandlesMissing, CandlesNotCovering
+from tasks.errors import CandlesMissing, CandlesNotCovering
 
 
 class Gaps(StrEnum):
@@ -271,6 +271,3 @@ def _named_path(parts: Sequence[CandleFile]) -> Path:
 
 def _silent(_: str) -> None:
     pass
-
-
-__all__ = ["CandlesBroken", "CandlesNotCovering", "Gaps", "Stretch", "cut", "cut_parts"]
