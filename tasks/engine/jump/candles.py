@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from decimal import Decimal
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+
+from tasks.engine.jump import kernels
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,6 +32,42 @@ class Candles:
         self.low = self._column("low")
         self.close = self._column("close")
         self.volume = self._column("volume")
+
+    @cached_property
+    def close_minima(self) -> Floats:
+        """The lowest close of every block of kernels.BLOCK rows."""
+        return _per_block(np.minimum, self.close)
+
+    @cached_property
+    def close_maxima(self) -> Floats:
+        """The highest close of every block."""
+        return _per_block(np.maximum, self.close)
+
+    @cached_property
+    def low_minima(self) -> Floats:
+        """The lowest low of every block."""
+        return _per_block(np.minimum, self.low)
+
+    @cached_property
+    def high_maxima(self) -> Floats:
+        """The highest high of every block."""
+        return _per_block(np.maximum, self.high)
+
+    def first_reached(self, first: int, last: int, level: Decimal, *, falling: bool) -> int:
+        """The first row in first .. last whose close is at `level` or beyond it, below where falling; or -1."""
+        if falling:
+            at = kernels.first_at_or_below(self.close, self.close_minima, first, last, float_at_or_below(level))
+        else:
+            at = kernels.first_at_or_above(self.close, self.close_maxima, first, last, float_at_or_above(level))
+        return int(at)
+
+    def first_touched(self, first: int, last: int, level: Decimal | float, *, falling: bool) -> int:
+        """The first row in first .. last whose low (where falling) or high is at `level` or beyond it; or -1."""
+        if falling:
+            at = kernels.first_at_or_below(self.low, self.low_minima, first, last, float_at_or_below(level))
+        else:
+            at = kernels.first_at_or_above(self.high, self.high_maxima, first, last, float_at_or_above(level))
+        return int(at)
 
     def __len__(self) -> int:
         return len(self.timestamp)
@@ -51,3 +91,19 @@ class Candles:
 
     def _column(self, name: str) -> Floats:
         return np.ascontiguousarray(self.frame[name].to_numpy(dtype=np.float64))
+
+
+def float_at_or_below(level: Decimal | float) -> float:
+    """The largest float <= level: a float price is <= a Decimal level exactly when it is <= this float."""
+    near = float(level)
+    return near if not isinstance(level, Decimal) or Decimal(near) <= level else math.nextafter(near, -math.inf)
+
+
+def float_at_or_above(level: Decimal | float) -> float:
+    """The smallest float >= level."""
+    near = float(level)
+    return near if not isinstance(level, Decimal) or Decimal(near) >= level else math.nextafter(near, math.inf)
+
+
+def _per_block(pick: np.ufunc, values: Floats) -> Floats:
+    return np.asarray(pick.reduceat(values, np.arange(0, len(values), kernels.BLOCK)), dtype=np.float64)

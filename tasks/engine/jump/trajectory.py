@@ -6,8 +6,8 @@ computed when someone asks for that row, because most executors are never looked
 What the engine relies on (a second set of simulators keeps to it too):
 
 - `first` is the row handed to the simulator; `first <= last < len(candles)`.
-- The executor runs on the rows first .. last - 1 and has ended on row `last`, with `close_type`. The engine sees the end
-  on row `last`, or on the row after `first` when both are one. It may stop the executor on any row before.
+- The executor runs on the rows first .. last - 1 and has ended on row `last`, with `close_type`. The engine sees the
+  end on row `last`, or on the row after `first` when both are one. It may stop the executor on any row before that.
 - `filled_amount_quote` is above 0 exactly on the rows from `fill_row` on; None means nowhere.
 - `close_type` FAILED means that the engine forgets the executor, as upstream does.
 - All numbers are finite; a simulator that would give another raises `NotReproduced`, and the stock engine runs.
@@ -19,8 +19,6 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from typing import Any, NamedTuple, Protocol
-
-import numpy as np
 
 from tasks.engine.equity import linear_exposure
 from tasks.engine.jump.candles import Candles, Floats
@@ -82,6 +80,10 @@ class Trajectory:
         """The executor on a row, first <= row <= last."""
         table, k = self.table(), row - self.first
         return State(*(float(column[k]) for column in table))
+
+    def release(self) -> None:
+        """Forget the table: the executor has ended and its last state is kept elsewhere."""
+        self._built = None
 
     def filled_at(self, row: int) -> bool:
         """Whether anything is filled on a row."""

@@ -1,0 +1,121 @@
+"""Which decider fits a controller: found by comparing its methods with its base class's."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel
+
+from tasks.engine.jump.book import Book
+from tasks.engine.jump.candles import Candles
+from tasks.engine.jump.deciders import Asked, Create, Decider, Declared, Directional, MarketMaking
+from tasks.engine.jump.view import View
+from tasks.upstream import fingerprint
+from tasks.upstream.names import (
+    DirectionalTradingControllerBase,
+    MarketMakingControllerBase,
+    MarketMakingControllerConfigBase,
+)
+
+#: Methods in which the bases decide. A controller whose own are these is jumped over.
+DIRECTIONAL_METHODS = (
+    "determine_executor_actions", "create_actions_proposal", "can_create_executor", "stop_actions_proposal",
+    "filter_executors", "_apply_executor_filter",
+)  # fmt: skip
+MARKET_MAKING_METHODS = (
+    "determine_executor_actions", "create_actions_proposal", "get_levels_to_execute", "stop_actions_proposal",
+    "executors_to_refresh", "executors_to_early_stop", "get_not_active_levels_ids", "get_level_id_from_side",
+    "check_position_rebalance", "get_current_base_position", "filter_executors", "_apply_executor_filter",
+)  # fmt: skip
+#: What those methods read: plain attributes, and fields of the config.
+_STATE = ("config", "executors_info", "positions_held", "processed_data", "market_data_provider")
+_DIRECTIONAL_FIELDS = (
+    "id", "connector_name", "trading_pair", "total_amount_quote", "max_executors_per_side", "cooldown_time",
+)  # fmt: skip
+_MARKET_MAKING_FIELDS = (
+    "id", "connector_name", "trading_pair", "total_amount_quote", "buy_spreads", "sell_spreads",
+    "executor_refresh_time", "cooldown_time", "position_rebalance_threshold_pct", "skip_rebalance",
+)  # fmt: skip
+_REBALANCE_METHODS = ("get_spreads_and_amounts_in_quote", "get_required_base_amount")
+
+
+def choose(
+    controller: Any, book: Book, view: View, candles: Candles, create: Create
+) -> tuple[Decider, str, str]:
+    """(decider, "jump" or "step", why it is not "jump" or "")."""
+    parts = (controller, book, view, candles, create)
+    if isinstance(controller, DirectionalTradingControllerBase):
+        reason = _own_logic(controller, DirectionalTradingControllerBase, DIRECTIONAL_METHODS, _DIRECTIONAL_FIELDS)
+        signals = None if reason else _numbers(controller, candles, "signal")
+        if not reason and signals is None:
+            reason = "processed_data['signal'] is no number"
+        if not reason:
+            return Directional(*parts, signals=signals), "jump", ""
+    elif isinstance(controller, MarketMakingControllerBase):
+        reason = _own_logic(controller, MarketMakingControllerBase, MARKET_MAKING_METHODS, _MARKET_MAKING_FIELDS)
+        if not reason:
+            rebalances = _rebalances(controller)
+            reference = _numbers(controller, candles, "reference_price") if rebalances else None
+            if rebalances and (reference is None or not _config_is_base(controller)):
+                reason = "the position to rebalance to is not known ahead"
+            else:
+                return MarketMaking(*parts, reference=reference, rebalances=rebalances), "jump", ""
+    else:
+        reason = f"{type(controller).__name__} decides by itself"
+    if callable(getattr(controller, "next_decision_time", None)):
+        return Declared(*parts), "jump", ""
+    return Asked(*parts), "step", reason
+
+
+def _own_logic(controller: Any, base: type, methods: tuple[str, ...], fields: tuple[str, ...]) -> str:
+    """What of a controller is not its base's own, in words; "" when nothing that decides is."""
+    cls, attributes = type(controller), vars(controller)
+    for name in methods:
+        if inspect.getattr_static(cls, name) is not inspect.getattr_static(base, name) or name in attributes:
+            return f"{cls.__name__} has a {name} of its own"
+    for name in ("__getattribute__", "__setattr__"):
+        if inspect.getattr_static(cls, name) is not inspect.getattr_static(object, name):
+            return f"{cls.__name__} has a {name} of its own"
+    for name in _STATE:
+        if name not in attributes or any(name in vars(parent) for parent in cls.__mro__):
+            return f"{cls.__name__} keeps {name} its own way"
+    if type(controller.processed_data) is not dict:
+        return f"{cls.__name__} keeps processed_data its own way"
+    config = type(controller.config)
+    unknown = [name for name in fields if name not in config.model_fields]
+    if unknown or inspect.getattr_static(config, "__getattr__", None) is not inspect.getattr_static(
+        BaseModel, "__getattr__", None
+    ):
+        return f"{config.__name__} keeps {', '.join(unknown) or 'its fields'} its own way"
+    return fingerprint.changed_decisions(base)
+
+
+def _rebalances(controller: Any) -> bool:
+    config = controller.config
+    return not (
+        "_perpetual" in config.connector_name
+        or ("reference_price" not in controller.processed_data
+        and "reference_price" not in controller.processed_data["features"])
+        or config.skip_rebalance
+    )
+
+
+def _config_is_base(controller: Any) -> bool:
+    config = type(controller.config)
+    return all(
+        inspect.getattr_static(config, name) is inspect.getattr_static(MarketMakingControllerConfigBase, name)
+        for name in _REBALANCE_METHODS
+    )
+
+
+def _numbers(controller: Any, candles: Candles, name: str) -> Any:
+    """A column of the features as numbers, shape (n,); a constant where it is no column; None where it is no number."""
+    if name in candles.frame.columns:
+        values = candles.frame[name].to_numpy()
+        return values if values.dtype.kind in "iufb" else None
+    value = controller.processed_data.get(name)
+    if isinstance(value, bool | int | float) or type(value).__name__ == "Decimal":
+        return np.full(len(candles), float(value))
+    return None

@@ -1,0 +1,331 @@
+"""Who is asked next, and what it says: the rows on which a controller can do something.
+
+A decider gives rows in ascending order (`next_row`) and then what the controller does on that row (`decide`). Between
+two of them nothing but the end of executors happens.
+
+Asked        unknown decision logic: every row
+Declared     unknown decision logic of a controller that says itself when it next wants to be asked
+Directional  DirectionalTradingControllerBase: rows with a signal on which it may open an executor
+MarketMaking MarketMakingControllerBase: rows with a level to place, an order to refresh or a position to rebalance
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tasks.engine.jump.book import WINDOW_S, Book, Executor
+from tasks.engine.jump.candles import Candles
+from tasks.engine.jump.view import View
+from tasks.upstream.names import (
+    CloseType,
+    CreateExecutorAction,
+    ExecutorConfigBase,
+    PriceType,
+    StopExecutorAction,
+    TradeType,
+)
+
+Create = Callable[[Any], None]
+
+
+class Decider(ABC):
+    """One per run. `create` opens an executor from its config on the current row."""
+
+    def __init__(self, controller: Any, book: Book, view: View, candles: Candles, create: Create) -> None:
+        self.controller = controller
+        self.book = book
+        self.view = view
+        self.candles = candles
+        self.create = create
+        self.rows = len(candles)
+
+    @abstractmethod
+    def next_row(self, row: int) -> int:
+        """The first row >= `row` to decide on, with the book moved there; the number of rows when there is none."""
+
+    @abstractmethod
+    def decide(self, row: int) -> None:
+        """What the controller does on a row that `next_row` gave."""
+
+
+class Asked(Decider):
+    """Every row."""
+
+    def next_row(self, row: int) -> int:
+        """The row itself."""
+        if row < self.rows:
+            self.book.move_to(row)
+        return row
+
+    def decide(self, row: int) -> None:
+        """Ask, and do what the answer says."""
+        self.view.present(row)
+        for action in self.controller.determine_executor_actions():
+            if isinstance(action, CreateExecutorAction):
+                self.create(action.executor_config)
+            elif isinstance(action, StopExecutorAction):
+                self.book.stop(action.executor_id, keep_position=bool(action.keep_position))
+
+
+class Declared(Asked):
+    """Rows that the controller declared, and rows on which the state of one of its executors changed.
+
+    An executor's state changes on the row after its creation or its stop, when its order fills, and when it ends.
+    """
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self._next = 0
+
+    def next_row(self, row: int) -> int:
+        """The earlier of the declared row and the next change."""
+        at = min(self._next, self.book.next_end())
+        for executor in self.book.active.values():
+            filled = executor.trajectory.fill_row
+            if filled is not None and filled >= row:
+                at = min(at, filled)
+        return super().next_row(min(max(at, row), self.rows))
+
+    def decide(self, row: int) -> None:
+        """Ask, and ask when to ask again."""
+        running, ended = len(self.book.active), len(self.book.ended)
+        super().decide(row)
+        if (running, ended) != (len(self.book.active), len(self.book.ended)):
+            self._next = row + 1
+            return
+        wanted = self.controller.next_decision_time()
+        self._next = self.rows if wanted is None else int(self.candles.timestamp.searchsorted(wanted, side="left"))
+
+
+class Directional(Decider):
+    """Reproduces create_actions_proposal and can_create_executor of DirectionalTradingControllerBase."""
+
+    def __init__(self, *args: Any, signals: npt.NDArray[Any]) -> None:
+        """`signals`: processed_data["signal"] on every row, numbers, shape (n,)."""
+        super().__init__(*args)
+        self._signals = signals
+        self._buys = np.flatnonzero(signals > 0)
+        self._sells = np.flatnonzero(signals < 0)
+
+    def next_row(self, row: int) -> int:
+        """The next signal for which there is room and whose side has cooled down."""
+        book = self.book
+        while row < self.rows:
+            book.move_to(row)
+            until = book.next_end()  # until then room and cooldown depend on nothing but time
+            at = min(self._allowed(self._buys, row, until, 1), self._allowed(self._sells, row, until, -1))
+            if at < until:
+                book.move_to(at)
+                return at
+            row = until
+        return self.rows
+
+    def _allowed(self, rows: npt.NDArray[Any], row: int, until: int, signal: int) -> int:
+        at = int(rows.searchsorted(row))
+        if at == len(rows) or rows[at] >= until:
+            return self.rows
+        config = self.controller.config
+        # For a short signal upstream counts the executors of both sides.
+        seen = [
+            executor.config.timestamp
+            for executor in self.book.active.values()
+            if signal < 0 or executor.config.side == TradeType.BUY
+        ]
+        if len(seen) >= config.max_executors_per_side:
+            return self.rows
+        newest = max(seen, default=0)
+        cooled = self._first_after(newest, config.cooldown_time, row, until)
+        if cooled > rows[at]:
+            at = int(rows.searchsorted(cooled))
+        return int(rows[at]) if at < len(rows) else self.rows
+
+    def _first_after(self, moment: float, seconds: float, row: int, until: int) -> int:
+        return first_row_later_than(self.candles, moment, seconds, row, until)
+
+    def decide(self, row: int) -> None:
+        """One executor, in the signal's direction."""
+        self.view.present(row)
+        controller, config = self.controller, self.controller.config
+        price = controller.market_data_provider.get_price_by_type(
+            config.connector_name, config.trading_pair, PriceType.MidPrice
+        )
+        amount = config.total_amount_quote / price / Decimal(config.max_executors_per_side)
+        side = TradeType.BUY if self._signals[row] > 0 else TradeType.SELL
+        self.create(checked(controller, controller.get_executor_config(side, price, amount)))
+
+
+class MarketMaking(Decider):
+    """Reproduces create_actions_proposal, get_levels_to_execute, executors_to_refresh and check_position_rebalance of
+    MarketMakingControllerBase."""
+
+    def __init__(self, *args: Any, reference: npt.NDArray[np.float64] | None, rebalances: bool) -> None:
+        """`reference`: processed_data["reference_price"] on every row, shape (n,), or None where it is no column;
+        `rebalances`: whether check_position_rebalance can ever answer."""
+        super().__init__(*args)
+        self._reference = reference
+        self._rebalances = rebalances
+        self._stopped_out: list[tuple[int, Executor]] = []  # with their position in the ledger
+        self._looked_at = 0
+        self._missing: list[str] = []
+        self._due: list[str] = []
+        self._rebalance_now = False
+        self._levels: list[str] = []
+        self._level_counts = (-1, -1)
+
+    def next_row(self, row: int) -> int:
+        """The next row with something to do."""
+        while row < self.rows:
+            self.book.move_to(row)
+            change = self._look(row)
+            if self._missing or self._due or self._rebalance_now:
+                return row
+            row = change
+        return self.rows
+
+    def decide(self, row: int) -> None:
+        """A rebalancing order, then the missing levels, then the stops of what is too old: upstream's order."""
+        self.view.present(row)
+        controller = self.controller
+        configs = []
+        if self._rebalance_now:
+            action = controller.check_position_rebalance()
+            if action:
+                configs.append(action.executor_config)
+        for level in self._missing:
+            price, amount = controller.get_price_and_amount(level)
+            config = controller.get_executor_config(level, price, amount)
+            if config is not None:
+                configs.append(checked(controller, config))
+        due = self._due
+        for config in configs:
+            self.create(config)
+        for executor_id in due:
+            self.book.stop(executor_id, keep_position=False)
+
+    def _look(self, row: int) -> int:
+        """Note what there is to do on a row, and return the first row after it on which that can differ."""
+        book, candles, config = self.book, self.candles, self.controller.config
+        now = candles.timestamp[row]
+        change = book.next_end()
+        due: list[str] = []
+        working = set()
+        rebalancing = False
+        patience = config.executor_refresh_time
+        for executor in book.active.values():
+            trajectory = executor.trajectory
+            placed = trajectory.config
+            working.add(placed.level_id)
+            if placed.level_id == "position_rebalance":
+                rebalancing = True
+            filled = trajectory.fill_row
+            if filled is None or row < filled:
+                if now - placed.timestamp > patience:
+                    due.append(placed.id)
+                    change = row + 1
+                else:
+                    old = first_row_later_than(candles, placed.timestamp, patience, row, change)
+                    if filled is None or old < filled:
+                        change = min(change, old)
+        change = self._cooling(row, now, config.cooldown_time, working, change)
+        self._missing = [level for level in self._level_ids(config) if level not in working]
+        self._due = due
+        self._rebalance_now = False
+        if self._rebalances and not rebalancing:
+            at = self._next_imbalance(row, change)
+            self._rebalance_now = at == row
+            change = min(change, at) if at > row else row + 1
+        return change
+
+    def _cooling(self, row: int, now: float, cooldown: float, working: set[Any], change: int) -> int:
+        """Levels that were stopped out stay covered for the cooldown, as long as the controller sees the executor."""
+        ended = self.book.ended
+        while self._looked_at < len(ended):
+            if ended[self._looked_at].close_type == CloseType.STOP_LOSS:
+                self._stopped_out.append((self._looked_at, ended[self._looked_at]))
+            self._looked_at += 1
+        if not self._stopped_out:
+            return change
+        visible = self.book.visible_from()
+        self._stopped_out = [
+            (position, executor)
+            for position, executor in self._stopped_out
+            if position >= visible and now - executor.close_timestamp < cooldown
+        ]
+        for _, executor in self._stopped_out:
+            working.add(executor.config.level_id)
+            assert executor.close_timestamp is not None
+            change = min(change, first_row_from(self.candles, executor.close_timestamp, cooldown, row, change))
+            if cooldown > WINDOW_S:  # it may drop out of sight first: look again on every row from then on
+                unseen = first_row_later_than(self.candles, executor.close_timestamp, WINDOW_S, row, change)
+                change = min(change, max(unseen, row + 1))
+        return change
+
+    def _level_ids(self, config: Any) -> list[str]:
+        counts = len(config.buy_spreads), len(config.sell_spreads)
+        if counts != self._level_counts:
+            self._level_counts = counts
+            self._levels = [f"buy_{level}" for level in range(counts[0])]
+            self._levels += [f"sell_{level}" for level in range(counts[1])]
+        return self._levels
+
+    def _next_imbalance(self, row: int, until: int) -> int:
+        """The first row in row .. until - 1 on which upstream's check might ask for an order, or `until`.
+
+        In floats and on the safe side: a row too many is asked and answers no.
+        """
+        config = self.controller.config
+        _, amounts = config.get_spreads_and_amounts_in_quote(TradeType.SELL)
+        needed = float(sum(amounts))
+        threshold = float(config.position_rebalance_threshold_pct) * (1 - 1e-9)
+        held = 0.0
+        for hold in self.book.holds.values():
+            if (hold.connector_name, hold.trading_pair) == (config.connector_name, config.trading_pair):
+                held += float(hold.net_amount_base)
+        if self._reference is None:
+            return row
+        size = 64
+        while row < until:
+            with np.errstate(divide="ignore", invalid="ignore"):
+                required = needed / self._reference[row : min(row + size, until)]
+                balanced = np.abs(required - held) < required * threshold
+            off = np.flatnonzero(~balanced)
+            if len(off):
+                return row + int(off[0])
+            row += size
+            size *= 2
+        return until
+
+
+def checked(controller: Any, config: Any) -> Any:
+    """An executor config that upstream's CreateExecutorAction accepts; raises its ValidationError for anything else."""
+    if isinstance(config, ExecutorConfigBase):
+        return config
+    return CreateExecutorAction(controller_id=controller.config.id, executor_config=config).executor_config
+
+
+def first_row_later_than(candles: Candles, moment: float, seconds: float, row: int, until: int) -> int:
+    """The first row in row .. until - 1 on which `time - moment > seconds`, in upstream's float arithmetic; or `until`."""
+    timestamp = candles.timestamp
+    at = min(max(int(timestamp.searchsorted(moment + seconds)), row), until)
+    while at > row and timestamp[at - 1] - moment > seconds:
+        at -= 1
+    while at < until and not timestamp[at] - moment > seconds:
+        at += 1
+    return at
+
+
+def first_row_from(candles: Candles, moment: float, seconds: float, row: int, until: int) -> int:
+    """The first row in row .. until - 1 on which `time - moment < seconds` no longer holds; or `until`."""
+    timestamp = candles.timestamp
+    at = min(max(int(timestamp.searchsorted(moment + seconds)), row), until)
+    while at > row and not timestamp[at - 1] - moment < seconds:
+        at -= 1
+    while at < until and timestamp[at] - moment < seconds:
+        at += 1
+    return at

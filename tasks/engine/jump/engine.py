@@ -1,0 +1,166 @@
+"""The jump-ahead engine: the stock engine's results, exactly, without looking at every candle.
+
+A run is the stock engine's: make the controller, let it derive its features once, merge them with the engine's
+candles, and step over the rows. What differs:
+
+- An executor is simulated on arrays when it is created (`simulators`), and its end is known from then on.
+- What a controller reads of its executors is built when it reads it (`view`, `lazy`).
+- Where the decision methods are the base class's own, the engine goes straight to the rows on which they can act
+  (`deciders`); any other controller is asked on every row.
+
+A controller with decision logic of its own may say when it next wants to be asked, and is skipped over until then:
+
+    def next_decision_time(self) -> float | None:
+        '''Seconds of simulated time, as market_data_provider.time() counts it; None: when an executor changes.'''
+
+It is called after each `determine_executor_actions` that changed nothing, and it is a promise: on the rows before
+that moment `determine_executor_actions` would return no action and change no state of its own, unless the state of
+one of its executors changes first (created, filled, ended); then it is asked on that row. `hummingsweep verify` holds
+the promise against the stock engine.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from tasks.engine._base import Market, Outcome
+from tasks.engine.equity import EquityCurve
+from tasks.engine.jump.book import Book
+from tasks.engine.jump.candles import Candles
+from tasks.engine.jump.choice import choose
+from tasks.engine.jump.lazy import LazyList
+from tasks.engine.jump.series import Series, results
+from tasks.engine.jump.simulators import StockSimulators
+from tasks.engine.jump.trajectory import NotReproduced, Simulators, Trajectory
+from tasks.engine.jump.view import View
+from tasks.engine.stock import StockEngine
+from tasks.errors import ControllerError
+from tasks.upstream import fingerprint
+from tasks.upstream.build import controller_class
+from tasks.upstream.failure import failure
+from tasks.upstream.features import prepare_market_data
+from tasks.upstream.names import (
+    CandlesConfig,
+    DCAExecutorConfig,
+    GridExecutorConfig,
+    OrderExecutorConfig,
+    PositionExecutorConfig,
+    generate_unique_id,
+)
+from tasks.upstream.provider import SweepDataProvider
+
+
+class JumpEngine:
+    """Implements tasks.engine._base.Engine.
+
+    `simulators`: how executors fill; None for stock fills. With stock fills the outcome equals StockEngine's in every
+    field; `Outcome.engine` says how the rows were walked ("jump", "step"), or that the stock engine itself ran, and
+    `engine_note` why. With other fills there is nothing to fall back to: what cannot be run raises ControllerError.
+    """
+
+    name = "jump"
+
+    def __init__(self, simulators: Simulators | None = None) -> None:
+        self._simulators = simulators or StockSimulators()
+        self._stock = StockEngine() if simulators is None else None
+
+    async def run(self, config: Any, market: Market, *, curves: bool = True) -> Outcome:
+        """Back-test one controller config.
+
+        Raises what StockEngine.run raises, and ControllerError for an executor of a kind no back-test can simulate.
+        """
+        changed = fingerprint.changed_engine()
+        if changed and self._stock is not None:
+            return await self._on_stock(config, market, curves, changed)
+        untouched = config.model_copy(deep=True)
+        provider = SweepDataProvider(market)
+        try:
+            return await self._run(config, market, provider, curves)
+        except NotReproduced as oddity:
+            if self._stock is None:
+                raise ControllerError(f"{config.controller_name}: {oddity}: this needs stock fills") from oddity
+            return await self._on_stock(untouched, market, curves, str(oddity))
+        except Exception as error:  # a controller may raise anything
+            raise failure(error, config, provider) from error
+
+    async def _on_stock(self, config: Any, market: Market, curves: bool, reason: str) -> Outcome:
+        assert self._stock is not None
+        outcome = await self._stock.run(config, market, curves=curves)
+        outcome.engine_note = reason
+        return outcome
+
+    async def _run(self, config: Any, market: Market, provider: SweepDataProvider, curves: bool) -> Outcome:
+        if not config.id or not config.id.strip():
+            config.id = generate_unique_id()
+        controller = controller_class(config)(config=config, market_data_provider=provider, actions_queue=None)
+        provider.attach(controller)
+        await provider.initialize_candles_feed(
+            CandlesConfig(
+                connector=controller.config.connector_name,
+                trading_pair=controller.config.trading_pair,
+                interval=market.resolution,
+            )
+        )
+        for wanted in controller.get_candles_config():
+            await provider.initialize_candles_feed(wanted)
+        await controller.update_processed_data()
+        candles = Candles(prepare_market_data(controller, market.resolution))
+
+        curve = EquityCurve(candles.close) if curves else None
+        book = Book(candles, curve)
+        view = View(controller, book, candles)
+
+        def create(executor_config: Any) -> None:
+            book.create(self._simulate(candles, book.row, executor_config, market.trade_cost, provider, config))
+
+        decider, engine, note = choose(controller, book, view, candles, create)
+        row = decider.next_row(0)
+        while row < len(candles):
+            decider.decide(row)
+            row = decider.next_row(row + 1)
+        book.move_to(len(candles) - 1)
+        view.present(len(candles) - 1)
+        book.finish()
+
+        series = Series(book, candles)
+        final_price = Decimal(candles.close[-1])
+        outcome = Outcome(
+            results=results(book, series, config.total_amount_quote, final_price),
+            executors=LazyList(lambda: [executor.info for executor in book.ended]),
+            pnl_timeseries=series.pnl_timeseries(),
+            position_held_timeseries=series.position_held_timeseries(),
+            position_holds=list(book.holds.values()),
+            processed_data=controller.processed_data,
+            engine=engine,
+            engine_note=note,
+            timestamps=candles.timestamp,
+        )
+        if curve is not None:
+            outcome.equity, outcome.position_value = curve.equity(), curve.position_value()
+            outcome.extras["turnover"] = curve.turnover()
+        return outcome
+
+    def _simulate(
+        self, candles: Candles, row: int, config: Any, trade_cost: float, provider: Any, of: Any
+    ) -> Trajectory | None:
+        simulators = self._simulators
+        if isinstance(config, DCAExecutorConfig):
+            return simulators.dca(candles, row, config, trade_cost)
+        if isinstance(config, PositionExecutorConfig):
+            return simulators.position(candles, row, config, trade_cost)
+        if isinstance(config, GridExecutorConfig):
+            try:
+                rules = provider.get_trading_rules(config.connector_name, config.trading_pair)
+            except (KeyError, AttributeError):
+                rules = None
+            return simulators.grid(candles, row, config, trade_cost, rules)
+        if isinstance(config, OrderExecutorConfig):
+            return simulators.order(candles, row, config, trade_cost)
+        when = datetime.fromtimestamp(float(candles.timestamp[row]), UTC)
+        raise ControllerError(
+            f"{of.controller_name} at candle {when:%Y-%m-%dT%H:%M:%SZ}: creates an executor of type "
+            f"{getattr(config, 'type', '?')!r} ({type(config).__name__}); a back-test has position_executor, "
+            "dca_executor, grid_executor and order_executor"
+        )

@@ -1,0 +1,211 @@
+"""From a book to upstream's pnl_timeseries, position_held_timeseries and results."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from decimal import Decimal
+from functools import reduce
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tasks.engine.jump.book import Book, Executor
+from tasks.engine.jump.candles import Candles, Floats
+from tasks.engine.jump.lazy import LazyList
+from tasks.upstream.names import BacktestingEngineBase, CloseType, TradeType
+
+_ZERO = Decimal("0")
+
+
+class _Valued:
+    """Held positions valued on every row of one stretch of rows without a change; upstream's update_state."""
+
+    __slots__ = ("first", "long", "open_positions", "realized", "short", "unrealized")
+
+    def __init__(self, positions: Sequence[tuple[Decimal, Decimal, Decimal]], first: int, closes: list[float]) -> None:
+        self.first = first
+        self.open_positions = len(positions)
+        self.realized = sum(float(realized) for _, _, realized in positions)
+        self.unrealized: list[float] = []
+        self.long: list[float] = []
+        self.short: list[float] = []
+        sides = [(abs(net), net >= 0, average) for net, average, _ in positions]
+        for close in closes:
+            price = Decimal(repr(close))
+            self.unrealized.append(
+                sum(
+                    float((price - average) * amount if is_long else (average - price) * amount)
+                    for amount, is_long, average in sides
+                )
+            )
+            self.long.append(sum(float(amount * price) for amount, is_long, _ in sides if is_long))
+            self.short.append(sum(float(amount * price) for amount, is_long, _ in sides if not is_long))
+
+
+class Series:
+    """The time series of a finished run; lists of dicts are made when they are read."""
+
+    def __init__(self, book: Book, candles: Candles) -> None:
+        self._timestamp = candles.timestamp
+        n = len(candles)
+        rows = np.minimum(np.frombuffer(book.steps.rows, dtype=np.int64), n)
+        counts = np.diff(rows, append=n)
+        self._realized = np.repeat(np.frombuffer(book.steps.realized), counts)
+        self._volume = np.repeat(np.frombuffer(book.steps.volume), counts)
+        self._active: npt.NDArray[np.int64] = np.repeat(np.frombuffer(book.steps.active, dtype=np.int64), counts)
+        self._valued: list[_Valued] = []
+        #: realised and unrealised pnl, float64, shape (n,)
+        self.total_pnl: Floats = self._realized + 0.0
+        for k, held in enumerate(book.held):
+            end = book.held[k + 1].row if k + 1 < len(book.held) else n
+            first = min(held.row, n)
+            if not held.positions or end <= first:
+                continue
+            valued = _Valued(held.positions, first, candles.close[first:end].tolist())
+            self._valued.append(valued)
+            self.total_pnl[first:end] = (self._realized[first:end] + valued.realized) + valued.unrealized
+
+    def pnl_timeseries(self) -> list[dict[str, Any]]:
+        """Upstream's list, a dict per candle."""
+        return LazyList(self._pnl_rows)
+
+    def position_held_timeseries(self) -> list[dict[str, Any]]:
+        """Upstream's list, a dict per candle on which a position is held."""
+        return LazyList(self._held_rows)
+
+    def _pnl_rows(self) -> list[dict[str, Any]]:
+        rows = [
+            {
+                "timestamp": timestamp,
+                "executor_realized_pnl": realized,
+                "position_realized_pnl": 0,
+                "position_unrealized_pnl": 0,
+                "total_pnl": total,
+                "active_executors": active,
+                "cumulative_volume": volume,
+            }
+            for timestamp, realized, total, active, volume in zip(
+                self._timestamp,
+                self._realized.tolist(),
+                self.total_pnl.tolist(),
+                self._active.tolist(),
+                self._volume.tolist(),
+                strict=True,
+            )
+        ]
+        for valued in self._valued:
+            for k, unrealized in enumerate(valued.unrealized):
+                rows[valued.first + k] |= {
+                    "position_realized_pnl": valued.realized,
+                    "position_unrealized_pnl": unrealized,
+                }
+        return rows
+
+    def _held_rows(self) -> list[dict[str, Any]]:
+        return [
+            {
+                "timestamp": self._timestamp[valued.first + k],
+                "long_amount": long,
+                "short_amount": short,
+                "net_amount": long - short,
+                "unrealized_pnl": unrealized,
+                "realized_pnl": valued.realized,
+                "n_holds": valued.open_positions,
+            }
+            for valued in self._valued
+            for k, (long, short, unrealized) in enumerate(zip(valued.long, valued.short, valued.unrealized, strict=True))
+        ]
+
+
+def results(
+    book: Book, series: Series, total_amount_quote: Any, final_price: Decimal | None
+) -> dict[str, Any]:
+    """Upstream's BacktestingEngineBase.summarize_results without its frame of every executor: the same numbers."""
+    ended = book.ended
+    holds = list(book.holds.values())
+    pnl = series.total_pnl
+    if not ended or len(pnl) < 2:
+        summary: dict[str, Any] = BacktestingEngineBase.summarize_results(
+            [executor.info for executor in ended], total_amount_quote, holds, final_price, series.pnl_timeseries()
+        )
+        return summary
+    figures = [_figures(executor) for executor in ended]
+    own = [figure for figure in figures if figure[0] != CloseType.POSITION_HOLD]
+    executor_pnl = _total(pnl_quote for _, pnl_quote, _, _, _ in own)
+
+    realized_held = unrealized_held = 0.0
+    if final_price is not None:
+        for hold in holds:
+            held = hold.get_position_summary(final_price)
+            realized_held += float(held.realized_pnl_quote)
+            unrealized_held += float(held.unrealized_pnl_quote)
+    net_pnl_quote = float(executor_pnl) + realized_held
+
+    names: dict[str, int] = {}
+    for close_type, *_ in figures:
+        names[close_type.name] = names.get(close_type.name, 0) + 1
+    traded = [figure for figure in own if figure[1] != 0]
+    longs = [pnl_quote > 0 for _, pnl_quote, _, _, side in traded if side == TradeType.BUY]
+    shorts = [pnl_quote > 0 for _, pnl_quote, _, _, side in traded if side == TradeType.SELL]
+    won = [pnl_quote for _, pnl_quote, _, _, _ in traded if pnl_quote > 0]
+    lost = [pnl_quote for _, pnl_quote, _, _, _ in traded if pnl_quote < 0]
+    total_won, total_lost = _total(won), -_total(lost) if lost else 0
+    capital = float(total_amount_quote)
+    drawdown, sharpe_ratio = _drawdown_and_sharpe(pnl, capital)
+    return {
+        "net_pnl": float(net_pnl_quote / capital),
+        "net_pnl_quote": float(net_pnl_quote),
+        "total_executors": len(ended),
+        "total_executors_with_position": len(traded),
+        "total_volume": float(_total(filled for _, _, _, filled, _ in traded)),
+        "total_long": len(longs),
+        "total_short": len(shorts),
+        "close_types": dict(sorted(names.items())),
+        "accuracy_long": float(sum(longs) / len(longs)) if longs else 0.0,
+        "accuracy_short": float(sum(shorts) / len(shorts)) if shorts else 0.0,
+        "total_positions": len(traded),
+        "accuracy": len(won) / len(traded) if traded else 0.0,
+        "max_drawdown_usd": drawdown,
+        "max_drawdown_pct": drawdown / capital,
+        "sharpe_ratio": sharpe_ratio,
+        "profit_factor": float(total_won / total_lost) if total_lost > 0 else 1.0,
+        "win_signals": len(won),
+        "loss_signals": len(lost),
+        "unrealized_pnl_quote": float(unrealized_held),
+        "position_realized_pnl_quote": float(realized_held),
+        "total_fees_quote": float(_total(fees for _, _, fees, _, _ in figures)),
+    }
+
+
+def _figures(executor: Executor) -> tuple[Any, Decimal, Decimal, Decimal, Any]:
+    """(close type, net pnl, fees, filled, side) as the ExecutorInfo has them, which its readers may have changed."""
+    if executor.was_read:
+        info = executor.info
+        return info.close_type, info.net_pnl_quote, info.cum_fees_quote, info.filled_amount_quote, info.side
+    state = executor.state
+    assert state is not None
+    return (
+        executor.close_type,
+        Decimal(state.net_pnl_quote),
+        Decimal(state.cum_fees_quote),
+        Decimal(state.filled_amount_quote),
+        executor.config.side,
+    )
+
+
+def _total(amounts: Any) -> Any:
+    """The sum as pandas takes it over Decimals: one after the other, beginning with the first, rounded each time."""
+    amounts = list(amounts)
+    return reduce(operator.add, amounts) if amounts else 0
+
+
+def _drawdown_and_sharpe(pnl: Floats, capital: float) -> tuple[float, float]:
+    import pandas as pd
+
+    levels = pd.Series(pnl)
+    drawdown = float((levels - np.maximum.accumulate(levels)).min())
+    returns = levels / capital
+    deviation = returns.std()
+    return drawdown, float(returns.mean() / deviation) if deviation > 0 else 0.0
