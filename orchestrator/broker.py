@@ -84,7 +84,7 @@ class Cluster:
 
     def nodes(self) -> list[Node]:
         """The nodes that are there, of any version; those long gone are forgotten."""
-        about: dict[bytes, bytes] = self.redis.hgetall(NODES_KEY)  # type: ignore[assignment]
+        about: dict[bytes, bytes] = self.redis.hgetall(NODES_KEY)
         names = sorted(about)
         signs: list[Any] = self.redis.mget([node_sign(name.decode()) for name in names]) if names else []  # type: ignore[assignment]
         nodes = []
@@ -130,7 +130,7 @@ def session(settings: Settings, *, node: bool = True) -> Iterator[Cluster]:
     assert guardian.stdin is not None
     assert guardian.stdout is not None
     try:
-        order = {"server": True, "node": node, "environment": settings.to_environment(), "drain_s": 3.0}
+        order = {"server": True, "node": node, "environment": settings.to_environment(), "drain_s": 0.5}
         guardian.stdin.write(json.dumps(order).encode() + b"\n")
         guardian.stdin.flush()
         answer = json.loads(guardian.stdout.readline() or b'{"error": "the guardian ended at once"}')

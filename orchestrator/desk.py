@@ -13,10 +13,11 @@ from orchestrator.plan import spread
 from orchestrator.rank import Ranking, rank
 from orchestrator.run import Summary, gather, run
 from orchestrator.store import Store
-from orchestrator.sweep import Sweep
+from orchestrator.sweep import Sweep, parse
 from orchestrator.watcher import Silent, Watcher
+from tasks.errors import HummingsweepError
 from tasks.messages import Kind
-from tasks.settings import Settings
+from tasks.settings import Settings, without_password
 
 if TYPE_CHECKING:
     from tasks.messages import SweepDefinition
@@ -44,11 +45,14 @@ def run_sweep(
     watcher: Watcher | None = None,
     *,
     estimate: bool = False,
+    retry: bool = False,
     audit: bool = True,
     report: bool = True,
+    top: int = 10,
 ) -> Answer:
     """Compute what is missing of a sweep and say which points were best.
 
+    `estimate`: a few points only. `retry`: points that failed are computed again. `top`: points that are ranked.
     Raises HummingsweepError for whatever the user can mend; nothing is left running in any case.
     """
     watcher = watcher or Silent()
@@ -57,32 +61,70 @@ def run_sweep(
         started = time.monotonic()
         watcher.say(_where(cluster))
         definition = publish.publish(sweep, cluster, watcher)
-        store.add_sweep(definition, sweep.text, {"rank_by": sweep.rank_by, "where": sweep.where})
+        remember(store, definition, sweep)
+        if retry:
+            store.forget_failed(definition.sweep)
         watcher.say(f"{sweep.name}: {sweep.grid.size} points, ready after {time.monotonic() - started:.1f} s")
         most = 8 if estimate else None
         summary = run(cluster, store, definition, watcher, target_s=settings.chunk_seconds, most=most)
         if estimate or summary.interrupted:
             return Answer(summary, out, None)
-        ranking = rank(store.table(definition.sweep), sweep.rank_by, sweep.where, grid=sweep.grid)
+        ranking = rank(store.table(definition.sweep), sweep.rank_by, sweep.where, grid=sweep.grid, top=top)
         answer = Answer(summary, out, ranking)
         best = [row["point"] for row in ranking.rows[:3]]
         if best and audit:
             answer.audit = _closing_audit(cluster, definition, best[0], store)
         if report:
-            answer.report = write_report(store, definition, cluster, best, sweep)
+            details = detail(cluster, definition, best) if best else []
+            answer.report = _write(store, definition.sweep, out / "report.html", store.meta(definition.sweep), details)
         return answer
 
 
-def write_report(
-    store: Store, definition: SweepDefinition, cluster: broker.Cluster, points: Sequence[int], sweep: Sweep
+def report(
+    folder: Path,
+    settings: Settings,
+    watcher: Watcher,
+    *,
+    points: Sequence[int] = (),
+    best: int = 3,
+    to: Path | None = None,
 ) -> Path:
-    """The HTML page, with curves and trades of some points (recomputed in a child)."""
-    from orchestrator.report.page import write_report as write
+    """The HTML page of a stored sweep; curves and trades of `points` and of the `best` are computed again in a child.
 
-    details = detail(cluster, definition, points) if points else []
-    return write(
-        store, definition.sweep, store.folder / "report.html", rank_by=sweep.rank_by, where=sweep.where, details=details
-    )
+    Without candles or controllers at hand (a copied folder) the page has no curves, and says so.
+    """
+    with Store.open(folder) as store:
+        name = store.latest()
+        meta = store.meta(name)
+        ranking = rank(store.table(name), meta["rank_by"], meta["where"], grid=store.sweep(name).grid, top=max(best, 1))
+        chosen = [*points, *(row["point"] for row in ranking.rows[:best])]
+        details: list[dict[str, Any]] = []
+        if chosen:
+            try:
+                with broker.session(settings) as cluster:
+                    definition = publish.publish(stored_sweep(store), cluster, watcher)
+                    details = detail(cluster, definition, list(dict.fromkeys(chosen)))
+            except HummingsweepError as error:
+                watcher.say(f"no curves in the report: {error}")
+        return _write(store, name, to or folder / "report.html", meta, details)
+
+
+def remember(store: Store, definition: SweepDefinition, sweep: Sweep) -> None:
+    """The sweep into the store, with what is needed to rank it, report on it and resume it."""
+    meta = {"rank_by": sweep.rank_by, "where": sweep.where, "file": str(sweep.file.resolve())}
+    store.add_sweep(definition, sweep.text, meta)
+
+
+def stored_sweep(store: Store) -> Sweep:
+    """The latest sweep of a store, from the file as it was when it ran. Raises StoreError."""
+    name = store.latest()
+    return parse(store.sweep_file(name), Path(store.meta(name)["file"]))
+
+
+def _write(store: Store, name: str, to: Path, meta: dict[str, Any], details: list[dict[str, Any]]) -> Path:
+    from orchestrator.report import write_report
+
+    return write_report(store, name, to, rank_by=meta["rank_by"], where=meta["where"], details=details)
 
 
 def detail(cluster: broker.Cluster, definition: SweepDefinition, points: Sequence[int]) -> list[dict[str, Any]]:
@@ -135,8 +177,6 @@ def _closing_audit(cluster: broker.Cluster, definition: SweepDefinition, point: 
 
 
 def _where(cluster: broker.Cluster) -> str:
-    from tasks.settings import without_password
-
     if cluster.embedded:
         return "embedded server and local node started"
     return f"broker {without_password(cluster.settings.broker)}"

@@ -14,10 +14,11 @@ from typing import Any
 
 from orchestrator import broker, publish
 from orchestrator.collect import Stream
+from orchestrator.desk import remember
 from orchestrator.plan import Planner
 from orchestrator.run import claim, collect_waiting
 from orchestrator.store import Store, resolve
-from orchestrator.sweep import Sweep, parse
+from orchestrator.sweep import Sweep
 from orchestrator.watcher import Progress, Watcher, span
 from tasks.errors import BrokerError, HummingsweepError, StoreError
 from tasks.messages import SWEEPS_KEY, Chunk, Keys, Kind, Status, SweepDefinition
@@ -44,7 +45,7 @@ def submit(sweep: Sweep, out: Path, settings: Settings, watcher: Watcher) -> Sen
         raise BrokerError("submit needs a cluster: give --broker or set HUMMINGSWEEP_BROKER (`run` needs none)")
     with Store.create(out) as store, broker.session(settings) as cluster:
         definition = publish.publish(sweep, cluster, watcher)
-        store.add_sweep(definition, sweep.text, {"rank_by": sweep.rank_by, "where": sweep.where})
+        remember(store, definition, sweep)
         keys = Keys(definition.sweep)
         redis: Any = cluster.redis
         with claim(redis, keys):
@@ -129,17 +130,6 @@ def sweeps(settings: Settings) -> list[dict[str, Any]]:
     with broker.session(_cluster_settings(settings)) as cluster:
         names = [name.decode() for name in cluster.redis.zrevrange(SWEEPS_KEY, 0, -1)]  # type: ignore[union-attr]
         return [_facts(cluster, name) for name in names if cluster.redis.exists(Keys(name).status)]
-
-
-def stored_sweep(folder: Path) -> Sweep:
-    """The sweep of an output folder, from the file as it was when it ran. Raises StoreError."""
-    with Store.open(folder) as store:
-        meta = store.meta(store.latest())
-        if "file" not in meta:
-            raise StoreError(
-                f"{folder}: does not say which sweep file it came from; use `hummingsweep run` with the file"
-            )
-        return parse(store.sweep_file(store.latest()), Path(meta["file"]))
 
 
 def _cluster_settings(settings: Settings) -> Settings:

@@ -106,6 +106,7 @@ def start_node(folder: Path, environment: dict[str, str]) -> subprocess.Popen[by
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=subprocess.STDOUT,
+            start_new_session=True,  # a group of its own, so that its children can be stopped with it
             preexec_fn=die_with_parent,
         )
 
@@ -122,7 +123,10 @@ def _stop(process: subprocess.Popen[bytes], patience_s: float) -> None:
         process.wait(patience_s)
     except subprocess.TimeoutExpired:
         process.kill()
-        process.wait()
+    with contextlib.suppress(ProcessLookupError, PermissionError):  # what the node left of its children
+        if os.getpgid(process.pid) != os.getpgid(0):
+            os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 def _leave(number: int, frame: object) -> None:

@@ -13,9 +13,6 @@ from collections.abc import Iterator, Sequence
 from itertools import islice, product
 from typing import TYPE_CHECKING, Any
 
-from tasks.candles.formats import find
-from tasks.candles.resample import slice_for
-
 from orchestrator import rules
 from orchestrator.broker import wait_for_children
 from orchestrator.plan import spread
@@ -23,6 +20,8 @@ from orchestrator.run import gather
 from orchestrator.sweep import Sweep, sweep_id
 from orchestrator.watcher import Silent, Watcher
 from tasks.blobs import EXPIRY_S, pack_controllers
+from tasks.candles.formats import find
+from tasks.candles.resample import slice_for
 from tasks.errors import CandlesMissing, ControllerError
 from tasks.grid import Grid
 from tasks.messages import FeedNeed, Keys, Kind, SweepDefinition

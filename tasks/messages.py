@@ -127,7 +127,7 @@ class SweepDefinition:
     options: dict[str, Any] = field(default_factory=dict)
 
     def encode(self) -> bytes:
-        """As bytes; the same definition gives the same bytes. Keys stay in order: that of the grid numbers the points."""
+        """As bytes; equal definitions give equal bytes. Keys stay in order: the grid's order numbers the points."""
         return ujson.dumps(dataclasses.asdict(self)).encode()
 
     @classmethod

@@ -75,7 +75,8 @@ def _give_up_after(drain_s: float) -> None:
 
 def _leave_with_starter() -> None:
     """Stop softly when the other end of standard input closes: whoever started this node is gone."""
-    sys.stdin.buffer.read()
+    while os.read(sys.stdin.fileno(), 1024):  # not sys.stdin: its lock would be held when the interpreter ends
+        pass
     os.kill(os.getpid(), signal.SIGTERM)
 
 

@@ -73,7 +73,9 @@ def resume(
 ) -> None:
     """Go on with the sweep of an output folder: the points without a row are computed."""
     folder = resolve(sweep)
-    _run(follow.stored_sweep(folder), folder, settings_for(broker, children), False, retry, True, True, top, json)
+    with Store.open(folder) as store:
+        stored = desk.stored_sweep(store)
+    _run(stored, folder, settings_for(broker, children), False, retry, True, True, top, json)
 
 
 def submit(file: SweepFile, out: Out = None, broker: Broker = "", json: Json = False) -> None:

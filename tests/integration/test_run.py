@@ -1,0 +1,240 @@
+"""`hummingsweep run` from the sweep file to the rows, through real server, Celery and children."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.conftest import CONTROLLERS, START, Place, eventually, write_candles
+
+#: Runs one point on the stock engine called directly, without anything of this project between.
+DIRECT = Path(__file__).with_name("direct_stock.py")
+
+
+def left_over(place: Place) -> list[str]:
+    """Processes that carry this session's cache folder in their environment and should be gone."""
+    marker = f"HUMMINGSWEEP_CACHE={place.environment['HUMMINGSWEEP_CACHE']}".encode()
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if marker in (process / "environ").read_bytes().split(b"\0"):
+                found.append((process / "cmdline").read_bytes().replace(b"\0", b" ").decode())
+        except OSError:
+            continue
+    return found
+
+
+def test_every_point_gets_a_row_and_the_best_is_ranked(place: Place) -> None:
+    finished = place.run("run", place.file, "--json")
+    assert finished.code == 0, finished.err
+    answer = finished.document
+    assert (answer["points"], answer["done"], answer["failed"]) == (12, 12, 0)
+    ranking = answer["ranking"]
+    assert [row["net_pnl"] for row in ranking] == sorted((row["net_pnl"] for row in ranking), reverse=True)
+    assert ranking[0].keys() >= {"point", "length", "take_profit", "interval", "net_pnl", "sharpe", "max_drawdown"}
+    assert Path(place.folder, answer["report"]).is_file()
+    assert left_over(place) == []
+
+    rows = place.rows()
+    assert [row["point"] for row in rows] == list(range(12))
+    assert all(row["status"] == "ok" for row in rows)
+    assert any(row["total_positions"] > 0 for row in rows)
+    assert (rows[1]["length"], rows[1]["take_profit"], rows[1]["interval"]) == (5, 0.002, "3m")
+
+    again = place.run("run", place.file, "--json")
+    assert again.code == 0, again.err
+    assert again.document["computed"] == 0
+    assert place.rows() == rows
+
+
+def test_rows_equal_the_stock_engine_called_directly(place: Place) -> None:
+    place.sweep |= {"engine": "stock", "shift": 0, "warmup": False}
+    finished = place.run("run", place.file, "--json", "--no-audit", "--no-report")
+    assert finished.code == 0, finished.err
+    rows = place.rows()
+    direct = subprocess.run(
+        [sys.executable, str(DIRECT), str(place.file)],
+        cwd=place.folder,
+        env=place.environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    expected: list[dict[str, Any]] = json.loads(direct.stdout)
+    assert len(expected) == len(rows) == 12
+    for results, row in zip(expected, rows, strict=True):
+        assert {name: row[name] for name in results} == results, f"point {row['point']}"
+
+
+def test_a_point_that_fails_is_a_row_and_the_others_finish(place: Place) -> None:
+    place.sweep["grid"] = {
+        "trouble": ["", "raise", "exit", "aiohttp", "requests", "socket", "task", "wait", "loop"],
+        "take_profit": [0.002],
+        "length": [5, "nonsense", 10],
+    }
+    place.sweep["point_timeout"] = 4
+    finished = place.run("run", place.file, "--json")
+    assert finished.code == 3, finished.err
+    rows = {(row["trouble"], row["length"]): row for row in place.rows()}
+    assert len(rows) == 27
+    assert all(rows[trouble, "nonsense"]["status"] == "error" for trouble, _ in rows)
+    assert "length" in rows["", "nonsense"]["error"]
+    for fine in ("", "task"):
+        assert rows[fine, 5]["status"] == rows[fine, 10]["status"] == "ok"
+    assert rows["", 5]["net_pnl"] == rows["task", 5]["net_pnl"]
+    assert "no luck today" in rows["raise", 5]["error"]
+    assert "trouble.py" in rows["raise", 5]["error"]
+    for network in ("aiohttp", "requests", "socket"):
+        assert rows[network, 5]["status"] == "error"
+        assert "trouble.py" in rows[network, 5]["error"], rows[network, 5]["error"]
+        assert "network" in rows[network, 5]["error"].lower()
+    for slow in ("wait", "loop"):
+        assert rows[slow, 5]["status"] == rows[slow, 10]["status"] == "timeout"
+    assert rows["exit", 5]["status"] == "error"
+
+
+def test_rows_come_out_as_csv_json_and_parquet(place: Place) -> None:
+    place.sweep["grid"] = {"length": [5, 10]}
+    assert place.run("run", place.file, "--no-audit", "--no-report").code == 0
+    rows = place.rows()
+    table = place.run("rows", "runs/test", "--format", "csv")
+    found = list(csv.DictReader(io.StringIO(table.out)))
+    assert [float(row["net_pnl"]) for row in found] == [row["net_pnl"] for row in rows]
+    assert place.run("rows", "runs/test", "--format", "parquet", "--to", "rows.parquet").code == 0
+    import pyarrow.parquet
+
+    columns = pyarrow.parquet.read_table(place.folder / "rows.parquet").to_pydict()
+    assert columns["net_pnl"] == [row["net_pnl"] for row in rows]
+
+
+def test_an_interrupted_run_goes_on_where_it_stopped(place: Place) -> None:
+    place.sweep["grid"] = {"trouble": ["sleep:0.3"], "length": list(range(5, 65))}
+    process = place.start("run", place.file, "--no-audit", "--no-report")
+    store = place.folder / "runs" / "test" / "results.sqlite"
+    eventually(lambda: store.exists() and len(place.rows()) > 4, 120, "the first rows")
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert "resume" in out + err
+    done = len(place.rows())
+    assert 4 < done < 60
+    eventually(lambda: left_over(place) == [], 30, "the end of server and node")
+    finished = place.run("resume", "runs/test", "--json")
+    assert finished.code == 0, finished.err
+    assert finished.document["computed"] == 60 - done
+    assert len(place.rows()) == 60
+
+
+def test_estimate_says_how_long_and_stops(place: Place) -> None:
+    place.sweep["grid"]["cooldown_time"] = {"range": [60, 6000, 60]}
+    finished = place.run("run", place.file, "--estimate", "--json")
+    assert finished.code == 0, finished.err
+    assert finished.document["points"] == 1200
+    assert finished.document["done"] < 40
+    assert finished.document["left_s"] > 0
+
+
+def test_plain_lines_where_there_is_no_terminal(place: Place) -> None:
+    place.sweep["grid"] = {"length": [5, 10]}
+    finished = place.run("run", place.file, "--no-report")
+    assert finished.code == 0
+    assert "2/2 points" in finished.err
+    assert "best by net_pnl" in finished.out
+    assert "\x1b" not in finished.out + finished.err
+
+
+def test_feeds_of_every_axis_value_are_found(place: Place) -> None:
+    write_candles(place.folder / "candles", "ETH-USDT", seed=2)
+    rules = place.folder / "candles" / "trading_rules" / "binance_perpetual.json"
+    known = json.loads(rules.read_text())
+    rules.write_text(json.dumps({**known, "ETH-USDT": known["BTC-USDT"]}))
+    place.sweep["grid"] = {"trading_pair": ["BTC-USDT", "ETH-USDT"], "interval": ["1m", "3m", "5m"]}
+    finished = place.run("run", place.file, "--json", "--no-report")
+    assert finished.code == 0, finished.err
+    rows = place.rows()
+    assert len(rows) == 6
+    assert len({row["net_pnl"] for row in rows}) == 6
+
+
+BAD = [
+    ({"grid": {}}, ["grid"]),
+    ({"grid": {"length": []}}, ["length"]),
+    ({"grid": {"length": {"range": [1, 5, 0]}}}, ["length", "step"]),
+    ({"gird": {}}, ["gird", "grid"]),
+    ({"period": {"start": START + 3600, "end": START}}, ["end", "start"]),
+    ({"candles": "nowhere"}, ["nowhere"]),
+    ({"period": {"start": START - 86400 * 30, "end": START + 7200}}, ["2024-01-01", "cover"]),
+    ({"period": {"start": START + 3600, "end": START + 86400 * 30}}, ["cover"]),
+    ({"controllers": "nowhere"}, ["nowhere"]),
+    ({"trading_rules": "nowhere"}, ["nowhere", "binance_perpetual.json"]),
+]
+
+
+@pytest.mark.parametrize(("change", "words"), BAD, ids=lambda value: str(value)[:40])
+def test_bad_input_is_one_line_and_leaves_nothing(place: Place, change: dict[str, Any], words: list[str]) -> None:
+    place.sweep |= change
+    finished = place.run("run", place.file)
+    assert_refused(finished.code, finished.err, words)
+    assert left_over(place) == []
+
+
+def assert_refused(code: int, err: str, words: list[str]) -> None:
+    assert code == 2, err
+    lines = [line for line in err.splitlines() if line.startswith("hummingsweep:")]
+    assert len(lines) == 1, err
+    assert "Traceback" not in err
+    for word in words:
+        assert word in lines[0], lines[0]
+
+
+def test_bad_controllers_are_refused_before_anything_is_submitted(place: Place) -> None:
+    controller = place.sweep["controller"]
+    controller["controller_name"] = "crosing"
+    finished = place.run("run", place.file)
+    assert_refused(finished.code, finished.err, ["crosing", "crossing"])
+    controller["controller_name"] = "crossing"
+
+    own = place.folder / "own" / "directional_trading"
+    own.mkdir(parents=True)
+    (own / "crossing.py").write_text("x = 1\nraise RuntimeError('not today')\n")
+    place.sweep["controllers"] = "own"
+    finished = place.run("run", place.file)
+    assert_refused(finished.code, finished.err, ["not today", "line 2"])
+
+    place.sweep["controllers"] = str(CONTROLLERS)
+    controller["stop_loss"] = "a lot"
+    finished = place.run("run", place.file)
+    assert_refused(finished.code, finished.err, ["stop_loss", "a lot"])
+    assert left_over(place) == []
+
+
+def test_bad_candles_are_refused(place: Place) -> None:
+    file = place.folder / "candles" / "candles_binance_perpetual_BTC-USDT_1m.csv"
+    good = file.read_text().splitlines()
+    for name, lines in {
+        "unsorted": [*good[:100], good[101], good[100], *good[102:]],
+        "duplicate": [*good[:100], good[100], *good[100:]],
+        "nan": [*good[:100], good[100].replace(good[100].split(",")[4], "nan"), *good[101:]],
+    }.items():
+        file.write_text("\n".join(lines) + "\n")
+        finished = place.run("run", place.file)
+        assert_refused(finished.code, finished.err, [file.name]), name
+
+
+def test_a_broker_that_is_not_there(place: Place) -> None:
+    finished = place.run("run", place.file, "--broker", "redis://127.0.0.1:1/0")
+    assert_refused(finished.code, finished.err, ["127.0.0.1:1"])
+
+
+def test_an_output_folder_that_cannot_be_written(place: Place) -> None:
+    (place.folder / "runs").write_text("a file where a folder should be")
+    finished = place.run("run", place.file)
+    assert_refused(finished.code, finished.err, ["runs"])
