@@ -79,7 +79,7 @@ class Slice:
         """Uncompressed Arrow IPC file: what the mirror lays down and maps. Holds the candles only."""
         return self._ipc
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """SHA-256 of `ipc()`, hex: the same for the same candles whatever the source's format, order or unit."""
         return hashlib.sha256(self._ipc).hexdigest()
