@@ -1,0 +1,110 @@
+"""The SQLite file of an output folder: its connections, its lock, its queries, and what its failures mean."""
+
+from __future__ import annotations
+
+import fcntl
+import functools
+import os
+import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from tasks.errors import StoreError
+
+FILE = "results.sqlite"
+LOCK = "results.lock"
+#: Written into the file; a store with a higher one was made by a later version.
+SCHEMA_VERSION = 1
+
+
+def take(lock: IO[str], folder: Path) -> None:
+    """Become the one writer. The lock goes with the process, however it ends."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        lock.seek(0)
+        who = lock.read().strip() or "another process"
+        raise StoreError(
+            f"{folder}: {who} writes here; wait for it to end, or give another folder with --out"
+        ) from None
+    lock.seek(0)
+    lock.truncate()
+    lock.write(f"process {os.getpid()}")
+    lock.flush()
+
+
+def prepare(connection: sqlite3.Connection, folder: Path) -> None:
+    """Tables and modes. A power cut may cost the last chunks (they are computed again), never the file."""
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = NORMAL")
+    _check_version(connection, folder)
+    connection.executescript(sql("schema"))
+    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+
+def _check_version(connection: sqlite3.Connection, folder: Path) -> None:
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version > SCHEMA_VERSION:
+        raise StoreError(f"{folder / FILE}: was written by a later hummingsweep; update this one, or use another --out")
+
+
+def reader(folder: Path) -> sqlite3.Connection:
+    """A read-only connection. Raises StoreError when there is no store."""
+    file = folder / FILE
+    if not file.is_file():
+        raise StoreError(f"{folder}: holds no results ({FILE}); use `hummingsweep run` first, or name another folder")
+    try:
+        return _read_only(folder, "mode=ro")
+    except sqlite3.OperationalError:
+        wal = file.with_name(f"{FILE}-wal")
+        if wal.exists() and wal.stat().st_size:
+            raise
+        # a read-only folder has no room for the WAL's index; without a WAL nobody writes, and none is needed
+        return _read_only(folder, "immutable=1")
+
+
+def _read_only(folder: Path, mode: str) -> sqlite3.Connection:
+    address = f"{(folder / FILE).absolute().as_uri()}?{mode}"
+    connection = sqlite3.connect(address, uri=True, timeout=60, isolation_level=None)
+    try:
+        _check_version(connection, folder)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+@contextmanager
+def failures(folder: Path) -> Iterator[None]:
+    """What SQLite says, as a StoreError with what to do."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        text = str(error)
+        if "full" in text or "I/O" in text:
+            advice = "make room on the disk and give the same command again: everything stored before is kept"
+        elif "malformed" in text or "not a database" in text or "no such table" in text:
+            advice = (
+                "the file is damaged: move it away and give the same command again, or mend it with sqlite3 .recover"
+            )
+        elif "readonly" in text or "unable to open" in text:
+            advice = "give yourself write access to the folder, or another folder with --out"
+        elif "locked" in text:
+            advice = "another program holds the file; close it and give the same command again"
+        else:
+            advice = "give the same command again: everything stored before is kept"
+        raise StoreError(f"{folder / FILE}: {text}; {advice}") from error
+
+
+@functools.cache
+def _queries() -> dict[str, str]:
+    """The named queries of store.sql."""
+    parts = re.split(r"^-- name: (\w+)$", Path(__file__).with_name("store.sql").read_text(), flags=re.MULTILINE)
+    return {name: query.strip() for name, query in zip(parts[1::2], parts[2::2], strict=True)}
+
+
+def sql(name: str) -> str:
+    return _queries()[name]
