@@ -24,7 +24,7 @@ from tasks.candles.formats import CandleFile, interval_seconds, is_regular, iso
 from tasks.candles.rowgroups import ParquetMap, parquet_twin
 from tasks.candles.slices import Columns, Gap, Slice, select
 from tasks.candles.soundness import broken, to_seconds
-from tasks.errors import CandlesMissing, CandlesNotCovering
+from tasks.errors import CandlesBroken, CandlesMissing, CandlesNotCovering
 
 
 class Gaps(StrEnum):
@@ -111,7 +111,7 @@ def read(
             one.prove()
 
     return Stretch(
-        _join(parts, read_ones),
+        join([part.path for part in parts], [one.columns for one in read_ones]),
         min(one.first for one in read_ones),
         max(one.last for one in read_ones),
         prove,
@@ -189,6 +189,25 @@ def fill(columns: Columns, gaps: Sequence[Gap], seconds: int) -> Columns:
     return {name: np.insert(column, places, values.get(name, 0.0)) for name, column in columns.items()}
 
 
+def join(paths: Sequence[Path], pieces: Sequence[Columns]) -> Columns:
+    """All candles of several files, sorted, each open time once; the columns that every piece has.
+
+    Raises CandlesBroken where two pieces hold different candles for one open time.
+    """
+    pieces = [piece for piece in pieces if len(piece["timestamp"])] or list(pieces[:1])
+    names = [name for name in pieces[0] if all(name in piece for piece in pieces)]
+    joined: Columns = {name: np.concatenate([piece[name] for piece in pieces]) for name in names}
+    joined = select(joined, np.argsort(joined["timestamp"], kind="stable"))
+    again = np.flatnonzero(np.diff(joined["timestamp"]) == 0)
+    for name, values in joined.items():
+        differs = (values[again] != values[again + 1]) & ~(np.isnan(values[again]) & np.isnan(values[again + 1]))
+        if differs.any():
+            when = iso(joined["timestamp"][again[np.argmax(differs)]])
+            files = " and ".join(str(path) for path in paths[:2]) + (" ..." if len(paths) > 2 else "")
+            raise CandlesBroken(f"{files}: they overlap and differ in {name} at {when}; delete the wrong one")
+    return select(joined, np.diff(joined["timestamp"], append=np.inf) != 0)
+
+
 def _read_one(file: CandleFile, lower: float, upper: float, cache: Path | None, say: Callable[[str], None]) -> Stretch:
     if file.encoding == "csv":
         return _read_csv(file, lower, upper)
@@ -230,22 +249,6 @@ def _read_parquet(file: CandleFile, path: Path, lower: float, upper: float) -> S
     begin = max(0, int(np.searchsorted(times, lower)) - 1)
     columns = select(columns, slice(begin, int(np.searchsorted(times, upper, side="right")) + 1))
     return Stretch(columns, mapped.first / scale, mapped.last / scale, mapped.prove_sorted)
-
-
-def _join(parts: Sequence[CandleFile], stretches: Sequence[Stretch]) -> Columns:
-    """All candles, sorted; columns that every part has. Raises CandlesBroken where parts differ about a candle."""
-    pieces = [one.columns for one in stretches if len(one.columns["timestamp"])]
-    names = [name for name in pieces[0] if all(name in piece for piece in pieces)]
-    joined: Columns = {name: np.concatenate([piece[name] for piece in pieces]) for name in names}
-    order = np.argsort(joined["timestamp"], kind="stable")
-    joined = select(joined, order)
-    again = np.flatnonzero(np.diff(joined["timestamp"]) == 0)
-    for name, values in joined.items():
-        differs = (values[again] != values[again + 1]) & ~(np.isnan(values[again]) & np.isnan(values[again + 1]))
-        if differs.any():
-            when = iso(joined["timestamp"][again[np.argmax(differs)]])
-            raise broken(_named_path(parts), "", f"they overlap and differ in {name} at {when}", "delete the wrong one")
-    return select(joined, np.concatenate((np.diff(joined["timestamp"]) != 0, [True])))
 
 
 def default_cache() -> Path:
