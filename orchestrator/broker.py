@@ -80,7 +80,8 @@ class Cluster:
     def waiting(self) -> int:
         """Messages on the queue plus those handed out and not yet acknowledged, of all sweeps."""
         queue = queue_name(versions())
-        return int(self.redis.llen(queue)) + int(self.redis.hlen("unacked"))  # type: ignore[arg-type]
+        redis: Any = self.redis
+        return int(redis.llen(queue)) + int(redis.hlen("unacked"))
 
     def nodes(self) -> list[Node]:
         """The nodes that are there, of any version; those long gone are forgotten."""

@@ -64,9 +64,26 @@ class _Flight:
     """Chunks that are on the way."""
 
     chunks: dict[str, Chunk] = field(default_factory=dict)
+    _quiet_since: float = field(default_factory=time.monotonic)
+    _empty_looks: int = 0
 
     def land(self, chunk_id: str) -> None:
         self.chunks.pop(chunk_id, None)
+
+    def heard(self) -> None:
+        """Rows came in."""
+        self._quiet_since, self._empty_looks = time.monotonic(), 0
+
+    def lost(self, cluster: Cluster) -> bool:
+        """True when the broker has been silent for long and holds no message: it lost what was on the way.
+
+        The last rows may have come between two looks, so one look is not enough.
+        """
+        if time.monotonic() - self._quiet_since < LOST_AFTER_S or cluster.waiting() > 0:
+            self._empty_looks = 0
+        else:
+            self._empty_looks += 1
+        return self._empty_looks > 3
 
 
 def run(
@@ -96,7 +113,7 @@ def run(
         probes = [] if stored else spread(size, min(PROBES, size))
         planner = Planner(store.missing_runs(sweep, size), size - stored, target_s=target_s, probes=probes)
         flight = _Flight()
-        computed, quiet_since, children = 0, time.monotonic(), 0
+        computed, children = 0, 0
         looked = -10.0
         while True:
             now = time.monotonic()
@@ -121,12 +138,12 @@ def run(
                 _count(counts, rows)
                 came = True
             if came:
-                quiet_since = now
+                flight.heard()
             elif interrupted():
                 _drop_skipped(redis, keys, flight)
-            elif now - quiet_since > LOST_AFTER_S and cluster.waiting() == 0:
+            elif flight.lost(cluster):
                 generation = _send_again(cluster, keys, definition, flight)
-                quiet_since = now
+                flight.heard()
             watcher.update(_progress(size, counts, computed, now - started, planner, children))
             _tell(redis, keys, size, counts, "running")
         _tell(redis, keys, size, counts, "done" if sum(counts.values()) >= size else "stopped")
@@ -160,15 +177,15 @@ def gather(cluster: Cluster, definition: SweepDefinition, points: list[int], wat
         cluster.send(definition.sweep, chunk, queue_name(definition.versions))
     stream = Stream(redis, keys)
     rows: dict[int, dict[str, Any]] = {}
-    started = quiet_since = time.monotonic()
+    started = time.monotonic()
     while flight.chunks:
         cluster.check_alive()
         for entry, came in stream.read(0.25):
             rows |= {row["point"]: row for row in came.to_dicts()}
             stream.forget([entry])
             flight.land(came.chunk)
-            quiet_since = time.monotonic()
-        if time.monotonic() - quiet_since > LOST_AFTER_S and cluster.waiting() == 0:
+            flight.heard()
+        if flight.lost(cluster):
             raise BrokerError("the broker lost the messages of this command: start it again")
         seconds = time.monotonic() - started
         speed = len(rows) / seconds

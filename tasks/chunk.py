@@ -16,10 +16,11 @@ from typing import Any
 
 from celery import shared_task
 from celery.signals import worker_process_init
+from redis.exceptions import RedisError
 
 from tasks.attempts import CANCELLED, DONE, Attempts
 from tasks.child import Child, begin, child
-from tasks.errors import HummingsweepError
+from tasks.errors import HummingsweepError, describe
 from tasks.messages import CHUNK_TASK, Chunk, Keys, Rows, Status, SweepDefinition
 
 
@@ -46,9 +47,12 @@ def run_chunk(sweep: str, chunk_id: str) -> None:
             finished = attempts.finished(chunk_id, definition.point_timeout_s)
             todo = [point for point in todo if point not in finished]
         fresh = asyncio.run(_loop(me, definition, todo, attempts if attempt > 1 else None, chunk_id))
-    except HummingsweepError as error:
-        # what the whole chunk lacks (a parcel, a candle file, a version) is every point's error
-        fresh = [{"point": point, "status": Status.ERROR.value, "error": str(error)} for point in todo]
+    except RedisError:
+        raise  # the broker is gone for good: it hands the chunk out again when it is back
+    except Exception as error:
+        # what the whole chunk lacks (a parcel, memory, a version) is every point's error
+        text = str(error) if isinstance(error, HummingsweepError) else describe(error)
+        fresh = [{"point": point, "status": Status.ERROR.value, "error": text} for point in todo]
     rows = sorted([*finished.values(), *fresh], key=lambda row: row["point"])
     attempts.commit(chunk_id, Rows.from_dicts(chunk_id, me.name, time.perf_counter() - started, rows))
 

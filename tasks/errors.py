@@ -22,6 +22,12 @@ PointTimeout(BaseException)       raised inside a point that takes longer than p
 
 from __future__ import annotations
 
+import traceback
+
+
+#: Characters of an error that travel in a row.
+LONGEST = 2000
+
 
 class HummingsweepError(Exception):
     """Something the user gave cannot be used; the message says what, where and what to do."""
@@ -89,3 +95,19 @@ class NetworkBlackout(ConnectionError):
 
 class PointTimeout(BaseException):
     """A point took longer than point_timeout. Not an Exception, so that a controller's `except` cannot eat it."""
+
+
+def describe(error: BaseException) -> str:
+    """An error as one line: its type, what it says, and the last line of the user's own code it went through."""
+    text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "/controllers/" in frame.filename]
+    if frames:
+        where = frames[-1]
+        file = "controllers/" + where.filename.rpartition("/controllers/")[2]
+        text += f" ({file}, line {where.lineno})"
+    return one_line(text)
+
+
+def one_line(text: str) -> str:
+    """White space folded, cut after LONGEST characters."""
+    return " ".join(text.split())[:LONGEST]

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-import traceback
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from tasks import blackout
 from tasks.deadline import deadline
-from tasks.errors import HummingsweepError, PointTimeout
+from tasks.errors import HummingsweepError, PointTimeout, describe, one_line
 from tasks.grid import Grid
 from tasks.messages import Kind, Status, SweepDefinition
 
@@ -56,7 +55,7 @@ class Bench:
         except PointTimeout:
             row |= {"status": Status.TIMEOUT.value, "error": f"took longer than {self._definition.point_timeout_s:g} s"}
         except HummingsweepError as error:
-            row |= {"status": Status.ERROR.value, "error": _one_line(str(error))}
+            row |= {"status": Status.ERROR.value, "error": one_line(str(error))}
         except (Exception, SystemExit) as error:  # a controller may raise anything; the sweep goes on
             row |= {"status": Status.ERROR.value, "error": describe(error)}
         finally:
@@ -175,18 +174,3 @@ def _results(outcome: Outcome, config: Any, market: Market) -> Row:
     )
     row["warning"] = win_rate_warning(outcome.results)
     return row
-
-
-def describe(error: BaseException) -> str:
-    """An error as one line: its type, what it says, and the last line of the user's own code it went through."""
-    text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "/controllers/" in frame.filename]
-    if frames:
-        where = frames[-1]
-        file = "controllers/" + where.filename.rpartition("/controllers/")[2]
-        text += f" ({file}, line {where.lineno})"
-    return _one_line(text)
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())[:2000]
