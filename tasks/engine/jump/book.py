@@ -141,13 +141,16 @@ class Book:
             heapq.heappop(endings)
         return endings[0][0] if endings else len(self.candles)
 
+    def next_change(self) -> int:
+        """The next row on which an executor ends or a held position changes by itself."""
+        return min(self._row + 1, len(self.candles)) if self._pending else self.next_end()
+
     def move_to(self, row: int) -> None:
         """Take what happens by itself up to a row, this row included."""
         while self._row < row:
-            upcoming = min(row, self.next_end())
             # What was kept on a row joins the held positions at the start of the next one.
-            self._row = min(upcoming, self._row + 1) if self._pending else upcoming
-            self._join_held()
+            self._row = min(row, self.next_change())
+            self._join_held(self._row)
             self._end(self._row)
 
     def create(self, trajectory: Trajectory | None) -> None:
@@ -180,8 +183,9 @@ class Book:
 
     def finish(self) -> None:
         """Upstream's closing tick: what was created on the last row ends there too."""
-        self._end(len(self.candles))
-        self._join_held()
+        after = len(self.candles)
+        self._end(after)
+        self._join_held(after)
 
     # what a controller sees
 
@@ -269,7 +273,7 @@ class Book:
             return next((one for one in self.active.values() if one.config.id == executor_id), None)
         return self.active.get(self._by_id.get(executor_id, -1))
 
-    def _join_held(self) -> None:
+    def _join_held(self, row: int) -> None:
         if not self._pending:
             return
         for executor in self._pending:
@@ -285,7 +289,7 @@ class Book:
         self._pending.clear()
         self.held.append(
             Held(
-                self._row,
+                row,
                 tuple(
                     (hold.net_amount_base, hold.avg_entry_price, hold.realized_pnl_quote)
                     for hold in self.holds.values()

@@ -76,7 +76,8 @@ class Asked(Decider):
 class Declared(Asked):
     """Rows that the controller declared, and rows on which the state of one of its executors changed.
 
-    An executor's state changes on the row after its creation or its stop, when its order fills, and when it ends.
+    An executor's state changes on the row after its creation or its stop, when its order fills, when it ends, and when
+    what it kept joins the held positions.
     """
 
     def __init__(self, *args: Any) -> None:
@@ -85,7 +86,7 @@ class Declared(Asked):
 
     def next_row(self, row: int) -> int:
         """The earlier of the declared row and the next change."""
-        at = min(self._next, self.book.next_end())
+        at = min(self._next, self.book.next_change())
         for executor in self.book.active.values():
             filled = executor.trajectory.fill_row
             if filled is not None and filled >= row:
@@ -212,7 +213,7 @@ class MarketMaking(Decider):
         """Note what there is to do on a row, and return the first row after it on which that can differ."""
         book, candles, config = self.book, self.candles, self.controller.config
         now = candles.timestamp[row]
-        change = book.next_end()
+        change = book.next_change()
         due: list[str] = []
         working = set()
         rebalancing = False

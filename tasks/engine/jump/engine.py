@@ -35,7 +35,7 @@ from tasks.engine.jump.series import Series, results
 from tasks.engine.jump.simulators import StockSimulators
 from tasks.engine.jump.trajectory import NotReproduced, Simulators, Trajectory
 from tasks.engine.jump.view import View
-from tasks.engine.stock import StockEngine
+from tasks.engine.stock import StockEngine, plain_results
 from tasks.errors import ControllerError
 from tasks.upstream import fingerprint
 from tasks.upstream.build import controller_class
@@ -127,7 +127,7 @@ class JumpEngine:
         series = Series(book, candles)
         final_price = Decimal(candles.close[-1])
         outcome = Outcome(
-            results=results(book, series, config.total_amount_quote, final_price),
+            results=plain_results(results(book, series, config.total_amount_quote, final_price)),
             executors=LazyList(lambda: [executor.info for executor in book.ended]),
             pnl_timeseries=series.pnl_timeseries(),
             position_held_timeseries=series.position_held_timeseries(),

@@ -20,15 +20,16 @@ BLOCK = 256
 TIME_LIMIT, TAKE_PROFIT, STOP_LOSS, TRAILING_STOP, POSITION_HOLD = range(5)
 
 
-def _compiled[F: Callable[..., Any]](function: F) -> F:
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile a function of numbers and arrays when it is first called."""
     options: dict[str, Any] = {"error_model": "numpy", "fastmath": False, "boundscheck": False}
     try:
-        return cast(F, numba.njit(cache=True, **options)(function))
+        return cast(Callable[..., Any], numba.njit(cache=True, **options)(function))
     except RuntimeError:  # no folder for the cache can be written
-        return cast(F, numba.njit(**options)(function))
+        return cast(Callable[..., Any], numba.njit(**options)(function))
 
 
-@_compiled
+@compiled
 def first_at_or_below(values, block_minima, first, last, level):  # type: ignore[no-untyped-def]  # compiled
     """The first row in first .. last with values[row] <= level, or -1."""
     row = first
@@ -42,7 +43,7 @@ def first_at_or_below(values, block_minima, first, last, level):  # type: ignore
     return -1
 
 
-@_compiled
+@compiled
 def first_at_or_above(values, block_maxima, first, last, level):  # type: ignore[no-untyped-def]  # compiled
     """The first row in first .. last with values[row] >= level, or -1."""
     row = first
@@ -56,7 +57,7 @@ def first_at_or_above(values, block_maxima, first, last, level):  # type: ignore
     return -1
 
 
-@_compiled
+@compiled
 def position_end(  # type: ignore[no-untyped-def]  # compiled
     growth, low, high, start, last, side, both_fees, take_profit, stop_price, activation, delta, before
 ):
@@ -89,7 +90,7 @@ def position_end(  # type: ignore[no-untyped-def]  # compiled
     return last, TIME_LIMIT, net
 
 
-@_compiled
+@compiled
 def dca_trail_hit(close, armed_from, last, side, factor):  # type: ignore[no-untyped-def]  # compiled
     """The first row on which the close is at or beyond the trailing level of a DCA executor, or -1."""
     trail = -math.inf if side > 0 else math.inf
@@ -106,7 +107,7 @@ def dca_trail_hit(close, armed_from, last, side, factor):  # type: ignore[no-unt
     return -1
 
 
-@_compiled
+@compiled
 def grid_life(  # type: ignore[no-untyped-def]  # compiled
     close, high, low, first, last, side, exit_price, limit_price, keeps, stop_loss, prices, tp_prices, amounts, cost
 ):

@@ -8,7 +8,8 @@ What the engine relies on (a second set of simulators keeps to it too):
 - `first` is the row handed to the simulator; `first <= last < len(candles)`.
 - The executor runs on the rows first .. last - 1 and has ended on row `last`, with `close_type`. The engine sees the
   end on row `last`, or on the row after `first` when both are one. It may stop the executor on any row before that.
-- `filled_amount_quote` is above 0 exactly on the rows from `fill_row` on; None means nowhere.
+- `filled_amount_quote` is above 0 from `fill_row` to the row before `last`, and 0 before `fill_row`; None means 0 on
+  every row. On row `last` it may be 0 again (a grid that hands its open levels over to a held position).
 - `close_type` FAILED means that the engine forgets the executor, as upstream does.
 - All numbers are finite; a simulator that would give another raises `NotReproduced`, and the stock engine runs.
 - `config` is kept as it is and read when an ExecutorInfo is built, as upstream does.
@@ -19,6 +20,8 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from typing import Any, NamedTuple, Protocol
+
+import numpy as np
 
 from tasks.engine.equity import linear_exposure
 from tasks.engine.jump.candles import Candles, Floats
@@ -86,18 +89,18 @@ class Trajectory:
         self._built = None
 
     def filled_at(self, row: int) -> bool:
-        """Whether anything is filled on a row."""
+        """Whether anything was filled on a row or before."""
         return self.fill_row is not None and row >= self.fill_row
 
     def custom_info(self, row: int, state: State) -> dict[str, Any]:
         """A fresh dict: upstream's ExecutorSimulation.get_custom_info."""
         candles, config = self.candles, self.config
-        moved = self.fill_row if self.fill_row is not None and row >= self.fill_row else row
+        moved = self.fill_row if self.fill_row is not None and state.filled_amount_quote > 0 else row
         return {
             "close_price": candles.close[row],
             "level_id": config.level_id,
             "side": config.side,
-            "current_position_average_price": state.average_price,
+            "current_position_average_price": np.float64(state.average_price),
             "open_order_last_update": float(candles.timestamp[moved]),
         }
 
