@@ -13,10 +13,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tasks.upstream import lean
+
 
 @contextmanager
 def import_quietly() -> Iterator[None]:
-    """Import hummingbot inside this: the root logger keeps its handlers and level.
+    """Import the engine's part of hummingbot inside this: the root logger keeps its handlers and level.
+
+    With lean imports, this is the time in which modules are deferred.
 
     `hummingbot.strategy_v2.backtesting.backtesting_data_provider` calls `logging.basicConfig(level=INFO)` on import.
     """
@@ -26,6 +30,7 @@ def import_quietly() -> Iterator[None]:
     try:
         yield
     finally:
+        lean.seal()
         root.removeHandler(placeholder)
         for handler in [handler for handler in root.handlers if handler not in handlers]:
             root.removeHandler(handler)

@@ -1,5 +1,6 @@
 """What a child does without: network parts of hummingbot, and packages a back-test never uses.
 
+install_lean_imports what a back-test never uses is imported only when something uses it: see lean.py
 cut_network          hummingbot's own ways to the network do nothing or say that there is none
 after_import         run something as soon as a module has been imported, without importing it
 """
@@ -15,6 +16,9 @@ from types import ModuleType
 from typing import Any, NoReturn
 
 from tasks.errors import NetworkBlackout
+from tasks.upstream.lean import install_lean_imports
+
+__all__ = ["after_import", "cut_network", "install_lean_imports"]
 
 
 def cut_network() -> None:

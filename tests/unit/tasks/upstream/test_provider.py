@@ -9,7 +9,7 @@ import pytest
 
 from tasks.errors import CandlesMissing, CandlesNotCovering, ControllerError, TradingRulesMissing
 from tasks.upstream.names import BacktestingDataProvider, CandlesConfig
-from tasks.upstream.provider import SweepDataProvider
+from tasks.upstream.provider import INTERVAL_SECONDS, SweepDataProvider
 
 FEED = ("binance_perpetual", "BTC-USDT")
 START = 1_704_067_200
@@ -126,16 +126,22 @@ def test_feeds_come_from_the_market_or_not_at_all(make_market):
         asyncio.run(wanted("7m"))
 
 
-def test_a_feed_that_ends_early_or_begins_late_is_named(make_market):
+def test_a_feed_outside_the_period_is_named(make_market):
     market = make_market(intervals=("1m",))
     key = "binance_perpetual_BTC-USDT_1m"
     config = CandlesConfig(connector=FEED[0], trading_pair=FEED[1], interval="1m")
     full = market.feeds[key]
-    for cut in (full.iloc[:-1], full[full["timestamp"] > START], full.iloc[:0]):
+    for cut in (full[full["timestamp"] < START - 60], full[full["timestamp"] > market.end], full.iloc[:0]):
         provider = SweepDataProvider(market)
         provider.candles_feeds[key] = cut
         with pytest.raises(CandlesNotCovering, match=f"{key} covers"):
             asyncio.run(provider.get_candles_feed(config))
+
+
+def test_the_intervals_are_upstreams():
+    from hummingbot.data_feed.candles_feed.candles_base import CandlesBase
+
+    assert dict(CandlesBase.interval_to_seconds) == INTERVAL_SECONDS
 
 
 def test_missing_rules_say_what_to_write(make_market):
