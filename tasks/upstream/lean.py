@@ -25,7 +25,7 @@ import threading
 import typing
 from collections.abc import Sequence
 from importlib.machinery import ModuleSpec, PathFinder
-from types import ModuleType
+from types import FrameType, ModuleType
 from typing import Any
 
 #: module -> names that controllers import for an annotation or a status line: they stay a Later for them, so that the
@@ -77,9 +77,7 @@ class StandIn(ModuleType):
         if module not in _finder.real:
             if _is_dunder(name):
                 raise AttributeError(name)
-            importer: str = sys._getframe(1).f_globals.get("__name__", "")
-            named_by_a_controller = importer.partition(".")[0] == _CONTROLLERS and name in DEFERRED.get(module, ())
-            if _finder.collecting or named_by_a_controller:
+            if _finder.collecting or (name in DEFERRED.get(module, ()) and _importer() == _CONTROLLERS):
                 laters: dict[str, Later] = self.__dict__["_laters"]
                 return laters.setdefault(name, Later(module, name))
         return getattr(wake(module), name)
@@ -202,7 +200,7 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
             if below:
                 wake(parent)
             already = sys.modules.get(fullname)
-            return ModuleSpec(fullname, _Already(already)) if already is not None else None
+            return _Already(already).spec if already is not None else None
         found = PathFinder.find_spec(fullname, path, target)
         if found is None:
             return None
@@ -218,19 +216,32 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
 
 class _Already(importlib.abc.Loader):
-    """Hands out a submodule that its package imported while the import system was looking for it."""
+    """Hands out a submodule that its package imported while the import system was looking for it.
+
+    The import system notices and would run the module's own spec again; so for that moment its spec is this one.
+    """
 
     def __init__(self, module: ModuleType):
-        self._module, self._spec = module, module.__spec__
+        self._module, self._own = module, module.__spec__
+        self.spec = module.__spec__ = ModuleSpec(module.__name__, self)
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         return self._module
 
     def exec_module(self, module: ModuleType) -> None:
-        module.__spec__ = self._spec
+        module.__spec__ = self._own
 
 
 _finder = _Finder()
+
+
+def _importer() -> str:
+    """The top-level package of the module that asks a stand-in for a name."""
+    frame: FrameType | None = sys._getframe(2)
+    while frame is not None and frame.f_globals.get("__name__", "").startswith("importlib"):
+        frame = frame.f_back
+    importer: str = frame.f_globals.get("__name__", "") if frame is not None else ""
+    return importer.partition(".")[0]
 
 
 def _is_dunder(name: str) -> bool:

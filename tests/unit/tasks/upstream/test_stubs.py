@@ -1,0 +1,81 @@
+"""What is done to modules as they are imported, and to hummingbot right after."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import logging
+import sys
+
+import pytest
+
+from tasks.errors import NetworkBlackout
+from tasks.upstream import patches, stubs
+
+
+@pytest.fixture
+def module(tmp_path, monkeypatch):
+    """A module `patched_later` on the path, not imported yet."""
+    (tmp_path / "patched_later.py").write_text("value = 1\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    yield "patched_later"
+    sys.modules.pop("patched_later", None)
+
+
+def test_something_is_done_after_an_import(module):
+    stubs.after_import(module, lambda imported: setattr(imported, "value", imported.value + 1))
+    stubs.after_import(module, lambda imported: setattr(imported, "value", imported.value * 10))
+    assert module not in sys.modules
+    imported = importlib.import_module(module)
+    assert imported.value == 20
+    assert imported.__spec__.loader.get_source(module) == "value = 1\n", "its own loader is back in place"
+    assert importlib.import_module(module).value == 20
+
+
+def test_something_is_done_at_once_when_it_is_there(module):
+    importlib.import_module(module)
+    stubs.after_import(module, lambda imported: setattr(imported, "value", 5))
+    assert sys.modules[module].value == 5
+
+
+def test_a_module_that_does_not_exist_stays_so():
+    stubs.after_import("no_such_module_here", print)
+    with pytest.raises(ModuleNotFoundError):
+        importlib.import_module("no_such_module_here")
+
+
+def test_importing_the_engine_leaves_the_root_logger_alone():
+    root = logging.getLogger()
+    before = list(root.handlers), root.level
+    with patches.import_quietly():
+        logging.basicConfig(level=logging.DEBUG)
+        root.setLevel(logging.DEBUG)
+        root.addHandler(logging.NullHandler())
+    assert (list(root.handlers), root.level) == before
+
+
+def test_hummingbot_writes_where_it_is_told(tmp_path):
+    patches.apply(tmp_path / "data")
+    import hummingbot
+
+    assert not (tmp_path / "data").exists(), "made when something asks for it"
+    assert hummingbot.data_path() == str(tmp_path / "data")
+
+
+def test_hummingbots_own_ways_to_the_network_are_cut():
+    patches.apply()
+    stubs.cut_network()
+    from hummingbot.connector.time_synchronizer import TimeSynchronizer
+    from hummingbot.data_feed.market_data_provider import MarketDataProvider
+
+    async def use():
+        provider = MarketDataProvider.__new__(MarketDataProvider)
+        provider.initialize_rate_sources([object()])
+        await provider.update_rates_task()
+        await TimeSynchronizer().update_server_time_offset_with_time_provider(None)
+        await TimeSynchronizer().update_server_time_if_not_initialized(None)
+        with pytest.raises(NetworkBlackout, match="connector kraken is not built"):
+            provider._create_non_trading_connector("kraken")
+        return len(asyncio.all_tasks())
+
+    assert asyncio.run(use()) == 1
