@@ -50,6 +50,8 @@ class Bench:
         row: Row = {"point": point, "status": Status.OK.value, "error": "", "engine": "", "seconds": 0.0}
         try:
             async with deadline(self._definition.point_timeout_s):
+                if self._definition.kind is not Kind.PROBE:
+                    self._me.market(self._definition)  # it may have to come from the broker: before the guard is shut
                 with blackout.guard():
                     row |= await self._work[self._definition.kind](point)
         except PointTimeout:
