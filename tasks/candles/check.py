@@ -216,9 +216,9 @@ def _time_faults(raw: _Raw, interval: str) -> Iterator[Finding]:
     times = raw.columns["timestamp"]
     known = np.isfinite(times)
     scales = scales_of(times)
-    commonest = max(set(scales[known]), key=lambda scale: int((scales[known] == scale).sum()))
+    began = scales[np.argmax(known)]
     yield from _finding(
-        raw, known & (scales != commonest), "mixed units", f"not in {scale_name(float(commonest))} as the rest"
+        raw, known & (scales != began), "mixed units", f"not in {scale_name(float(began))} as the first candle is"
     )
     seconds = np.where(known, times / scales, np.nan)
     steps = np.diff(seconds, prepend=-np.inf)

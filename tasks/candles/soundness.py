@@ -72,16 +72,16 @@ def times_fault(raw: NDArray[np.float64], scale: float, before: float | None = N
     first(
         known & (scales_of(raw) != scale),
         lambda index: (
-            f"timestamp {raw[index]:.0f} is in {scale_name(scale_of(raw[index]))}, "
+            f"timestamp {raw[index]:.16g} is in {scale_name(scale_of(raw[index]))}, "
             f"the file began in {scale_name(scale)}: mixed units"
         ),
     )
     previous = np.concatenate(([-np.inf if before is None else before], raw[:-1]))
-    first(raw == previous, lambda index: f"timestamp {raw[index]:.0f} ({iso(raw[index] / scale)}) is there twice")
+    first(raw == previous, lambda index: f"timestamp {raw[index]:.16g} ({iso(raw[index] / scale)}) is there twice")
     first(
         raw < previous,
         lambda index: (
-            f"timestamp {raw[index]:.0f} ({iso(raw[index] / scale)}) comes after {previous[index]:.0f}: "
+            f"timestamp {raw[index]:.16g} ({iso(raw[index] / scale)}) comes after {previous[index]:.16g}: "
             "the candles are not sorted by time"
         ),
     )
@@ -106,7 +106,7 @@ def to_seconds(
     off = first_off_grid(columns["timestamp"], interval)
     if off is not None:
         time = columns["timestamp"][off]
-        raise broken(path, where(off), f"timestamp {raw[off]:.0f} ({iso(time)}): no {interval} candle opens then")
+        raise broken(path, where(off), f"timestamp {raw[off]:.16g} ({iso(time)}): no {interval} candle opens then")
     for name in table.column_names:
         if name == "timestamp":
             continue
