@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import ujson
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
     import pyarrow as pa
 
 #: Columns every row has.
@@ -118,3 +119,27 @@ def _kind(value: Any) -> str:
             return "i"
         return "I" if -_LARGEST <= value < _LARGEST else "j"
     return "t" if isinstance(value, str) else "j"
+
+
+def as_numpy(column: pa.ChunkedArray) -> npt.NDArray[Any]:
+    """A table's column for computing: float64 with NaN for null, bool, or object with None for null (text)."""
+    import pyarrow as pa
+
+    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+        found: npt.NDArray[Any] = column.to_numpy()
+    elif pa.types.is_boolean(column.type) and not column.null_count:
+        found = column.to_numpy()
+    else:
+        found = column.cast(pa.float64()).to_numpy()
+    return found
+
+
+def to_rows(table: pa.Table) -> list[dict[str, Any]]:
+    """One dict a row, as `Store.rows` gives it: JSON text becomes what it says."""
+    documents = [field.name for field in table.schema if field.metadata == JSON_FIELD]
+    rows: list[dict[str, Any]] = table.to_pylist()
+    for row in rows:
+        for name in documents:
+            if row[name] is not None:
+                row[name] = ujson.loads(row[name])
+    return rows

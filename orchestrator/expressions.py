@@ -161,9 +161,9 @@ def _check(node: ast.expr) -> None:
             ]
         case ast.IfExp():
             parts = [node.test, node.body, node.orelse]
-        case ast.Call(func=ast.Name(id=name), keywords=[]) if name in FUNCTIONS:
+        case ast.Call(func=ast.Name(id=name)) if name in FUNCTIONS:
             least = 2 if name in ("min", "max") else 1
-            if len(node.args) < least or (least == 1 and len(node.args) > 1):
+            if node.keywords or len(node.args) < least or (least == 1 and len(node.args) > 1):
                 raise _Refused(f"{name} takes {'two or more values' if least == 2 else 'one value'}")
             parts = node.args
         case ast.Call(func=ast.Name(id=name)):

@@ -262,21 +262,26 @@ class Store:
 
     def batches(self, sweep: str, status: Status | str | None = None) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
         """The schema of `table`, and its rows a batch at a time; both of the same moment."""
-        reading = self._batches(sweep, status)
+        import pyarrow as pa
+
+        schema, pages = self.pages(sweep, status)
+        return schema, (
+            pa.RecordBatch.from_arrays([cols.array(page[field.name], field) for field in schema], schema=schema)
+            for page in pages
+        )
+
+    def pages(self, sweep: str, status: Status | str | None = None) -> tuple[pa.Schema, Iterator[dict[str, list[Any]]]]:
+        """As `batches`, with the values as they were computed: one list a column."""
+        reading = self._pages(sweep, status)
         schema = next(reading)
         return schema, reading
 
-    def _batches(self, sweep: str, status: Status | str | None) -> Iterator[Any]:
-        import pyarrow as pa
-
+    def _pages(self, sweep: str, status: Status | str | None) -> Iterator[Any]:
         with self._reading() as connection:
             layout = Layout(connection, self._sweep(connection, sweep))
-            schema = layout.schema()
-            yield schema
+            yield layout.schema()
             for page in batched(found(connection, layout.stored.key, None, status), BATCH):
-                values = layout.columnar(page)
-                arrays = [cols.array(values[field.name], field) for field in schema]
-                yield pa.RecordBatch.from_arrays(arrays, schema=schema)
+                yield layout.columnar(page)
 
     # inside
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from orchestrator.store import Store
-from tasks.grid import Grid
 from tasks.messages import Kind, Rows, SweepDefinition
 
 GRID: dict[str, list[Any]] = {"length": [10, 20, 30], "std": [1.0, 2.5], "trading_pair": ["BTC-USDT", "ETH-USDT"]}
@@ -51,7 +50,3 @@ def fill(store: Store, rows: Sequence[dict[str, Any]], grid: dict[str, list[Any]
     if rows:
         store.insert(found.sweep, chunk(rows))
     return found.sweep
-
-
-def grid_of(grid: dict[str, list[Any]] | None = None) -> Grid:
-    return Grid.from_mapping(GRID if grid is None else grid)
