@@ -113,7 +113,10 @@ class _UnixLines:
 
 @contextmanager
 def _replacing(path: Path) -> Iterator[IO[bytes]]:
-    """A file that takes its name when everything is written; a device or pipe as it is. Raises StoreError when the folder or disk refuses."""
+    """A file that takes its name when everything is written; a device or pipe as it is.
+
+    Raises StoreError when the folder or the disk refuses.
+    """
     device = path.exists() and not path.is_file()
     beside = path if device else path.with_name(f".{path.name}.part")
     try:
