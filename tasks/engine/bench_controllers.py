@@ -240,7 +240,8 @@ class OverridingMaker(SimpleMaker):
     def get_levels_to_execute(self) -> list[str]:
         """Levels without a running executor."""
         running = {one.custom_info["level_id"] for one in self.executors_info if one.is_active}
-        return self.get_not_active_levels_ids(list(running))
+        missing: list[str] = self.get_not_active_levels_ids(list(running))
+        return missing
 
     def executors_to_refresh(self) -> list[Any]:
         """Unfilled orders that are too old."""
@@ -301,4 +302,5 @@ class Patient(ControllerBase):  # type: ignore[misc]
     def next_decision_time(self) -> float | None:
         """The next full period."""
         now: float = self.market_data_provider.time()
-        return (now // self.config.every + 1) * self.config.every
+        every: int = self.config.every
+        return (now // every + 1) * every

@@ -1,8 +1,8 @@
 """For which upstream source the jump-ahead engine was verified, function by function.
 
-The engine reproduces upstream's logic instead of running it. Each function whose logic it reproduces is listed with the
-hash of the source it was verified against (hummingbot 20260922). Where a function differs, in another release or because
-something replaced it in this process, that logic is not reproduced:
+The engine reproduces upstream's logic instead of running it. Each function whose logic it reproduces is listed with
+the hash of the source it was verified against (hummingbot 20260922). Where a function differs, in another release or
+because something replaced it in this process, that logic is not reproduced:
 
 - a decision method of a controller base: its controllers are asked at every candle
 - anything of the engine or of a simulator: the stock engine runs

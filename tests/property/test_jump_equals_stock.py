@@ -252,10 +252,11 @@ class Actor(ControllerBase):
         while rng.random() < 0.12:
             config = self.dice.config(self.market_data_provider.time(), price, self.dice.side())
             actions.append(CreateExecutorAction(executor_config=config))
-        for info in self.executors_info:
-            if rng.random() < (0.05 if info.is_active else 0.002):
-                actions.append(StopExecutorAction(executor_id=info.id, keep_position=rng.random() < 0.6))
-        return actions
+        return actions + [
+            StopExecutorAction(executor_id=info.id, keep_position=rng.random() < 0.6)
+            for info in self.executors_info
+            if rng.random() < (0.05 if info.is_active else 0.002)
+        ]
 
 
 def remember(controller: Any) -> None:

@@ -14,6 +14,8 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from tasks.engine.equity import EquityCurve, kept_amounts
 from tasks.engine.jump.candles import Candles
 from tasks.engine.jump.info import executor_info
@@ -38,7 +40,7 @@ class Executor:
         self.state: State | None = None
         #: hummingbot CloseType
         self.close_type: Any = None
-        self.close_timestamp: float | None = None
+        self.close_timestamp: Any = None
         self._info: Any = None
 
     @property
@@ -174,7 +176,7 @@ class Book:
         if executor is None:
             return
         row = min(self._row, executor.trajectory.last)
-        state = executor.trajectory.at(row)
+        state = executor.trajectory.stopped(row, keep=keep_position)
         kept = keep_position and state.filled_amount_quote > 0
         close_type = CloseType.POSITION_HOLD if kept else CloseType.EARLY_STOP
         self._close(executor, row, state, close_type, self.candles.timestamp[self._row])
@@ -205,9 +207,7 @@ class Book:
         cutoff = self.candles.timestamp[self._row] - WINDOW_S
         ended = self.ended
         while self._visible < len(ended):
-            closed = ended[self._visible].close_timestamp
-            assert closed is not None
-            if closed >= cutoff:
+            if ended[self._visible].close_timestamp >= cutoff:
                 break
             self._visible += 1
         return self._visible
@@ -256,7 +256,7 @@ class Book:
         trajectory = executor.trajectory
         if self._curve is not None and trajectory.filled_at(row):
             value, traded = trajectory.exposure(row, closes=not kept)
-            pnl = trajectory.table().net_pnl_quote[: row - trajectory.first + 1]
+            pnl = np.append(trajectory.table().net_pnl_quote[: row - trajectory.first], state.net_pnl_quote)
             self._curve.add_executor(trajectory.first, pnl, value, traded, kept=kept)
             if kept:
                 self._curve.add_held(row, *kept_amounts(executor.info))

@@ -15,6 +15,12 @@ from tasks.engine.jump import kernels
 if TYPE_CHECKING:
     import pandas as pd
 
+#: Columns that upstream's simulators write into their copy of the features.
+_UPSTREAM_COLUMNS = (
+    "net_pnl_pct", "net_pnl_quote", "cum_fees_quote", "filled_amount_quote", "current_position_average_price",
+    "ts_trigger_price",
+)  # fmt: skip
+
 Floats = npt.NDArray[np.float64]
 
 
@@ -91,6 +97,23 @@ class Candles:
 
     def _column(self, name: str) -> Floats:
         return np.ascontiguousarray(self.frame[name].to_numpy(dtype=np.float64))
+
+
+def oddity(frame: pd.DataFrame) -> str:
+    """Why a merged frame cannot be stepped over as arrays, in words; "" when it can."""
+    index = frame.index
+    if index.dtype != np.float64 or not index.is_unique or not index.is_monotonic_increasing:
+        return "the candles' timestamps are no ascending floats without duplicates"
+    if not frame.columns.is_unique:
+        return "two columns of the features share a name"
+    clashing = [name for name in frame.columns if str(name).startswith(_UPSTREAM_COLUMNS) or name == "ts"]
+    if clashing:
+        return f"the features hold a column {clashing[0]!r}, a name upstream's simulators use"
+    for name in ("open", "high", "low", "close"):
+        values = frame[name].to_numpy()
+        if values.dtype != np.float64 or not np.isfinite(values).all() or not (values > 0).all():
+            return f"{name} holds a price that is no number above 0"
+    return ""
 
 
 def float_at_or_below(level: Decimal | float) -> float:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-import numpy as np
 from pydantic import BaseModel
 
 from tasks.engine.jump.book import Book
@@ -48,20 +47,20 @@ def choose(
     parts = (controller, book, view, candles, create)
     if isinstance(controller, DirectionalTradingControllerBase):
         reason = _own_logic(controller, DirectionalTradingControllerBase, DIRECTIONAL_METHODS, _DIRECTIONAL_FIELDS)
-        signals = None if reason else _numbers(controller, candles, "signal")
+        signals = None if reason else _numbers(candles, "signal")
         if not reason and signals is None:
-            reason = "processed_data['signal'] is no number"
+            reason = "the features hold no column 'signal' of numbers"
         if not reason:
             return Directional(*parts, signals=signals), "jump", ""
     elif isinstance(controller, MarketMakingControllerBase):
         reason = _own_logic(controller, MarketMakingControllerBase, MARKET_MAKING_METHODS, _MARKET_MAKING_FIELDS)
         if not reason:
             rebalances = _rebalances(controller)
-            reference = _numbers(controller, candles, "reference_price") if rebalances else None
+            reference = _numbers(candles, "reference_price") if rebalances else None
             if rebalances and (reference is None or not _config_is_base(controller)):
                 reason = "the position to rebalance to is not known ahead"
             else:
-                return MarketMaking(*parts, reference=reference, rebalances=rebalances), "jump", ""
+                return MarketMaking(*parts, reference=reference), "jump", ""
     else:
         reason = f"{type(controller).__name__} decides by itself"
     if callable(getattr(controller, "next_decision_time", None)):
@@ -110,12 +109,12 @@ def _config_is_base(controller: Any) -> bool:
     )
 
 
-def _numbers(controller: Any, candles: Candles, name: str) -> Any:
-    """A column of the features as numbers, shape (n,); a constant where it is no column; None where it is no number."""
-    if name in candles.frame.columns:
-        values = candles.frame[name].to_numpy()
-        return values if values.dtype.kind in "iufb" else None
-    value = controller.processed_data.get(name)
-    if isinstance(value, bool | int | float) or type(value).__name__ == "Decimal":
-        return np.full(len(candles), float(value))
-    return None
+def _numbers(candles: Candles, name: str) -> Any:
+    """A column of the features as numbers, shape (n,); None where it is no column or holds no numbers.
+
+    What is no column can be rewritten by the controller's value methods, and is not known ahead.
+    """
+    if name not in candles.frame.columns:
+        return None
+    values = candles.frame[name].to_numpy()
+    return values if values.dtype.kind in "iufb" else None

@@ -107,7 +107,7 @@ class Declared(Asked):
 class Directional(Decider):
     """Reproduces create_actions_proposal and can_create_executor of DirectionalTradingControllerBase."""
 
-    def __init__(self, *args: Any, signals: npt.NDArray[Any]) -> None:
+    def __init__(self, *args: Any, signals: Any) -> None:
         """`signals`: processed_data["signal"] on every row, numbers, shape (n,)."""
         super().__init__(*args)
         self._signals = signals
@@ -141,13 +141,10 @@ class Directional(Decider):
         if len(seen) >= config.max_executors_per_side:
             return self.rows
         newest = max(seen, default=0)
-        cooled = self._first_after(newest, config.cooldown_time, row, until)
+        cooled = first_row_later_than(self.candles, newest, config.cooldown_time, row, until)
         if cooled > rows[at]:
             at = int(rows.searchsorted(cooled))
         return int(rows[at]) if at < len(rows) else self.rows
-
-    def _first_after(self, moment: float, seconds: float, row: int, until: int) -> int:
-        return first_row_later_than(self.candles, moment, seconds, row, until)
 
     def decide(self, row: int) -> None:
         """One executor, in the signal's direction."""
@@ -165,12 +162,11 @@ class MarketMaking(Decider):
     """Reproduces create_actions_proposal, get_levels_to_execute, executors_to_refresh and check_position_rebalance of
     MarketMakingControllerBase."""
 
-    def __init__(self, *args: Any, reference: npt.NDArray[np.float64] | None, rebalances: bool) -> None:
-        """`reference`: processed_data["reference_price"] on every row, shape (n,), or None where it is no column;
-        `rebalances`: whether check_position_rebalance can ever answer."""
+    def __init__(self, *args: Any, reference: npt.NDArray[np.float64] | None) -> None:
+        """`reference`: processed_data["reference_price"] on every row, shape (n,); None where check_position_rebalance
+        never answers."""
         super().__init__(*args)
         self._reference = reference
-        self._rebalances = rebalances
         self._stopped_out: list[tuple[int, Executor]] = []  # with their position in the ledger
         self._looked_at = 0
         self._missing: list[str] = []
@@ -237,7 +233,7 @@ class MarketMaking(Decider):
         self._missing = [level for level in self._level_ids(config) if level not in working]
         self._due = due
         self._rebalance_now = False
-        if self._rebalances and not rebalancing:
+        if self._reference is not None and not rebalancing:
             at = self._next_imbalance(row, change)
             self._rebalance_now = at == row
             change = min(change, at) if at > row else row + 1
@@ -260,7 +256,6 @@ class MarketMaking(Decider):
         ]
         for _, executor in self._stopped_out:
             working.add(executor.config.level_id)
-            assert executor.close_timestamp is not None
             change = min(change, first_row_from(self.candles, executor.close_timestamp, cooldown, row, change))
             if cooldown > WINDOW_S:  # it may drop out of sight first: look again on every row from then on
                 unseen = first_row_later_than(self.candles, executor.close_timestamp, WINDOW_S, row, change)
@@ -288,8 +283,7 @@ class MarketMaking(Decider):
         for hold in self.book.holds.values():
             if (hold.connector_name, hold.trading_pair) == (config.connector_name, config.trading_pair):
                 held += float(hold.net_amount_base)
-        if self._reference is None:
-            return row
+        assert self._reference is not None
         size = 64
         while row < until:
             with np.errstate(divide="ignore", invalid="ignore"):
@@ -311,7 +305,7 @@ def checked(controller: Any, config: Any) -> Any:
 
 
 def first_row_later_than(candles: Candles, moment: float, seconds: float, row: int, until: int) -> int:
-    """The first row in row .. until - 1 on which `time - moment > seconds`, in upstream's float arithmetic; or `until`."""
+    """The first row in row .. until - 1 with `time - moment > seconds`, in upstream's float arithmetic; or `until`."""
     timestamp = candles.timestamp
     at = min(max(int(timestamp.searchsorted(moment + seconds)), row), until)
     while at > row and timestamp[at - 1] - moment > seconds:
@@ -322,7 +316,7 @@ def first_row_later_than(candles: Candles, moment: float, seconds: float, row: i
 
 
 def first_row_from(candles: Candles, moment: float, seconds: float, row: int, until: int) -> int:
-    """The first row in row .. until - 1 on which `time - moment < seconds` no longer holds; or `until`."""
+    """The first row in row .. until - 1 without `time - moment < seconds`; or `until`."""
     timestamp = candles.timestamp
     at = min(max(int(timestamp.searchsorted(moment + seconds)), row), until)
     while at > row and not timestamp[at - 1] - moment < seconds:

@@ -21,6 +21,7 @@ the promise against the stock engine.
 
 from __future__ import annotations
 
+import random
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -28,7 +29,7 @@ from typing import Any
 from tasks.engine._base import Market, Outcome
 from tasks.engine.equity import EquityCurve
 from tasks.engine.jump.book import Book
-from tasks.engine.jump.candles import Candles
+from tasks.engine.jump.candles import Candles, oddity
 from tasks.engine.jump.choice import choose
 from tasks.engine.jump.lazy import LazyList
 from tasks.engine.jump.series import Series, results
@@ -74,13 +75,14 @@ class JumpEngine:
         changed = fingerprint.changed_engine()
         if changed and self._stock is not None:
             return await self._on_stock(config, market, curves, changed)
-        untouched = config.model_copy(deep=True)
+        untouched, dice = config.model_copy(deep=True), random.getstate()
         provider = SweepDataProvider(market)
         try:
             return await self._run(config, market, provider, curves)
         except NotReproduced as oddity:
             if self._stock is None:
                 raise ControllerError(f"{config.controller_name}: {oddity}: this needs stock fills") from oddity
+            random.setstate(dice)  # the ids of executors come from here: the same as if stock had run at once
             return await self._on_stock(untouched, market, curves, str(oddity))
         except Exception as error:  # a controller may raise anything
             raise failure(error, config, provider) from error
@@ -106,9 +108,14 @@ class JumpEngine:
         for wanted in controller.get_candles_config():
             await provider.initialize_candles_feed(wanted)
         await controller.update_processed_data()
-        candles = Candles(prepare_market_data(controller, market.resolution))
+        frame = prepare_market_data(controller, market.resolution)
+        odd = oddity(frame)
+        if odd:
+            raise NotReproduced(odd)
+        candles = Candles(frame)
 
-        curve = EquityCurve(candles.close) if curves else None
+        funding = self._simulators.funding_per_base(candles, controller.config.trading_pair)
+        curve = EquityCurve(candles.close, funding) if curves else None
         book = Book(candles, curve)
         view = View(controller, book, candles)
 

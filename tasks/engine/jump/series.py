@@ -22,26 +22,27 @@ _ZERO = Decimal("0")
 class _Valued:
     """Held positions valued on every row of one stretch of rows without a change; upstream's update_state."""
 
-    __slots__ = ("first", "long", "open_positions", "realized", "short", "unrealized")
+    __slots__ = ("_sides", "first", "open_positions", "realized", "unrealized")
 
     def __init__(self, positions: Sequence[tuple[Decimal, Decimal, Decimal]], first: int, closes: list[float]) -> None:
         self.first = first
         self.open_positions = len(positions)
         self.realized = sum(float(realized) for _, _, realized in positions)
-        self.unrealized: list[float] = []
-        self.long: list[float] = []
-        self.short: list[float] = []
-        sides = [(abs(net), net >= 0, average) for net, average, _ in positions]
-        for close in closes:
-            price = Decimal(repr(close))
-            self.unrealized.append(
-                sum(
-                    float((price - average) * amount if is_long else (average - price) * amount)
-                    for amount, is_long, average in sides
-                )
-            )
-            self.long.append(sum(float(amount * price) for amount, is_long, _ in sides if is_long))
-            self.short.append(sum(float(amount * price) for amount, is_long, _ in sides if not is_long))
+        self._sides = [(abs(net), net >= 0, average) for net, average, _ in positions]
+        self.unrealized = [self._unrealized(Decimal(repr(close))) for close in closes]
+
+    def _unrealized(self, price: Decimal) -> float:
+        return sum(
+            float((price - average) * amount if is_long else (average - price) * amount)
+            for amount, is_long, average in self._sides
+        )
+
+    def amounts(self, price: Decimal) -> tuple[float, float]:
+        """Value of what is held long and of what is held short."""
+        return (
+            sum(float(amount * price) for amount, is_long, _ in self._sides if is_long),
+            sum(float(amount * price) for amount, is_long, _ in self._sides if not is_long),
+        )
 
 
 class Series:
@@ -49,6 +50,7 @@ class Series:
 
     def __init__(self, book: Book, candles: Candles) -> None:
         self._timestamp = candles.timestamp
+        self._close = candles.close
         n = len(candles)
         rows = np.minimum(np.frombuffer(book.steps.rows, dtype=np.int64), n)
         counts = np.diff(rows, append=n)
@@ -104,19 +106,22 @@ class Series:
         return rows
 
     def _held_rows(self) -> list[dict[str, Any]]:
-        return [
-            {
-                "timestamp": self._timestamp[valued.first + k],
-                "long_amount": long,
-                "short_amount": short,
-                "net_amount": long - short,
-                "unrealized_pnl": unrealized,
-                "realized_pnl": valued.realized,
-                "n_holds": valued.open_positions,
-            }
-            for valued in self._valued
-            for k, (long, short, unrealized) in enumerate(zip(valued.long, valued.short, valued.unrealized, strict=True))
-        ]
+        rows = []
+        for valued in self._valued:
+            for row, unrealized in enumerate(valued.unrealized, valued.first):
+                long, short = valued.amounts(Decimal(repr(float(self._close[row]))))
+                rows.append(
+                    {
+                        "timestamp": self._timestamp[row],
+                        "long_amount": long,
+                        "short_amount": short,
+                        "net_amount": long - short,
+                        "unrealized_pnl": unrealized,
+                        "realized_pnl": valued.realized,
+                        "n_holds": valued.open_positions,
+                    }
+                )
+        return rows
 
 
 def results(

@@ -37,6 +37,10 @@ _NOT_SET = math.nan
 class StockSimulators:
     """The Simulators of stock fills."""
 
+    def funding_per_base(self, candles: Candles, pair: str) -> Floats | None:
+        """Upstream's back-test knows no funding."""
+        return None
+
     def position(self, candles: Candles, first: int, config: Any, trade_cost: float) -> Trajectory | None:
         """PositionExecutorSimulator.simulate."""
         barriers = config.triple_barrier_config

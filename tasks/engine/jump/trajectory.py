@@ -81,8 +81,13 @@ class Trajectory:
 
     def at(self, row: int) -> State:
         """The executor on a row, first <= row <= last."""
-        table, k = self.table(), row - self.first
-        return State(*(float(column[k]) for column in table))
+        pct, pnl, fees, filled, price = self._built or self.table()
+        k = row - self.first
+        return State(pct.item(k), pnl.item(k), fees.item(k), filled.item(k), price.item(k))
+
+    def stopped(self, row: int, *, keep: bool) -> State:
+        """What a stop on a row leaves, by itself or (`keep`) as a held position. Stock fills have booked both fees."""
+        return self.at(row)
 
     def release(self) -> None:
         """Forget the table: the executor has ended and its last state is kept elsewhere."""
@@ -123,6 +128,10 @@ class Simulators(Protocol):
     `first` is the row of the creation, `config` hummingbot's executor config, `trade_cost` a fraction per side.
     They raise what upstream's simulators raise for that config.
     """
+
+    def funding_per_base(self, candles: Candles, pair: str) -> Floats | None:
+        """Quote that one long base of a held position pays when a row opens, shape (n,); None: nothing is paid."""
+        ...
 
     def position(self, candles: Candles, first: int, config: Any, trade_cost: float) -> Trajectory | None:
         """A PositionExecutorConfig."""

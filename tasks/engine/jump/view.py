@@ -12,8 +12,8 @@ from tasks.engine.jump.lazy import LazyList
 if TYPE_CHECKING:
     import pandas as pd
 
-#: Rows turned into Python objects at a time where every row is asked for.
-_CHUNK = 512
+#: Rows turned into Python objects at a time where every row is asked for, and how many in a row count as every row.
+_CHUNK, _RUN = 512, 8
 
 
 class View:
@@ -26,7 +26,6 @@ class View:
         self._candles = candles
         self._rows = _Rows(candles.frame)
         self._key = f"{controller.config.connector_name}_{controller.config.trading_pair}"
-        self._executors: LazyList | None = None
 
     def present(self, row: int) -> None:
         """Everything as of a row. The book is on that row already."""
@@ -47,9 +46,10 @@ class _Rows:
         # All numbers: a row is then a float64 series, whatever the columns' own types.
         self._plain = all(dtype.kind in "iuf" and dtype.itemsize == 8 for dtype in frame.dtypes)
         self._columns = [frame[name].to_numpy() for name in self._names] if self._plain else []
-        self._chunk: list[list[float]] = []
+        self._chunk: list[tuple[float, ...]] = []
         self._chunk_first = 0
-        self._before = -2
+        self._row = -1
+        self._in_a_row = 0
 
     def values(self, row: int) -> dict[Any, Any]:
         """Column -> value."""
@@ -59,15 +59,13 @@ class _Rows:
             values = self._frame.iloc[row : row + 1].values[0]
             fresh: dict[Any, Any] = pd.Series(values, index=self._frame.columns).to_dict()
             return fresh
+        self._in_a_row = self._in_a_row + 1 if row == self._row + 1 else 0
+        self._row = row
         k = row - self._chunk_first
-        if 0 <= k < len(self._chunk):
-            self._before = row
-            return dict(zip(self._names, self._chunk[k], strict=True))
-        if row == self._before + 1:
-            self._before = row
-            self._chunk_first = row
+        if not 0 <= k < len(self._chunk):
+            if self._in_a_row < _RUN:
+                return {name: float(column[row]) for name, column in zip(self._names, self._columns, strict=True)}
+            self._chunk_first, k = row, 0
             part = [column[row : row + _CHUNK].astype(float).tolist() for column in self._columns]
-            self._chunk = [list(values) for values in zip(*part, strict=True)]
-            return dict(zip(self._names, self._chunk[0], strict=True))
-        self._before = row
-        return {name: float(column[row]) for name, column in zip(self._names, self._columns, strict=True)}
+            self._chunk = list(zip(*part, strict=True))
+        return dict(zip(self._names, self._chunk[k], strict=True))
