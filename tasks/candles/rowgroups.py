@@ -78,7 +78,8 @@ class ParquetMap:
     def _read(self, groups: list[int], columns: list[str]) -> Any:
         try:
             names = [self._as_written[name] for name in columns]
-            table = self._file.read_row_groups(groups, columns=names, use_threads=len(groups) > 4)
+            rows = sum(self._file.metadata.row_group(group).num_rows for group in groups)
+            table = self._file.read_row_groups(groups, columns=names, use_threads=rows > 1 << 17)
             return table.select(names).rename_columns(columns)
         except (pa.ArrowInvalid, OSError) as error:
             raise broken(self.path, "", f"a row group cannot be read ({_first_line(error)})") from error
