@@ -68,7 +68,9 @@ def controller_config(values: Mapping[str, Any], controllers: Path, config_id: s
         reasons = "; ".join(_reason(detail, config_class) for detail in error.errors(include_url=False))
         raise ControllerError(f"{controller_type}/{name} refuses its config: {reasons}") from error
     except Exception as error:  # a validator may raise what pydantic does not catch, such as decimal.InvalidOperation
-        raise ControllerError(f"{controller_type}/{name} refuses its config: {in_users_words(error)}") from error
+        key = _culprit(config_class, values, error)
+        what = f"{key} = {values[key]!r}: {in_users_words(error)}" if key else in_users_words(error)
+        raise ControllerError(f"{controller_type}/{name} refuses its config: {what}") from error
 
 
 def load_controller_module(controllers: Path, controller_type: str, name: str) -> ModuleType:
@@ -263,6 +265,21 @@ def _not_found(root: Path, controller_type: str, name: str) -> str:
     )
     hint = f"the nearest there is {near[0]}" if near else "the folder holds no controller"
     return f"{PACKAGE}/{controller_type}/{name}.py: no such controller; {hint}"
+
+
+def _culprit(config_class: Any, values: Mapping[str, Any], error: Exception) -> str:
+    """The key without which the config is accepted, or refused for another reason; "" when there is none."""
+    for key in values:
+        try:
+            config_class(**{"id": "x", **{other: value for other, value in values.items() if other != key}})
+        except ValidationError:
+            return key  # the others went through, this one is only missing now
+        except Exception as other:
+            if (type(other), str(other)) != (type(error), str(error)):
+                return key
+        else:
+            return key
+    return ""
 
 
 def _reason(detail: Any, config_class: Any) -> str:
