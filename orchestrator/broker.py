@@ -85,13 +85,14 @@ class Cluster:
 
     def nodes(self) -> list[Node]:
         """The nodes that are there, of any version; those long gone are forgotten."""
-        about: dict[bytes, bytes] = self.redis.hgetall(NODES_KEY)
+        redis: Any = self.redis
+        about: dict[bytes, bytes] = redis.hgetall(NODES_KEY)
         names = sorted(about)
-        signs: list[Any] = self.redis.mget([node_sign(name.decode()) for name in names]) if names else []  # type: ignore[assignment]
+        signs = redis.mget([node_sign(name.decode()) for name in names]) if names else []
         nodes = []
         for name, sign in zip(names, signs, strict=True):
             if sign is None:
-                self.redis.hdel(NODES_KEY, name.decode())
+                redis.hdel(NODES_KEY, name.decode())
                 continue
             facts = ujson.loads(about[name])
             nodes.append(Node(name.decode(), facts["children"], facts["queue"], facts["versions"]))

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from orchestrator import broker
 from tasks.errors import HummingsweepError
@@ -84,8 +85,8 @@ def _cluster(settings: Settings) -> Iterator[Finding]:
         return
     yield Finding("broker", True, without_password(settings.broker))
     yield Finding("signing key", bool(settings.key), "set" if settings.key else "not set", "set HUMMINGSWEEP_KEY_FILE")
-    policy = dict(cluster.redis.config_get("maxmemory-policy") or {})  # type: ignore[arg-type]
-    kept = policy.get("maxmemory-policy", "unknown")
+    redis: Any = cluster.redis
+    kept = dict(redis.config_get("maxmemory-policy") or {}).get("maxmemory-policy", "unknown")
     yield Finding("broker memory policy", kept == "noeviction", str(kept), "set maxmemory-policy noeviction")
     nodes = cluster.nodes()
     mine = [node for node in nodes if node.queue == queue_name(versions())]

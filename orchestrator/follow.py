@@ -15,12 +15,13 @@ from typing import Any
 from orchestrator import broker, publish
 from orchestrator.collect import Stream
 from orchestrator.desk import remember
-from orchestrator.plan import Planner
-from orchestrator.run import claim, collect_waiting
+from orchestrator.plan import Planner, spread
+from orchestrator.run import claim, collect_waiting, gather
 from orchestrator.store import Store, resolve
 from orchestrator.sweep import Sweep
 from orchestrator.watcher import Progress, Watcher, span
 from tasks.errors import BrokerError, HummingsweepError, StoreError
+from tasks.grid import Grid
 from tasks.messages import SWEEPS_KEY, Chunk, Keys, Kind, Status, SweepDefinition
 from tasks.settings import Settings, queue_name
 
@@ -128,8 +129,7 @@ def cancel(reference: str, settings: Settings) -> str:
 def sweeps(settings: Settings) -> list[dict[str, Any]]:
     """The sweeps on the broker, the newest first."""
     with broker.session(_cluster_settings(settings)) as cluster:
-        names = [name.decode() for name in cluster.redis.zrevrange(SWEEPS_KEY, 0, -1)]  # type: ignore[union-attr]
-        return [_facts(cluster, name) for name in names if cluster.redis.exists(Keys(name).status)]
+        return [_facts(cluster, name) for name in _known(cluster) if cluster.redis.exists(Keys(name).status)]
 
 
 def _cluster_settings(settings: Settings) -> Settings:
@@ -146,7 +146,7 @@ def _name(reference: str, cluster: broker.Cluster) -> tuple[str, Path | None]:
         with Store.open(folder) as store:
             return store.latest(), folder
     except StoreError:
-        known = [name.decode() for name in cluster.redis.zrevrange(SWEEPS_KEY, 0, -1)]  # type: ignore[union-attr]
+        known = _known(cluster)
         for name in known:
             if name == reference or name.rpartition("-")[0] == reference:
                 return name, None
@@ -156,8 +156,15 @@ def _name(reference: str, cluster: broker.Cluster) -> tuple[str, Path | None]:
         ) from None
 
 
+def _known(cluster: broker.Cluster) -> list[str]:
+    """Ids of the sweeps on the broker, the newest first."""
+    redis: Any = cluster.redis
+    return [name.decode() for name in redis.zrevrange(SWEEPS_KEY, 0, -1)]
+
+
 def _facts(cluster: broker.Cluster, name: str) -> dict[str, Any]:
-    raw: dict[bytes, bytes] = cluster.redis.hgetall(Keys(name).status)  # type: ignore[assignment]
+    redis: Any = cluster.redis
+    raw: dict[bytes, bytes] = redis.hgetall(Keys(name).status)
     if not raw:
         raise HummingsweepError(f"sweep {name} is not on this broker any more")
     facts = {key.decode(): value.decode() for key, value in raw.items()}
@@ -173,8 +180,9 @@ def _facts(cluster: broker.Cluster, name: str) -> dict[str, Any]:
 
 def _standing(cluster: broker.Cluster, name: str) -> dict[str, Any]:
     keys = Keys(name)
-    running: dict[bytes, bytes] = cluster.redis.hgetall(keys.running)  # type: ignore[assignment]
-    tries: dict[bytes, bytes] = cluster.redis.hgetall(keys.attempts)  # type: ignore[assignment]
+    redis: Any = cluster.redis
+    running: dict[bytes, bytes] = redis.hgetall(keys.running)
+    tries: dict[bytes, bytes] = redis.hgetall(keys.attempts)
     now = time.time()
     nodes: dict[str, dict[str, Any]] = {
         node.name: {"name": node.name, "children": node.children, "running": 0, "oldest_s": 0.0}
@@ -197,18 +205,12 @@ def _standing(cluster: broker.Cluster, name: str) -> dict[str, Any]:
 
 def _time_points(cluster: broker.Cluster, definition: SweepDefinition, watcher: Watcher) -> float:
     """Seconds a point takes, from a few that are run for it."""
-    from orchestrator.plan import spread
-    from orchestrator.run import gather
-
-    size = 1
-    for values in definition.grid.values():
-        size *= len(values)
     timed = publish.with_kind(definition, Kind.RUN, cluster)
     try:
-        rows = gather(cluster, timed, spread(size, TIMED_POINTS), watcher)
+        rows = gather(cluster, timed, spread(Grid.from_mapping(definition.grid).size, TIMED_POINTS), watcher)
     finally:
         publish.forget(timed, cluster)
-    return sum(row["seconds"] for row in rows) / len(rows)
+    return float(sum(row["seconds"] for row in rows)) / len(rows)
 
 
 def _send_all(cluster: broker.Cluster, definition: SweepDefinition, planner: Planner, generation: int) -> Iterator[str]:

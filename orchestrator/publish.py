@@ -179,7 +179,8 @@ def _slices(
     for need in needs:
         # without warm-up only the shift looks back
         depth = need.max_records if sweep.warmup else sweep.shift
-        cut = slice_for(dataclasses.replace(need, max_records=depth), files, sweep.start, sweep.end, sweep.gaps)
+        wanted = dataclasses.replace(need, max_records=depth)
+        cut = slice_for(wanted, files, sweep.start, sweep.end, sweep.gaps, say=watcher.say)
         for gap in cut.gaps[:1]:
             watcher.say(f"{need.key}: {len(cut.gaps)} gaps in the candles, the first after {gap} (gaps: {sweep.gaps})")
         addresses[need.key] = cluster.blobs.put(cut.ipc())

@@ -215,7 +215,8 @@ def _fill(
 
 def _send_again(cluster: Cluster, keys: Keys, definition: SweepDefinition, flight: _Flight) -> int:
     """The broker knows nothing of what is on the way (it lost its data): send it once more, as a new generation."""
-    generation = int(cluster.redis.incr(keys.generation))  # type: ignore[arg-type]
+    redis: Any = cluster.redis
+    generation = int(redis.incr(keys.generation))
     for chunk in list(flight.chunks.values()):
         flight.land(chunk.id)
         again = Chunk(generation, chunk.runs)

@@ -57,7 +57,8 @@ class Attempts:
         A marked point under which the child died too often is one of them, and so is one that was under way for its
         whole time (native code that never came back).
         """
-        fields: dict[bytes, bytes] = self.redis.hgetall(self.keys.partial(chunk))  # type: ignore[assignment]
+        redis: Any = self.redis
+        fields: dict[bytes, bytes] = redis.hgetall(self.keys.partial(chunk))
         rows = {}
         for name, value in fields.items():
             text = name.decode()
@@ -67,7 +68,7 @@ class Attempts:
         if marked is not None:
             text, _, since = marked.decode().partition(" ")
             point = int(text)
-            deaths = int(self.redis.hincrby(self.keys.partial(chunk), f"deaths {point}", 1))  # type: ignore[arg-type]
+            deaths = int(redis.hincrby(self.keys.partial(chunk), f"deaths {point}", 1))
             if time.time() - float(since) >= point_timeout_s:
                 rows[point] = {
                     "point": point,

@@ -24,7 +24,6 @@ from __future__ import annotations
 
 import traceback
 
-
 #: Characters of an error that travel in a row.
 LONGEST = 2000
 

@@ -164,6 +164,9 @@ def _results(outcome: Outcome, config: Any, market: Market) -> Row:
     from tasks.engine.metrics import metrics, win_rate_warning
     from tasks.upstream.provider import interval_seconds
 
+    assert outcome.timestamps is not None
+    assert outcome.equity is not None
+    assert outcome.position_value is not None
     row: Row = {"engine": outcome.engine, "engine_note": outcome.engine_note, **outcome.results}
     row |= metrics(
         outcome.timestamps,

@@ -21,13 +21,12 @@ def ranking_table(ranking: Ranking, sweep: Sweep) -> list[str]:
         return [f"nothing to rank: no point is ok{' and meets where: ' + sweep.where if sweep.where else ''}"]
     objective = sweep.rank_by.lstrip("-")
     first = ranking.rows[0]
-    names = [name for name in (objective, *SHOWN) if name in first]
+    names = [name for name in (objective if objective in first else "objective", *SHOWN) if name in first]
     if not any(row.get("warning") for row in ranking.rows):
         names = [name for name in names if name != "warning"]
     columns = ["rank", "point", *sweep.grid.names, *dict.fromkeys(names)]
     cells = [
-        [str(place), str(row["point"]), *(shown(row.get(name)) for name in columns[2:])]
-        for place, row in enumerate(ranking.rows, 1)
+        [str(row["rank"]), str(row["point"]), *(shown(row.get(name)) for name in columns[2:])] for row in ranking.rows
     ]
     return table(f"best by {sweep.rank_by}", columns, cells)
 

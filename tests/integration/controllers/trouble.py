@@ -16,11 +16,14 @@ async def make(trouble: str) -> None:
         raise SystemExit(7)
     if kind == "die":
         os.kill(os.getpid(), signal.SIGKILL)
-    if kind == "die-once":
-        flag = Path(rest)
-        if not flag.exists():
-            flag.write_text("died")
-            os.kill(os.getpid(), signal.SIGKILL)
+    if kind == "slow-once" and not Path(rest).exists():
+        Path(rest).write_text("slow")
+        time.sleep(60)
+    if kind == "log-and-sleep":
+        file, _, seconds = rest.rpartition(":")
+        with Path(file).open("a") as log:
+            log.write(f"{os.getpid()}\n")
+        time.sleep(float(seconds))
     if kind == "memory":
         hoard = []
         while True:

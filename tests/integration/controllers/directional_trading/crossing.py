@@ -11,8 +11,9 @@ class CrossingConfig(DirectionalTradingControllerConfigBase):
     controller_name: str = "crossing"
     interval: str = "1m"
     length: int = 10
-    #: what to do at the marked point: see Crossing.__init__
+    #: what to do instead of computing: see controllers/trouble.py
     trouble: str = ""
+    die_at_length: int = 0
 
 
 class Crossing(DirectionalTradingControllerBase):
@@ -30,7 +31,7 @@ class Crossing(DirectionalTradingControllerBase):
         if self.config.trouble:
             from controllers.trouble import make
 
-            await make(self.config.trouble)
+            await make("die" if self.config.length == self.config.die_at_length else self.config.trouble)
         candles = self.market_data_provider.get_candles_df(
             self.config.connector_name, self.config.trading_pair, self.config.interval, self.config.length + 10
         ).copy()
