@@ -122,6 +122,7 @@ class Book:
         self._endings: list[tuple[int, int]] = []
         self._by_id: dict[str, int] = {}
         self._shares_ids = False
+        self._vanished: list[Executor] = []  # on the current row, see _end
         self._visible = 0  # position in `ended` of the first executor inside the window
         self._pending: list[Executor] = []
         self._kept_ids: set[str] = set()
@@ -145,13 +146,14 @@ class Book:
 
     def next_change(self) -> int:
         """The next row on which an executor ends or a held position changes by itself."""
-        return min(self._row + 1, len(self.candles)) if self._pending else self.next_end()
+        return min(self._row + 1, len(self.candles)) if self._pending or self._vanished else self.next_end()
 
     def move_to(self, row: int) -> None:
         """Take what happens by itself up to a row, this row included."""
         while self._row < row:
             # What was kept on a row joins the held positions at the start of the next one.
             self._row = min(row, self.next_change())
+            self._vanished = []
             self._join_held(self._row)
             self._end(self._row)
 
@@ -191,10 +193,16 @@ class Book:
 
     # what a controller sees
 
+    def running(self) -> list[Executor]:
+        """The executors the controller sees as active on the current row, in the order of creation."""
+        if not self._vanished:
+            return list(self.active.values())
+        return sorted([*self.active.values(), *self._vanished], key=lambda executor: executor.number)
+
     def executors_reader(self) -> Callable[[], list[Any]]:
         """A function that gives what the controller sees of its executors on the current row, whenever it is called:
         the running ones, fresh ExecutorInfo, then the ended ones of the last hour."""
-        row, running = self._row, tuple(self.active.values())
+        row, running = self._row, self.running()
         first, count, ended = self.visible_from(), len(self.ended), self.ended
 
         def read() -> list[Any]:
@@ -237,9 +245,11 @@ class Book:
         for executor in gone:
             self._forget(executor)
         if gone:
-            if self._shares_ids:  # upstream removes by id: one that shares it disappears unaccounted
+            if self._shares_ids:
+                # Upstream removes by id: one that shares it is shown on this row for the last time, and never booked.
                 ids = {executor.config.id for executor in gone}
-                for executor in [other for other in self.active.values() if other.config.id in ids]:
+                self._vanished = [other for other in self.active.values() if other.config.id in ids]
+                for executor in self._vanished:
                     self._forget(executor)
             self._note(row)
 

@@ -119,7 +119,7 @@ class Directional(Decider):
         book = self.book
         while row < self.rows:
             book.move_to(row)
-            until = book.next_end()  # until then room and cooldown depend on nothing but time
+            until = book.next_change()  # until then room and cooldown depend on nothing but time
             at = min(self._allowed(self._buys, row, until, 1), self._allowed(self._sells, row, until, -1))
             if at < until:
                 book.move_to(at)
@@ -135,7 +135,7 @@ class Directional(Decider):
         # For a short signal upstream counts the executors of both sides.
         seen = [
             executor.config.timestamp
-            for executor in self.book.active.values()
+            for executor in self.book.running()
             if signal < 0 or executor.config.side == TradeType.BUY
         ]
         if len(seen) >= config.max_executors_per_side:
@@ -214,7 +214,7 @@ class MarketMaking(Decider):
         working = set()
         rebalancing = False
         patience = config.executor_refresh_time
-        for executor in book.active.values():
+        for executor in book.running():
             trajectory = executor.trajectory
             placed = trajectory.config
             working.add(placed.level_id)

@@ -79,11 +79,11 @@ class JumpEngine:
         provider = SweepDataProvider(market)
         try:
             return await self._run(config, market, provider, curves)
-        except NotReproduced as oddity:
+        except NotReproduced as reason:
             if self._stock is None:
-                raise ControllerError(f"{config.controller_name}: {oddity}: this needs stock fills") from oddity
+                raise ControllerError(f"{config.controller_name}: {reason}: this needs stock fills") from reason
             random.setstate(dice)  # the ids of executors come from here: the same as if stock had run at once
-            return await self._on_stock(untouched, market, curves, str(oddity))
+            return await self._on_stock(untouched, market, curves, str(reason))
         except Exception as error:  # a controller may raise anything
             raise failure(error, config, provider) from error
 
