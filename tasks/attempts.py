@@ -46,8 +46,10 @@ class Attempts:
     def commit(self, chunk: str, rows: Rows) -> bool:
         """Hand the rows in; False when another attempt was first."""
         keys = self.keys
+        failed = sum(status != Status.OK for status in rows.columns.get("status", ()))
         answer = self._script("commit")(
-            keys=[keys.done, keys.rows, keys.attempts, keys.running, keys.partial(chunk)], args=[chunk, rows.encode()]
+            keys=[keys.done, keys.rows, keys.attempts, keys.running, keys.partial(chunk), keys.tally],
+            args=[chunk, rows.encode(), rows.node.partition("/")[0], len(rows), failed, rows.seconds],
         )
         return bool(answer)
 

@@ -264,6 +264,11 @@ class Keys:
         """Hash: chunk id -> node, child and start time of the child that has it."""
         return f"hs:{self.sweep}:running"
 
+    @property
+    def tally(self) -> str:
+        """Hash: `<node> chunks|points|failed|seconds` -> sums over the chunks that node committed."""
+        return f"hs:{self.sweep}:tally"
+
     def partial(self, chunk: str) -> str:
         """Hash: point -> its encoded row, of a chunk that is tried again."""
         return f"hs:{self.sweep}:partial:{chunk}"
