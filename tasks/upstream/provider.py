@@ -149,15 +149,14 @@ class SweepDataProvider(BacktestingDataProvider):  # type: ignore[misc]  # upstr
         last: float = self.end_time
         if self.shift and self.stepping:
             last = min(last, self._time - self.shift * seconds)
-        candles = feed[(feed["timestamp"] >= first) & (feed["timestamp"] <= last)]
+        candles = _between(feed, first, last).copy()
         if self.shift:
-            candles = candles.assign(timestamp=candles["timestamp"] + self.shift * seconds)
+            candles["timestamp"] = candles["timestamp"] + self.shift * seconds
         return candles
 
     def resolution_candles(self, connector_name: str, trading_pair: str, interval: str) -> pd.DataFrame:
-        """The engine's own candles: raw, from the period's start to its end; a copy. Raises CandlesMissing."""
-        feed = self._feed(f"{connector_name}_{trading_pair}_{interval}")
-        return feed[(feed["timestamp"] >= self.start_time) & (feed["timestamp"] <= self.end_time)]
+        """The engine's own candles: raw, from the period's start to its end; a view. Raises CandlesMissing."""
+        return _between(self._feed(f"{connector_name}_{trading_pair}_{interval}"), self.start_time, self.end_time)
 
     def closes_before(self, connector_name: str, trading_pair: str, interval: str, candles: int) -> list[float]:
         """Closes of up to `candles` raw candles before the period's start, oldest first; none without warm-up."""
@@ -176,9 +175,9 @@ class SweepDataProvider(BacktestingDataProvider):  # type: ignore[misc]  # upstr
         """
         key = self._generate_candle_feed_key(config)
         feed = self._feed(key)
-        opened = feed["timestamp"]
         seconds = interval_seconds(config.interval)
-        if not ((opened > self.start_time - seconds) & (opened <= self.end_time)).any():
+        if _between(feed, self.start_time - seconds + 1, self.end_time).empty:
+            opened = feed["timestamp"]
             covered = "nothing" if feed.empty else f"{opened.iloc[0]:.0f} to {opened.iloc[-1] + seconds:.0f}"
             raise CandlesNotCovering(
                 f"feed {key} covers {covered}, the period is {self.start_time} to {self.end_time} (seconds, UTC)"
@@ -258,6 +257,12 @@ class SweepDataProvider(BacktestingDataProvider):  # type: ignore[misc]  # upstr
                 f"feed {key} is not in the sweep's candles (there: {there}): "
                 "name it in the controller's get_candles_config"
             ) from None
+
+
+def _between(feed: pd.DataFrame, first: float, last: float) -> pd.DataFrame:
+    """The candles that open in [first, last]; a view. A market's feeds are sorted."""
+    opened = feed["timestamp"].to_numpy()
+    return feed.iloc[opened.searchsorted(first) : opened.searchsorted(last, side="right")]
 
 
 def interval_seconds(interval: str) -> int:

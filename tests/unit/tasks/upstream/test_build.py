@@ -187,7 +187,7 @@ def test_upstreams_class_cache_is_emptied_with_the_bundle(root, write_controller
             "directional_trading/trend refuses its config: stop_loss = -1: Input "
             "should be greater than 0; length = 'many': Input should be a valid int",
         ),
-        ({"take_profit": "a lot"}, "refuses its config: InvalidOperation"),
+        ({"take_profit": "a lot"}, "refuses its config: take_profit = 'a lot': InvalidOperation"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(root, values, said):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from tasks.errors import CandlesNotCovering, ControllerError
 from tasks.upstream.build import controller_config, deactivate, make_controller
-from tasks.upstream.features import prepare_market_data
+from tasks.upstream.features import merged, prepare_market_data
 from tasks.upstream.names import BacktestingEngineBase
 
 FEED = ("binance_perpetual", "BTC-USDT")
@@ -193,3 +194,48 @@ def test_without_shift_the_future_leaks_as_it_does_upstream(make_market, feature
     hour = frame.loc[START + 2 * 3600]
     raw = make_market(intervals=("1h",)).feeds["binance_perpetual_BTC-USDT_1h"].set_index("timestamp")
     assert hour["sum_1h"] == raw.loc[START + 2 * 3600, ["open", "high", "low", "close"]].sum()
+
+
+@settings(max_examples=150, deadline=None)
+@given(data=st.data())
+def test_merged_rows_are_upstreams_whatever_the_features_look_like(data):
+    rows = data.draw(st.integers(1, 30))
+    opened = START + 60.0 * np.arange(rows)
+    raw = pd.DataFrame({"timestamp": opened, **{name: np.arange(rows) + 0.5 for name in ("open", "high", "low")}})
+    raw["close"], raw["volume"] = raw["open"] + 1, 3.0
+    stamps = data.draw(st.lists(st.integers(-120, 60 * rows), min_size=1, max_size=20))
+    if data.draw(st.integers(0, 5)):
+        stamps.sort()
+    features = pd.DataFrame({"timestamp": START + np.array(stamps, dtype=float)})
+    kinds = {
+        "whole": np.arange(len(stamps)),
+        "flag": np.arange(len(stamps)) % 2 == 0,
+        "small": np.arange(len(stamps), dtype="float32"),
+        "gaps": np.where(np.arange(len(stamps)) % 3, 1.5, np.nan),
+        "text": [str(stamp) for stamp in stamps],
+        "when": pd.to_datetime(features["timestamp"], unit="s"),
+        "close": np.full(len(stamps), 7.0),
+        "open_bt": np.full(len(stamps), 7.0),
+    }
+    for name in data.draw(st.lists(st.sampled_from(list(kinds)), unique=True)):
+        features[name] = kinds[name]
+    if data.draw(st.booleans()):
+        features.index = pd.to_datetime(features["timestamp"], unit="s")
+
+    def upstream():
+        engine = BacktestingEngineBase.__new__(BacktestingEngineBase)
+        engine.backtesting_resolution = "1m"
+        config = SimpleNamespace(connector_name="a", trading_pair="b")
+        provider = SimpleNamespace(get_candles_df=lambda **_: raw.copy())
+        engine.controller = SimpleNamespace(
+            config=config, market_data_provider=provider, processed_data={"features": features.copy()}
+        )
+        return engine.prepare_market_data()
+
+    try:
+        expected = upstream()
+    except Exception as error:
+        with pytest.raises(type(error)):
+            merged(raw, features)
+        return
+    pd.testing.assert_frame_equal(merged(raw, features).dropna(), expected, check_exact=True)
