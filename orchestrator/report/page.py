@@ -129,7 +129,7 @@ def _contents(
         distribution=words.distribution_text(distribution, objective),
         sensitivity=[words.effect_figure(place, effect, objective, ascending) for place, effect in enumerate(effects)],
         sensitivity_note=(
-            f"Line: mean of {objective} over the ranked points with that value; band: one standard deviation either way; "
+            f"Line: mean of {objective} over the ranked points with that value; band: one standard deviation; "
             "diamonds: the best point with that value; ring: the best point of all."
         ),
         maps=[words.map_figure(place, each, objective) for place, each in enumerate(maps)],

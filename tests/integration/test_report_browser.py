@@ -1,0 +1,213 @@
+"""The report and the page of `serve` in a real headless Chromium: they draw, complain of nothing and ask nobody."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from orchestrator.report import write_report
+from orchestrator.serve import listening
+from orchestrator.store import Store
+from tasks.grid import Grid
+from tasks.messages import Rows
+from tests import made
+from tests.browser import Browser, Page, program
+
+pytestmark = pytest.mark.skipif(program() is None, reason="no Chromium on this machine: browser tests are left out")
+
+HOSTILE = "</script><img src=http://example.invalid/x onerror=window.broken=1><a href='http://example.invalid'>%{x}"
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    with Browser.start(tmp_path_factory.mktemp("profile")) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of 160 points, two of them with curves."""
+    return written(tmp_path_factory.mktemp("small"))
+
+
+def written(folder: Path, **changes: object) -> Path:
+    sweep = made.store(folder, **changes)  # type: ignore[arg-type]
+    details = [made.detail_row(7), made.detail_row(8)]
+    with Store.open(folder) as store:
+        return write_report(store, sweep, folder / "report.html", details=details)
+
+
+def opened(browser: Browser, report: Path, **device: bool | int) -> Page:
+    page = browser.open(report.as_uri(), **device)  # type: ignore[arg-type]
+    page.wait_for("document.documentElement.dataset.ready === 'yes'")
+    return page
+
+
+DRAWN = "[...document.querySelectorAll('[data-chart]')].every((chart) => chart.querySelector('svg'))"
+
+
+def drawn(page: Page) -> None:
+    """Before it is printed, a page draws every chart."""
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    page.wait_for(DRAWN, 20)
+
+
+def scrolled_through(page: Page) -> None:
+    """Every chart near the window is drawn; so go everywhere, inside the folds too."""
+    page.evaluate("document.querySelectorAll('details').forEach((fold) => { fold.open = true; })")
+    height, top = page.evaluate("document.documentElement.scrollHeight"), 0
+    while top < height:
+        page.evaluate(f"scrollTo(0, {top})")
+        page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        top += 700
+    page.wait_for(DRAWN, 20)
+
+
+@pytest.mark.parametrize(
+    "device", [{}, {"dark": True}, {"width": 390, "height": 844, "phone": True}], ids=["desktop", "dark", "phone"]
+)
+def test_it_draws_everything_and_asks_for_nothing(
+    browser: Browser, report: Path, device: dict[str, bool | int]
+) -> None:
+    page = opened(browser, report, **device)
+    scrolled_through(page)
+    assert page.evaluate("document.querySelectorAll('[data-chart]').length") == 2 + 1 + 4 + 6 + 1
+    width = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
+    assert width[0] <= width[1], "the page is wider than the window"
+    assert page.errors == []
+    assert page.requests == [report.as_uri()]
+
+
+def test_the_browser_itself_refuses_requests(browser: Browser, report: Path) -> None:
+    """The policy works: an attempt from inside the page is stopped, so that none could leave unseen."""
+    page = opened(browser, report)
+    outcome = page.evaluate("fetch('http://127.0.0.1:9/').then(() => 'answered', () => 'refused')")
+    assert outcome == "refused"
+    assert any("Content Security Policy" in error for error in page.errors)
+
+
+def test_100_000_points_open(browser: Browser, tmp_path: Path) -> None:
+    report = written(tmp_path, grid=made.LARGE)
+    page = opened(browser, report)
+    assert "100,000" in page.evaluate("document.querySelector('.tiles').textContent")
+    scrolled_through(page)
+    assert page.evaluate("document.querySelectorAll('svg.parallel path').length") == 600
+    assert page.evaluate("document.querySelectorAll('*').length") < 40_000
+    assert page.errors == []
+    assert page.requests == [report.as_uri()]
+
+
+def test_a_heading_sorts_the_ranking(browser: Browser, report: Path) -> None:
+    page = opened(browser, report)
+    column = "[...document.querySelectorAll('.sortable tbody tr')].map((row) => Number(row.cells[1].textContent))"
+    head = "document.querySelectorAll('.sortable thead th')[1]"
+    before = page.evaluate(column)
+    page.evaluate(f"{head}.querySelector('button').click()")
+    assert page.evaluate(f"{head}.getAttribute('aria-sort')") == "ascending"
+    assert page.evaluate(column) == sorted(before) != before
+    page.evaluate(f"{head}.querySelector('button').click()")
+    assert page.evaluate(column) == sorted(before, reverse=True)
+
+
+def test_dragging_along_an_axis_chooses_lines(browser: Browser, report: Path) -> None:
+    page = opened(browser, report)
+    page.evaluate("document.getElementById('parallel').scrollIntoView()")
+    page.wait_for("document.querySelector('svg.parallel')")
+    box = page.evaluate(
+        "(({ x, y, width, height }) => [x, y, width, height])"
+        "(document.querySelectorAll('.parallel .hit')[0].getBoundingClientRect())"
+    )
+    across, top, bottom = box[0] + box[2] / 2, box[1] + 2, box[1] + box[3] * 0.4
+
+    def mouse(kind: str, down: float) -> None:
+        page.call("Input.dispatchMouseEvent", type=kind, x=across, y=down, button="left", buttons=1, clickCount=1)
+
+    mouse("mousePressed", top)
+    mouse("mouseMoved", (top + bottom) / 2)
+    mouse("mouseMoved", bottom)
+    mouse("mouseReleased", bottom)
+    # bb_length 80 and 100 of five values lie in the upper part of their axis
+    assert page.evaluate("document.getElementById('parallel-count').textContent").startswith("64 of 160 lines")
+    assert page.evaluate("document.querySelectorAll('.parallel path.out').length") == 96
+    mouse("mousePressed", bottom)
+    mouse("mouseReleased", bottom)
+    assert page.evaluate("document.querySelectorAll('.parallel path.out').length") == 0
+    assert page.errors == []
+
+
+def test_maps_change_from_mean_to_best(browser: Browser, report: Path) -> None:
+    page = opened(browser, report)
+    drawn(page)
+    first = "document.querySelector('[data-chart=map]').data[0].z[0][0]"
+    mean = page.evaluate(first)
+    page.evaluate("document.getElementById('statistic').value = 'best'")
+    page.evaluate("document.getElementById('statistic').dispatchEvent(new Event('change'))")
+    page.settle()
+    assert page.evaluate(first) > mean
+
+
+def test_charts_follow_a_switch_to_dark(browser: Browser, report: Path) -> None:
+    page = opened(browser, report)
+    drawn(page)
+    colour = "document.querySelector('[data-chart=distribution]').layout.font.color"
+    light = page.evaluate(colour)
+    page.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark"}])
+    page.settle()
+    assert page.evaluate(colour) != light
+    assert page.errors == []
+
+
+def test_no_button_sends_a_chart_away(browser: Browser, report: Path) -> None:
+    page = opened(browser, report)
+    drawn(page)
+    buttons = page.evaluate("[...new Set([...document.querySelectorAll('.modebar-btn')].map((b) => b.dataset.title))]")
+    assert sorted(buttons) == ["Download plot as a PNG", "Pan", "Reset axes", "Zoom"]
+
+
+def test_what_users_wrote_is_shown_and_does_nothing(browser: Browser, tmp_path: Path) -> None:
+    report = written(
+        tmp_path,
+        grid={HOSTILE: [HOSTILE, "b"], "c": [1, 2, 3], "d": [HOSTILE, 2]},
+        failed={2: HOSTILE},
+        sweep_file=HOSTILE,
+    )
+    page = opened(browser, report)
+    drawn(page)
+    assert page.evaluate("window.broken") is None
+    assert page.evaluate("document.querySelectorAll('main img, svg a, .chart a[href]').length") == 0
+    assert page.evaluate("document.querySelector('#failed td.wrap').textContent") == HOSTILE
+    assert page.errors == []
+    assert page.requests == [report.as_uri()]
+
+
+def test_the_page_of_serve_follows_a_running_sweep(browser: Browser, tmp_path: Path) -> None:
+    sweep = made.store(tmp_path / "bands", points=range(40))
+    grid, chance = Grid.from_mapping(made.GRID), np.random.default_rng(1)
+    with listening(tmp_path, port=0) as server, Store.create(tmp_path / "bands") as store:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            page = browser.open(server.url)
+            page.wait_for("document.querySelector('progress')?.value === 40", 20)
+            assert page.evaluate("document.querySelector('.state').textContent") == "running"
+            rows = [made.row(grid, point, chance) for point in range(40, 100)]
+            store.insert(sweep, Rows.from_dicts("1:40-99", "here/0", 1.0, rows))
+            page.wait_for("document.querySelector('progress')?.value === 100", 20)
+            page.wait_for("document.querySelector('.sweeps').textContent.includes('points/s')", 20)
+            store.close()
+            page.wait_for("document.querySelector('.state').textContent === 'stopped'", 20)
+            link = page.evaluate("document.querySelector('.sweeps a').href")
+            assert page.errors == []
+            assert all(address.startswith(server.url) for address in page.requests)
+            served = browser.open(link)
+            served.wait_for("document.documentElement.dataset.ready === 'yes'")
+            assert "60 of 160 points have no row yet" in served.evaluate("document.body.textContent")
+            assert served.errors == []
+            assert served.requests == [link]
+        finally:
+            server.shutdown()
+            thread.join()
