@@ -3,7 +3,8 @@
 Both engines run every workload in one process, in turn (stock, jump, stock, jump, ...), on the same synthetic seeded
 candles; every pair is compared and must be equal. A workload's ratio is the median of its pairs' ratios: of at least
 five, of fewer where one stock run takes minutes (the table says how many). Then the jump-ahead engine alone: how its
-time grows with days and with executors, and what 180 days add to the process's memory.
+time grows with days and with executors, and what 180 days add to the process's memory. Seconds are CPU seconds of the
+process: both engines run on one thread, and what else the machine does moves the clock on the wall, not these.
 """
 
 from __future__ import annotations
@@ -118,15 +119,15 @@ class Grown:
 
 
 def timed(engine: Engine, workload: Workload, market: Market) -> tuple[Outcome, float]:
-    """One run and its seconds; executor ids from the same seed for both engines."""
+    """One run and its CPU seconds; executor ids from the same seed for both engines."""
     random.seed(1)
     config = workload.make()
     answers: list[tuple[Outcome, float]] = []
 
     async def run() -> None:
-        started = time.perf_counter()
+        started = time.process_time()
         outcome = await engine.run(config, market, curves=False)
-        answers.append((outcome, time.perf_counter() - started))
+        answers.append((outcome, time.process_time() - started))
 
     # Not returned: asyncio.run prints the result of a task into a text that nobody sees.
     asyncio.run(run())

@@ -18,6 +18,7 @@ import numpy as np
 
 from tasks.engine.equity import EquityCurve, kept_amounts
 from tasks.engine.jump.candles import Candles
+from tasks.engine.jump.frozen import Freezer, thaw
 from tasks.engine.jump.info import executor_info
 from tasks.engine.jump.trajectory import NotReproduced, State, Trajectory
 from tasks.upstream.names import BacktestingEngineBase, BacktestPositionHold, CloseType, RunnableStatus
@@ -29,12 +30,13 @@ WINDOW_S = BacktestingEngineBase.DEFAULT_TERMINATED_EXECUTORS_WINDOW
 class Executor:
     """One executor of the run. Its ExecutorInfo is built when someone reads it."""
 
-    __slots__ = ("_info", "close_timestamp", "close_type", "number", "row", "state", "trajectory")
+    __slots__ = ("_info", "close_timestamp", "close_type", "number", "row", "side", "state", "trajectory")
 
     def __init__(self, number: int, trajectory: Trajectory) -> None:
         #: order of creation
         self.number = number
         self.trajectory = trajectory
+        self.side = trajectory.config.side
         #: the row of its end or stop and its state there; set once it ended, like the next two
         self.row = -1
         self.state: State | None = None
@@ -45,12 +47,13 @@ class Executor:
 
     @property
     def config(self) -> Any:
-        """Hummingbot's executor config."""
-        return self.trajectory.config
+        """Hummingbot's executor config, the object the controller made unless nobody else held it."""
+        return thaw(self.trajectory)
 
     def info_at(self, row: int) -> Any:
-        """A fresh ExecutorInfo of the running executor on a row before its end."""
+        """A fresh ExecutorInfo of the executor on a row before its end."""
         trajectory = self.trajectory
+        thaw(trajectory)
         state = trajectory.at(row)
         return executor_info(trajectory, row, state, RunnableStatus.RUNNING, is_trading=state.filled_amount_quote > 0)
 
@@ -59,6 +62,7 @@ class Executor:
         """The ExecutorInfo of the ended executor, the same object each time."""
         if self._info is None:
             assert self.state is not None
+            thaw(self.trajectory)
             self._info = executor_info(
                 self.trajectory,
                 self.row,
@@ -125,6 +129,7 @@ class Book:
         self._vanished: list[Executor] = []  # on the current row, see _end
         self._visible = 0  # position in `ended` of the first executor inside the window
         self._pending: list[Executor] = []
+        self._freezer = Freezer()
         self._kept_ids: set[str] = set()
         self._realized = 0.0
         self._volume = 0.0
@@ -242,12 +247,12 @@ class Book:
             last = trajectory.last
             at = float(self.candles.timestamp[last])
             self._close(executor, last, trajectory.at(last), trajectory.close_type, at)
+        ids = {executor.config.id for executor in gone} if self._shares_ids else set()
         for executor in gone:
             self._forget(executor)
         if gone:
             if self._shares_ids:
                 # Upstream removes by id: one that shares it is shown on this row for the last time, and never booked.
-                ids = {executor.config.id for executor in gone}
                 self._vanished = [other for other in self.active.values() if other.config.id in ids]
                 for executor in self._vanished:
                     self._forget(executor)
@@ -277,6 +282,7 @@ class Book:
         key = executor.config.id
         if self._by_id.get(key) == executor.number:
             del self._by_id[key]
+        self._freezer.freeze(executor.trajectory)
 
     def _find(self, executor_id: str) -> Executor | None:
         if self._shares_ids:

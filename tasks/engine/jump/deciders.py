@@ -216,7 +216,7 @@ class MarketMaking(Decider):
         patience = config.executor_refresh_time
         for executor in book.running():
             trajectory = executor.trajectory
-            placed = trajectory.config
+            placed = executor.config
             working.add(placed.level_id)
             if placed.level_id == "position_rebalance":
                 rebalancing = True
