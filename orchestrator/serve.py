@@ -29,7 +29,7 @@ import ujson
 
 from orchestrator.database import FILE, LOCK
 from orchestrator.layout import StoredSweep
-from orchestrator.report.page import render_sweeps, write_report
+from orchestrator.report.page import render_sweeps, shows, write_report
 from orchestrator.store import Store
 from tasks.errors import HummingsweepError, StoreError
 from tasks.grid import Grid
@@ -100,9 +100,9 @@ class Sweeps:
             stored = next((each for each in store.sweeps() if each.sweep == sweep), None)
             if stored is None:
                 return None
-            ready = folder / REPORT
-            if sweep == store.latest() and ready.is_file() and ready.stat().st_mtime_ns >= max(stamp):
-                return ready  # it has the curves of the best points as well
+            # the one that `run` wrote has the curves of the best points as well
+            if shows(folder / REPORT, sweep, sum(store.counts(sweep).values())):
+                return folder / REPORT
             with self._writing:
                 before = self._written.get((folder_name, sweep))
                 if before and before[0] == stamp:
@@ -162,6 +162,8 @@ def _writer(folder: Path) -> bool:
     """Whether a process of this machine writes here. The lock itself is not tried: that could turn a writer away."""
     try:
         pid = int((folder / LOCK).read_text().removeprefix("process "))
+        if pid <= 0:  # would mean every process, or this one's group
+            return False
         os.kill(pid, 0)
     except PermissionError:
         return True

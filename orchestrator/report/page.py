@@ -81,6 +81,16 @@ def write_report(
     return out
 
 
+def shows(page: Path, sweep: str, rows: int) -> bool:
+    """Whether a written page is of this sweep with that many rows, as its head says."""
+    try:
+        with page.open(encoding="utf-8") as file:
+            head = file.read(4000)
+    except (OSError, UnicodeDecodeError):
+        return False
+    return f'content="{_state(sweep, rows)}"' in head
+
+
 def render_sweeps(folder: Path) -> bytes:
     """The page of `hummingsweep serve`, which lists the sweeps of a folder."""
     return _render(
@@ -116,6 +126,7 @@ def _contents(
     }
     names = [axis.name for axis in grid.axes]
     page = SimpleNamespace(
+        state=_state(sweep, sum(counts.values())),
         title=sweep.rpartition("-")[0] or sweep,
         subtitle=_subtitle(definition),
         objective=objective,
@@ -186,6 +197,10 @@ def _tiles(
         tile("computing time", f"{seconds:,.0f} s", f"{seconds / done * 1000:,.3g} ms a point" if done else "")
     )
     return tiles
+
+
+def _state(sweep: str, rows: int) -> str:
+    return f"{sweep}, {rows} rows"
 
 
 def _json(data: dict[str, Any]) -> str:
