@@ -84,9 +84,10 @@ def install() -> None:
         return
     _guard.installed = True
 
-    def hook(event: str, arguments: tuple[Any, ...]) -> None:
-        if event in _ATTEMPTS and (_guard.depth or _guard.left_behind):
-            _guard.check(_ATTEMPTS[event](arguments))
+    # Python reports every id() as well, hundreds a point: the first test is all that those may cost.
+    def hook(event: str, arguments: tuple[Any, ...], attempts: dict[str, Callable[[Any], Any]] = _ATTEMPTS) -> None:
+        if event in attempts and (_guard.depth or _guard.left_behind):
+            _guard.check(attempts[event](arguments))
 
     sys.addaudithook(hook)
     _guard_name_lookup()
