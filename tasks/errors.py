@@ -11,6 +11,7 @@ HummingsweepError                 exit 2: bad input, one line, what to do
 ├── ControllerError               the user's controller
 ├── TradingRulesMissing
 ├── BrokerError
+├── ExchangeError                 an exchange that cannot be reached, refuses, or sends what cannot be used
 ├── BlobError                     a parcel that is missing, too large or wrongly signed
 ├── VersionMismatch
 ├── StoreError                    the output folder
@@ -70,6 +71,10 @@ class TradingRulesMissing(HummingsweepError):
 
 class BrokerError(HummingsweepError):
     """The broker cannot be reached or must not be used."""
+
+
+class ExchangeError(HummingsweepError):
+    """The exchange cannot be reached, refuses, or sends what cannot be used."""
 
 
 class BlobError(HummingsweepError):
