@@ -6,13 +6,15 @@ signal is inherited from the controller beside this one.
 
 from decimal import Decimal
 
-from controllers.directional_trading.band_reversion import BandReversion, BandReversionConfig
+# The module and not its classes: of all config classes that a module holds, also imported ones, Hummingbot takes the
+# first by name.
+from controllers.directional_trading import band_reversion
 from hummingbot.core.data_type.common import TradeType
 from hummingbot.strategy_v2.executors.dca_executor.data_types import DCAExecutorConfig, DCAMode
 from pydantic import Field, field_validator
 
 
-class DCAReversionConfig(BandReversionConfig):
+class DCAReversionConfig(band_reversion.BandReversionConfig):
     controller_name: str = "dca_reversion"
     dca_spreads: list[Decimal] = Field(
         default=[Decimal("0"), Decimal("0.004"), Decimal("0.012")],
@@ -29,7 +31,7 @@ class DCAReversionConfig(BandReversionConfig):
         return [Decimal(part.strip()) for part in v.split(",")] if isinstance(v, str) else v
 
 
-class DCAReversion(BandReversion):
+class DCAReversion(band_reversion.BandReversion):
     def get_executor_config(self, trade_type: TradeType, price: Decimal, amount: Decimal) -> DCAExecutorConfig:
         away = Decimal(-1) if trade_type == TradeType.BUY else Decimal(1)
         weights = self.config.dca_amounts

@@ -8,12 +8,15 @@ the recent move. The engine reads the columns `reference_price` and `spread_mult
 from decimal import Decimal
 
 import pandas as pd
-from controllers.market_making.pmm_plain import PMMPlain, PMMPlainConfig
+
+# The module and not its classes: of all config classes that a module holds, also imported ones, Hummingbot takes the
+# first by name.
+from controllers.market_making import pmm_plain
 from hummingbot.data_feed.candles_feed.data_types import CandlesConfig
 from pydantic import Field
 
 
-class PMMNatrConfig(PMMPlainConfig):
+class PMMNatrConfig(pmm_plain.PMMPlainConfig):
     controller_name: str = "pmm_natr"
     interval: str = Field(default="3m", description="Interval of the candles volatility is measured on")
     natr_length: int = Field(default=30, ge=2, description="Candles over which the range is averaged")
@@ -22,7 +25,7 @@ class PMMNatrConfig(PMMPlainConfig):
     )
 
 
-class PMMNatr(PMMPlain):
+class PMMNatr(pmm_plain.PMMPlain):
     def __init__(self, config: PMMNatrConfig, *args, **kwargs):
         super().__init__(config, *args, **kwargs)
         self.config = config
