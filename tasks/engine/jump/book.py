@@ -26,6 +26,9 @@ from tasks.upstream.names import BacktestingEngineBase, BacktestPositionHold, Cl
 #: Seconds for which an ended executor stays visible to the controller.
 WINDOW_S = BacktestingEngineBase.DEFAULT_TERMINATED_EXECUTORS_WINDOW
 
+#: From so many ended executors on, configs are put away: it takes time, and a few thousand of them are no burden.
+PUT_AWAY_FROM = 5000
+
 
 class Executor:
     """One executor of the run. Its ExecutorInfo is built when someone reads it."""
@@ -282,7 +285,8 @@ class Book:
         key = executor.config.id
         if self._by_id.get(key) == executor.number:
             del self._by_id[key]
-        self._freezer.freeze(executor.trajectory)
+        if len(self.ended) > PUT_AWAY_FROM:
+            self._freezer.freeze(executor.trajectory)
 
     def _find(self, executor_id: str) -> Executor | None:
         if self._shares_ids:

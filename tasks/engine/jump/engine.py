@@ -23,7 +23,6 @@ from __future__ import annotations
 
 import random
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Any
 
 from tasks.engine._base import Market, Outcome
@@ -132,7 +131,7 @@ class JumpEngine:
         book.finish()
 
         series = Series(book, candles)
-        final_price = Decimal(candles.close[-1])
+        final_price = provider.prices.get(f"{config.connector_name}_{config.trading_pair}")
         outcome = Outcome(
             results=plain_results(results(book, series, config.total_amount_quote, final_price)),
             executors=LazyList(lambda: [executor.info for executor in book.ended]),

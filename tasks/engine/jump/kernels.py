@@ -201,3 +201,13 @@ def grid_life(  # type: ignore[no-untyped-def]  # compiled
         first + k, how, net[:lived].copy(), filled[:lived].copy(), fees[:lived].copy(), average[:lived].copy(),
         events[:happened].copy(),
     )
+
+
+def warm() -> None:
+    """Compile all kernels, or load them from the cache. Seconds the first time on a machine; a node does it once."""
+    one = np.ones(1)
+    first_at_or_below(one, one, 0, 0, 1.0)
+    first_at_or_above(one, one, 0, 0, 1.0)
+    position_end(one, one, one, 0, 0, 1.0, 0.0, 1.0, 1.0, 1.0, 1.0, 0.0)
+    dca_trail_hit(one, 0, 0, 1.0, 1.0)
+    grid_life(one, one, one, 0, 0, 1.0, 1.0, 1.0, False, 1.0, one, one, one, 0.0)

@@ -31,7 +31,7 @@ class View:
         """Everything as of a row. The book is on that row already."""
         controller, provider, book = self._controller, self._provider, self._book
         provider.prices = {self._key: Decimal(self._candles.close[row])}
-        provider._time = self._candles.timestamp[row]
+        provider._time = self._rows.time(row)
         controller.processed_data.update(self._rows.values(row))
         controller.executors_info = LazyList(book.executors_reader())
         controller.positions_held = book.positions_held()
@@ -42,6 +42,7 @@ class _Rows:
 
     def __init__(self, frame: pd.DataFrame) -> None:
         self._frame = frame
+        self._times = frame.index.to_numpy()
         self._names = list(frame.columns)
         # All numbers: a row is then a float64 series, whatever the columns' own types.
         self._plain = all(dtype.kind in "iuf" and dtype.itemsize == 8 for dtype in frame.dtypes)
@@ -50,6 +51,11 @@ class _Rows:
         self._chunk_first = 0
         self._row = -1
         self._in_a_row = 0
+
+    def time(self, row: int) -> Any:
+        """The row's `timestamp`: numpy's float where the row is a float64 series, as upstream hands it on."""
+        time = self._times[row]
+        return time if self._plain else float(time)
 
     def values(self, row: int) -> dict[Any, Any]:
         """Column -> value."""

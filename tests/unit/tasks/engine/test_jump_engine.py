@@ -22,6 +22,7 @@ from tasks.engine.bench_controllers import (
 )
 from tasks.engine.bench_market import PAIR, market_of, random_walk
 from tasks.engine.compare import compare
+from tasks.engine.jump import book
 from tasks.engine.jump.engine import JumpEngine
 from tasks.engine.stock import StockEngine
 from tasks.errors import ControllerError
@@ -325,6 +326,32 @@ def test_executors_that_share_an_id(controller: type, market: Market) -> None:
     stock, jump = run(StockEngine(), config.model_copy(), market), run(JumpEngine(), config, market)
     assert stock.results == jump.results
     assert list(stock.executors) == list(jump.executors)
+
+
+class Hoarder(SimpleMaker):
+    """Holds every second config."""
+
+    def get_executor_config(self, level_id: str, price: Decimal, amount: Decimal) -> Any:
+        config = super().get_executor_config(level_id, price, amount)
+        held = self.processed_data.setdefault("held", [])
+        if len(held) % 2 == 0:
+            held.append(config)
+        else:
+            held.append(None)
+        return config
+
+
+def test_configs_that_were_put_away_come_back(market: Market, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(book, "PUT_AWAY_FROM", 0)
+    config = maker(Hoarder, trailing_stop="0.01,0.005")
+    stock, jump = run(StockEngine(), config.model_copy(), market), run(JumpEngine(), config, market)
+    for expected, got in zip(stock.executors, jump.executors, strict=True):
+        assert expected == got
+        assert repr(expected) == repr(got)
+        assert expected.config.model_fields_set == got.config.model_fields_set
+        assert got.config is got.config
+    held = {id(config) for config in jump.processed_data["held"] if config is not None}
+    assert len(held & {id(one.config) for one in jump.executors}) >= len(jump.executors) // 2
 
 
 def test_an_info_built_by_the_engine_is_the_one_pydantic_builds(market: Market) -> None:

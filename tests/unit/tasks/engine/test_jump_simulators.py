@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from tasks.engine.bench_market import PAIR, START, random_walk
+from tasks.engine.jump import kernels
 from tasks.engine.jump.candles import Candles, float_at_or_above, float_at_or_below
 from tasks.engine.jump.simulators import StockSimulators
 from tasks.upstream.names import (
@@ -269,3 +270,13 @@ def test_searches_skip_blocks_and_find_the_same_row() -> None:
             hits = np.flatnonzero(window <= float(level) if falling else window >= float(level))
             expected = first + int(hits[0]) if len(hits) else -1
             assert candles.first_reached(first, last, level, falling=falling) == expected
+
+
+def test_warming_compiles_what_runs_call() -> None:
+    kernels.warm()
+    for config in (position("100", stop_loss="0.01"), dca(["100", "99"], stop_loss="0.01", trailing_stop=TRAILING),
+                   grid("95", "105", limit="94"), order(ExecutionStrategy.LIMIT, "99")):  # fmt: skip
+        ours(walk(1), 0, config)
+    compiled = [getattr(kernels, name) for name in vars(kernels) if hasattr(getattr(kernels, name), "signatures")]
+    assert len(compiled) == 5
+    assert {len(function.signatures) for function in compiled} == {1}
