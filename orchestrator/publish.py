@@ -40,7 +40,7 @@ MOST_PROBES = 1500
 
 def precheck(sweep: Sweep) -> None:
     """What can be said without a child and without a broker. Raises SweepFileError, ControllerError, CandlesError."""
-    rules.load(sweep.trading_rules, _markets(sweep))
+    rules.load(sweep.trading_rules, markets(sweep))
     controller_type, name = sweep.controller.get("controller_type"), sweep.controller.get("controller_name")
     if isinstance(controller_type, str) and isinstance(name, str) and "controller_name" not in sweep.grid.names:
         file = sweep.controllers / controller_type / f"{name}.py"
@@ -77,7 +77,7 @@ def publish(sweep: Sweep, cluster: Cluster, watcher: Watcher, *, kind: Kind = Ki
         versions=versions(),
         slices=slices,
         lead=lead,
-        trading_rules=rules.load(sweep.trading_rules, _markets(sweep)),
+        trading_rules=rules.load(sweep.trading_rules, markets(sweep)),
     )
     return announce(dataclasses.replace(definition, sweep=sweep_id(definition)), cluster)
 
@@ -188,7 +188,7 @@ def _slices(
     return addresses, lead
 
 
-def _markets(sweep: Sweep) -> set[tuple[str, str]]:
+def markets(sweep: Sweep) -> set[tuple[str, str]]:
     """Every (connector, trading pair) the points may trade on."""
 
     def values(key: str) -> list[str]:

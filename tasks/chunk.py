@@ -11,6 +11,7 @@ Nothing passes between processes per point, except on the careful second attempt
 from __future__ import annotations
 
 import asyncio
+import signal
 import time
 from typing import Any
 
@@ -32,6 +33,9 @@ def _enter(**_: Any) -> None:
 @shared_task(name=CHUNK_TASK, acks_late=True)  # type: ignore[untyped-decorator]
 def run_chunk(sweep: str, chunk_id: str) -> None:
     """Run one chunk; all its life is on this page."""
+    # Billiard's handler raises SystemExit in the middle of a controller, which would look like the controller's own.
+    # A node that leaves in a hurry hands the chunk back, so its child may simply end.
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     me = child()
     attempts = Attempts(me.redis, Keys(sweep))
     attempt = attempts.begin(chunk_id, me.name)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 import yaml
 
@@ -220,8 +221,8 @@ class Cluster:
 
     def children_of(self, node: subprocess.Popen[bytes]) -> list[int]:
         """Process ids of a node's spawned children."""
-        found = subprocess.run(["pgrep", "-P", str(node.pid), "-f", "spawn_main"], capture_output=True, text=True)
-        return [int(line) for line in found.stdout.split()]
+        children = psutil.Process(node.pid).children()
+        return [child.pid for child in children if "SpawnPoolWorker" in " ".join(child.cmdline())]
 
     def stop(self) -> None:
         """Everything, by id."""
