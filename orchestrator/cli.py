@@ -8,7 +8,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from orchestrator.commands import answers, candles, cluster, sweeps
+from orchestrator.commands import answers, candles, cluster, download, sweeps
 from orchestrator.commands._shared import Exit
 from tasks.errors import HummingsweepError
 
@@ -53,6 +53,7 @@ app.command()(answers.promote)
 app.command()(cluster.worker)
 app.command()(cluster.flower)
 app.command()(cluster.doctor)
+app.command()(download.sync)
 app.add_typer(candles.candles_app, name="candles")
 app.add_typer(candles.mirror_app, name="mirror")
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import difflib
+import math
 import random
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from tasks.candles.formats import interval_seconds
 from tasks.errors import ExchangeError, HummingsweepError, describe
 from tasks.messages import SweepDefinition
 from tasks.sync import feed as feeds
@@ -75,7 +77,8 @@ def check(order: FeedOrder, connectors: list[str], intervals: Callable[[str], li
         )
     there = intervals(order.connector)
     if order.interval not in there:
-        close = difflib.get_close_matches(order.interval, there, n=1, cutoff=0.0)[0]
+        length = math.log(interval_seconds(order.interval))
+        close = min(there, key=lambda one: abs(math.log(interval_seconds(one)) - length))
         raise HummingsweepError(
             f"{order.interval!r}: {order.connector} has no candles of this interval; the nearest is {close}, all are "
             f"{' '.join(there)}"
