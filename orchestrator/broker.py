@@ -21,7 +21,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import ujson
 
@@ -30,7 +29,7 @@ from tasks.beat import node_sign
 from tasks.blobs import Blobs
 from tasks.errors import BrokerError
 from tasks.messages import CHUNK_TASK, NODES_KEY, Chunk
-from tasks.settings import Settings, queue_name, versions, without_password
+from tasks.settings import Settings, check_broker, queue_name, versions, without_password
 
 if TYPE_CHECKING:
     from celery import Celery
@@ -183,7 +182,7 @@ def reach(settings: Settings) -> Cluster:
     """A cluster whose broker answers. Raises BrokerError with what to do."""
     from redis.exceptions import AuthenticationError, RedisError
 
-    check_address(settings.broker)
+    check_broker(settings.broker)
     shown = without_password(settings.broker)
     try:
         with contextlib.closing(connect(settings, patient=False)) as client:
@@ -197,12 +196,6 @@ def reach(settings: Settings) -> Cluster:
             f"broker {shown}: not reachable ({error}); is it running, is the address right? `hummingsweep doctor` looks"
         ) from error
     return Cluster(settings)
-
-
-def check_address(broker: str) -> None:
-    """Refuse an address that is none. Raises BrokerError."""
-    if urlsplit(broker).scheme not in ("redis", "rediss", "unix"):
-        raise BrokerError(f"{without_password(broker)}: a broker address starts with redis:// or rediss://")
 
 
 def wait_for_children(cluster: Cluster, patience_s: float) -> int:

@@ -13,25 +13,22 @@ import sys
 import threading
 import time
 from typing import Any
-from urllib.parse import urlsplit
 
 from celery import signals
 
 from tasks.app import make_app
-from tasks.errors import BrokerError, HummingsweepError
-from tasks.settings import PREFIX, SINGLE_THREAD, Settings, without_password
+from tasks.errors import HummingsweepError
+from tasks.settings import PREFIX, SINGLE_THREAD, Settings, check_broker
 
 #: Seconds between handing chunks back and leaving without a word.
 LAST_WAIT_S = 5.0
-
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 def main() -> int:
     """Run the node until it is told to stop."""
     try:
         settings = Settings.read()
-        check_broker(settings)
+        check_broker(settings.broker)
     except HummingsweepError as error:
         print(f"hummingsweep worker: {error}", file=sys.stderr)  # noqa: T201  one line for a person
         return 2
@@ -49,20 +46,6 @@ def main() -> int:
     os.environ[PREFIX + "NODE"] = name  # the children carry the same name
     app.worker_main(["worker", f"--hostname={name}", "--loglevel=WARNING", "--without-mingle", "--without-gossip"])
     return 0
-
-
-def check_broker(settings: Settings) -> None:
-    """Refuse what must not be used. Raises BrokerError."""
-    if not settings.broker:
-        raise BrokerError("no broker address: give --broker redis://... or set HUMMINGSWEEP_BROKER")
-    parts = urlsplit(settings.broker)
-    if parts.scheme not in ("redis", "rediss", "redis+socket", "unix"):
-        raise BrokerError(f"{without_password(settings.broker)}: a broker address starts with redis:// or rediss://")
-    if parts.hostname and parts.hostname not in LOOPBACK and not parts.password:
-        raise BrokerError(
-            f"{without_password(settings.broker)}: a broker beyond this machine needs a password; "
-            "set HUMMINGSWEEP_BROKER_PASSWORD or HUMMINGSWEEP_BROKER_PASSWORD_FILE"
-        )
 
 
 def _give_up_after(drain_s: float) -> None:

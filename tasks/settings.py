@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from tasks.errors import HummingsweepError
+from tasks.errors import BrokerError, HummingsweepError
 
 PREFIX = "HUMMINGSWEEP_"
 
@@ -36,6 +36,9 @@ SINGLE_THREAD = dict.fromkeys(
     ),
     "1",
 )
+
+
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 @dataclass(frozen=True)
@@ -163,6 +166,20 @@ def without_password(url: str) -> str:
     if not parts.password:
         return url
     return urlunsplit(parts._replace(netloc=f"{parts.username or ''}:***@{parts.netloc.rpartition('@')[2]}"))
+
+
+def check_broker(broker: str) -> None:
+    """Refuse an address that is none, and a broker beyond this machine that wants no password. Raises BrokerError."""
+    if not broker:
+        raise BrokerError("no broker address: give --broker redis://... or set HUMMINGSWEEP_BROKER")
+    parts = urlsplit(broker)
+    if parts.scheme not in ("redis", "rediss"):
+        raise BrokerError(f"{without_password(broker)}: a broker address starts with redis:// or rediss://")
+    if parts.hostname not in LOOPBACK and not parts.password and "ssl_certfile" not in parts.query:
+        raise BrokerError(
+            f"{without_password(broker)}: a broker beyond this machine needs a password; "
+            "set HUMMINGSWEEP_BROKER_PASSWORD or HUMMINGSWEEP_BROKER_PASSWORD_FILE"
+        )
 
 
 def versions() -> dict[str, str]:

@@ -2,10 +2,14 @@
 
 import asyncio
 import ctypes
+import json
 import os
 import signal
+import sys
 import time
 from pathlib import Path
+
+import billiard.process
 
 
 async def make(trouble: str) -> None:
@@ -35,6 +39,18 @@ async def make(trouble: str) -> None:
         await asyncio.sleep(3600)
     if kind == "native":
         ctypes.PyDLL(None).sleep(3600)  # holds the interpreter's lock
+    if kind == "tell":
+        process = billiard.process.current_process()
+        about = {
+            "method": "spawn" if "billiard.spawn" in sys.modules else "fork",
+            "inherited": [name for name in ("celery.bin.worker", "tasks.node") if name in sys.modules],
+            "name": process.name,
+            "threads": os.environ.get("OMP_NUM_THREADS"),
+            "parent": os.getppid(),
+            "pid": os.getpid(),
+        }
+        with Path(rest).open("a") as told:
+            told.write(json.dumps(about) + "\n")
     if kind == "sleep":
         time.sleep(float(rest))
     if kind == "aiohttp":

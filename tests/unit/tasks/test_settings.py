@@ -6,8 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from tasks.errors import HummingsweepError
-from tasks.settings import Settings, queue_name, user_cache_folder, versions, with_password, without_password
+from tasks.errors import BrokerError, HummingsweepError
+from tasks.settings import (
+    Settings,
+    check_broker,
+    queue_name,
+    user_cache_folder,
+    versions,
+    with_password,
+    without_password,
+)
 
 
 def read(tmp_path: Path, **environment: str) -> Settings:
@@ -62,3 +70,17 @@ def test_caches_lie_where_the_platform_keeps_them() -> None:
 
 def test_the_queue_is_that_of_the_versions() -> None:
     assert queue_name(versions()) != queue_name({**versions(), "hummingbot": "other"})
+
+
+@pytest.mark.parametrize("broker", ["redis://127.0.0.1:6379/0", "rediss://:p@192.0.2.1:6380/0", "redis://u:p@host/0"])
+def test_brokers_that_may_be_used(broker: str) -> None:
+    check_broker(broker)
+
+
+@pytest.mark.parametrize(
+    ("broker", "word"),
+    [("", "no broker"), ("http://host", "starts with"), ("redis://192.0.2.1:6379/0", "needs a password")],
+)
+def test_brokers_that_are_refused(broker: str, word: str) -> None:
+    with pytest.raises(BrokerError, match=word):
+        check_broker(broker)
