@@ -86,7 +86,8 @@ def _cluster(settings: Settings) -> Iterator[Finding]:
     yield Finding("broker", True, without_password(settings.broker))
     yield Finding("signing key", bool(settings.key), "set" if settings.key else "not set", "set HUMMINGSWEEP_KEY_FILE")
     redis: Any = cluster.redis
-    kept = dict(redis.config_get("maxmemory-policy") or {}).get("maxmemory-policy", "unknown")
+    # INFO, not CONFIG GET: the users of ops/redis/users.acl may not read the configuration
+    kept = redis.info("memory").get("maxmemory_policy", "unknown")
     yield Finding("broker memory policy", kept == "noeviction", str(kept), "set maxmemory-policy noeviction")
     nodes = cluster.nodes()
     mine = [node for node in nodes if node.queue == queue_name(versions())]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ssl
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from celery import Celery
+from kombu.utils.url import parse_url
 
-from tasks.errors import HummingsweepError
+from tasks.errors import BrokerError, HummingsweepError
 from tasks.settings import Settings, queue_name, versions
 
 if TYPE_CHECKING:
@@ -35,6 +38,7 @@ def make_app(settings: Settings) -> Celery:
         result_serializer="ujson",
         event_serializer="ujson",
         accept_content=["ujson"],
+        broker_use_ssl=tls_options(settings.broker) or None,
         broker_transport_options=options,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
@@ -73,6 +77,7 @@ def connect(settings: Settings, *, patient: bool) -> Redis:
 
     if not settings.broker:
         raise HummingsweepError("no broker address: give --broker redis://... or set HUMMINGSWEEP_BROKER")
+    tls_options(settings.broker)
     return Redis.from_url(
         settings.broker,
         retry=Retry(ExponentialBackoff(cap=2, base=0.1), 200 if patient else 2),
@@ -81,6 +86,27 @@ def connect(settings: Settings, *, patient: bool) -> Redis:
         socket_connect_timeout=3,
         health_check_interval=15,
     )
+
+
+def tls_options(broker: str) -> dict[str, Any]:
+    """How kombu and Flower must connect to a rediss:// address; empty for others.
+
+    The options stand in the address, in the words redis-py reads there itself: `rediss://host?ssl_ca_certs=ca.pem`,
+    also ssl_certfile, ssl_keyfile, ssl_check_hostname and ssl_cert_reqs. The server's certificate is checked unless
+    ssl_cert_reqs says otherwise (kombu alone would check nothing without it). Raises BrokerError when a file lacks.
+    """
+    if not broker.startswith("rediss://"):
+        return {}
+    try:
+        options: dict[str, Any] = {"ssl_cert_reqs": ssl.CERT_REQUIRED, **parse_url(broker).get("ssl", {})}
+    except KeyError as error:
+        raise BrokerError(
+            f"ssl_cert_reqs={error.args[0]} in the broker's address: required, optional or none"
+        ) from None
+    for name in ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile"):
+        if name in options and not Path(options[name]).is_file():
+            raise BrokerError(f"{name}={options[name]} in the broker's address: no such file")
+    return options
 
 
 def __getattr__(name: str) -> Any:

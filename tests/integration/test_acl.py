@@ -97,7 +97,6 @@ def test_desk_node_flower_and_metrics_do_their_work_and_nothing_is_refused(
         "ACL SETUSER other on nopass",
         "KEYS *",
         "SHUTDOWN NOSAVE",
-        "DEBUG SLEEP 0",
         "MONITOR",
         "SAVE",
         "REPLICAOF NO ONE",
