@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from orchestrator.rank import Scored
+from orchestrator.report.text import DIGITS, shown
 from orchestrator.sensitivity import AxisEffect, digits
 from tasks.grid import Axis, Grid
 
@@ -29,8 +30,6 @@ MOST_VALUES = 250
 #: Lines of the parallel coordinates.
 MOST_LINES = 600
 HISTOGRAM_BINS = 60
-#: Significant digits of a number in the page.
-DIGITS = 6
 
 
 @dataclass(frozen=True)
@@ -225,14 +224,6 @@ def _thin(labels: Sequence[str]) -> list[list[Any]]:
     n = len(labels)
     places = sorted({round(step * (n - 1) / 8) for step in range(9)}) if n > 9 else range(n)
     return [[place, labels[place]] for place in places]
-
-
-def shown(value: Any) -> str:
-    """A value of an axis as a label."""
-    if isinstance(value, float):
-        return f"{value:.{DIGITS}g}"
-    text = ",".join(shown(item) for item in value) if isinstance(value, list | tuple) else str(value)
-    return text if len(text) <= 40 else text[:39] + "…"
 
 
 def number(value: float) -> float | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.rank import Footing, Ranking
-from orchestrator.report.charts import shown
+from orchestrator.report.text import plural, shown
 from tasks.messages import Status
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def _completeness(evidence: Evidence) -> Iterator[Check]:
         yield Check("warn", f"{evidence.size - done:,} of {evidence.size:,} points have no row yet")
     if failed:
         kinds = ", ".join(f"{count:,} {status}" for status, count in evidence.counts.items() if status != Status.OK)
-        yield Check("warn", f"{failed:,} points have no results ({kinds}); their errors are listed below")
+        yield Check("warn", f"{plural(failed, 'point')} without results ({kinds}); the errors are listed below")
     if done == evidence.size and not failed:
         yield Check("ok", f"all {evidence.size:,} points have results")
 
@@ -100,7 +100,7 @@ def _winner(evidence: Evidence) -> Iterator[Check]:
     if len(best["equal_points"]):
         count = len(best["equal_points"])
         yield Check(
-            "warn", f"{count:,} other points have exactly the best point's results: an axis has no effect there"
+            "warn", f"{plural(count, 'other point')} with exactly the best point's results: an axis has no effect there"
         )
     honest, stock = best.get("honest_net_pnl"), best.get("net_pnl")
     if isinstance(honest, float) and isinstance(stock, float) and honest <= 0 < stock:
@@ -137,7 +137,7 @@ def _warnings(evidence: Evidence) -> Iterator[Check]:
     if evidence.ranking.rows and evidence.ranking.rows[0].get("warning"):
         yield Check("bad", f"the best point: {evidence.ranking.rows[0]['warning']}")
     if told:
-        yield Check("warn", f"{len(told):,} points carry a warning, such as: {told[0]}")
+        yield Check("warn", f"{plural(len(told), 'point')} with a warning, such as: {told[0]}")
     else:
         yield Check("ok", "no point's share of winners is suspiciously high")
 
@@ -166,5 +166,6 @@ def _engines(evidence: Evidence) -> Iterator[Check]:
     if notes:
         common = max(set(notes), key=notes.count)
         yield Check(
-            "ok", f"{len(notes):,} points ran on a slower engine than asked for, with the same results: {common}"
+            "ok",
+            f"{plural(len(notes), 'point')} ran on a slower engine than asked for, with the same results: {common}",
         )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.report.charts import shown
+from orchestrator.report.text import a_point, plural, shown
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -25,6 +25,8 @@ class Group:
 
     title: str
     items: list[tuple[str, str]]
+    #: True: the values are digests
+    code: bool = False
 
 
 def facts(
@@ -34,7 +36,7 @@ def facts(
     return [
         Group("Question", _question(definition, meta)),
         Group("Grid", [("points", f"{grid.size:,}"), *((axis.name, axis_text(axis)) for axis in grid.axes)]),
-        Group("Data", _data(definition)),
+        Group("Data", _data(definition), code=True),
         Group("Versions and work", _work(definition, table, nodes)),
     ]
 
@@ -59,7 +61,7 @@ def _question(definition: SweepDefinition, meta: dict[str, Any]) -> list[tuple[s
         ("resolution", definition.resolution),
         ("trade_cost", f"{definition.trade_cost:g} of the traded amount, per side"),
         ("engine", definition.engine),
-        ("shift", "1 candle" if definition.shift == 1 else f"{definition.shift} candles"),
+        ("shift", plural(definition.shift, "candle")),
         ("fills", definition.fills),
         ("warmup", "true" if definition.warmup else "false"),
         ("rank_by", str(meta.get("rank_by", ""))),
@@ -79,7 +81,7 @@ def _data(definition: SweepDefinition) -> list[tuple[str, str]]:
     items = []
     for feed, digest in sorted(definition.slices.items()):
         lead = definition.lead.get(feed, 0)
-        items.append((feed, digest + (f", {lead:,} candles before the period" if lead else "")))
+        items.append((feed, digest + (f", {plural(lead, 'candle')} before the period" if lead else "")))
     items.append(("controllers", definition.controllers or "no digest"))
     for connector, pairs in sorted(definition.trading_rules.items()):
         items.append((f"trading rules of {connector}", ", ".join(sorted(pairs))))
@@ -93,7 +95,7 @@ def _work(definition: SweepDefinition, table: pa.Table, nodes: list[dict[str, An
         ("engines that ran", ", ".join(f"{name} {count:,}" for name, count in engines.most_common()) or "none")
     )
     for node in nodes:
-        each = node["seconds"] / node["points"] if node["points"] else 0.0
-        text = f"{node['points']:,} points, {node['seconds']:,.1f} s of its children, {each * 1000:,.3g} ms a point"
+        points, seconds = node["points"], node["seconds"]
+        text = f"{plural(points, 'point')}, {seconds:,.1f} s of its children, {a_point(seconds, points)}"
         items.append((str(node["node"]), text))
     return items

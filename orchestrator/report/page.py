@@ -27,6 +27,7 @@ from orchestrator.rank import Ranking, rank, scored
 from orchestrator.report import charts, tables, words
 from orchestrator.report.checks import Evidence, checks
 from orchestrator.report.facts import facts, moment
+from orchestrator.report.text import a_point, cell_text, plural
 from orchestrator.sensitivity import sensitivity
 from tasks.errors import StoreError
 from tasks.messages import Status
@@ -136,7 +137,7 @@ def _contents(
         heads=tables.heads(ranking, objective, names),
         rows=tables.rows(ranking, objective, grid, names),
         details=words.details(details, ranking, grid),
-        point_command=f"hummingsweep report {store.folder.name} --point N",
+        point_command=f"hummingsweep report {store.folder} --point N",
         distribution=words.distribution_text(distribution, objective),
         sensitivity=[words.effect_figure(place, effect, objective, ascending) for place, effect in enumerate(effects)],
         sensitivity_note=(
@@ -187,15 +188,13 @@ def _tiles(
     ]
     if ranking.rows:
         best = ranking.rows[0]
-        tiles.append(tile(f"best {objective}", tables.cell_text(best["objective"]), f"point {best['point']}"))
+        tiles.append(tile(f"best {objective}", cell_text(best["objective"]), f"point {best['point']}"))
     if distribution:
         share = distribution["positive"] / distribution["total"]
-        tiles.append(tile(f"{objective} above 0", f"{share:.1%}", f"{distribution['positive']:,} points"))
-        tiles.append(tile(f"median {objective}", tables.cell_text(distribution["median"])))
+        tiles.append(tile(f"{objective} above 0", f"{share:.1%}", plural(distribution["positive"], "point")))
+        tiles.append(tile(f"median {objective}", cell_text(distribution["median"])))
     seconds = sum(value or 0.0 for value in table.column("seconds").to_pylist())
-    tiles.append(
-        tile("computing time", f"{seconds:,.0f} s", f"{seconds / done * 1000:,.3g} ms a point" if done else "")
-    )
+    tiles.append(tile("computing time", f"{seconds:,.0f} s", a_point(seconds, done)))
     return tiles
 
 

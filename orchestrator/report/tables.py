@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.rank import Ranking
-from orchestrator.report.charts import shown
+from orchestrator.report.text import cell_text
 from tasks.messages import Status
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def rows(ranking: Ranking, objective: str, grid: Grid, names: list[str]) -> list
     for row in ranking.rows:
         values = grid.values(row["point"])
         cells = [_cell(row[name]) for name in ("rank", "point", "objective")]
-        cells += [_cell(values[name]) for name in names] + [_cell(row.get(name)) for name in columns]
+        cells += [_cell(values[name]) for name in names] + [_cell(row.get(name), name) for name in columns]
         if "equal points" in headings:
             cells.append(_cell(len(row["equal_points"])))
         if "warning" in headings:
@@ -82,19 +82,11 @@ def rows(ranking: Ranking, objective: str, grid: Grid, names: list[str]) -> list
     return rows
 
 
-def _cell(value: Any) -> SimpleNamespace:
+def _cell(value: Any, name: str = "") -> SimpleNamespace:
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    css = "bad-text" if is_number and value < 0 else ""
+    # a drawdown is never above 0: red would say nothing
+    css = "bad-text" if is_number and value < 0 and not name.startswith("max_drawdown") else ""
     return SimpleNamespace(shown=cell_text(value), value=repr(value) if is_number else None, css=css)
-
-
-def cell_text(value: Any) -> str:
-    """A value for reading: five digits, thousands apart; a dash for none."""
-    if value is None or value != value:
-        return "-"
-    if isinstance(value, float):
-        return f"{value:,.0f}" if 1e5 <= abs(value) < 1e15 else f"{value:.5g}"
-    return shown(value)
 
 
 def failures(table: pa.Table) -> list[SimpleNamespace]:

@@ -7,8 +7,8 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.rank import Ranking
-from orchestrator.report.charts import MOST_LINES, shown
-from orchestrator.report.tables import cell_text
+from orchestrator.report.charts import MOST_LINES
+from orchestrator.report.text import cell_text, plural, shown
 from orchestrator.sensitivity import AxisEffect
 
 if TYPE_CHECKING:
@@ -38,15 +38,17 @@ def _detail_text(detail: dict[str, Any]) -> tuple[str, str]:
     curve, trades, total = detail["curve"], detail["trades"], detail["trades_total"]
     equity = curve["equity"][-1] if curve["equity"] else 0.0
     deepest = min(curve["drawdown"], default=0.0)
-    alt = f"equity changes by {cell_text(equity)} quote, deepest drawdown {cell_text(deepest)}, {total:,} trades"
+    alt = (
+        f"equity changes by {cell_text(equity)} quote, deepest drawdown {cell_text(deepest)}, {plural(total, 'trade')}"
+    )
     drawn = len(trades["opened"])
     sampled = f"; {drawn:,} of {total:,} trades are drawn" if drawn < total else ""
     won = sum(1 for pnl in trades["pnl"] if pnl is not None and pnl > 0)
     lost = sum(1 for pnl in trades["pnl"] if pnl is not None and pnl <= 0)
     caption = (
         f"Triangles: entries (up bought, down sold); dots: exits with a gain, crosses: with a loss. "
-        f"{total:,} trades, of those drawn {won:,} won and {lost:,} lost; "
-        f"{detail['unfilled']:,} orders never filled{sampled}. "
+        f"{plural(total, 'trade')}, of those drawn {won:,} won and {lost:,} lost; "
+        f"{plural(detail['unfilled'], 'order')} never filled{sampled}. "
         f"Equity changes by {cell_text(equity)} quote, deepest drawdown {cell_text(deepest)}."
     )
     return alt, caption
@@ -59,7 +61,7 @@ def distribution_text(distribution: dict[str, Any] | None, objective: str) -> st
     outside = distribution["below"] + distribution["above"]
     beyond = f" {outside:,} points lie beyond the ends of the chart." if outside else ""
     return (
-        f"{objective} of {distribution['total']:,} points: median {cell_text(distribution['median'])}, "
+        f"{objective} of {plural(distribution['total'], 'point')}: median {cell_text(distribution['median'])}, "
         f"best {cell_text(distribution['best'])}, {distribution['positive']:,} above 0.{beyond}"
     )
 

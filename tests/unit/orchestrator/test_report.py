@@ -16,7 +16,7 @@ from orchestrator.rank import rank, scored
 from orchestrator.report import charts, write_report
 from orchestrator.report.charts import Bins, Swept
 from orchestrator.report.checks import Evidence, checks
-from orchestrator.report.tables import cell_text
+from orchestrator.report.text import a_point, cell_text, plural
 from orchestrator.sensitivity import sensitivity
 from orchestrator.store import Store
 from tasks.errors import ExpressionError, StoreError
@@ -168,7 +168,7 @@ def test_settings_that_flatter_are_told(tmp_path: Path) -> None:
 def test_failed_and_missing_points_are_told(tmp_path: Path) -> None:
     found = told(tmp_path, failed={3: "ValueError: no"}, points=range(100))
     assert level(found, "60 of 160 points have no row yet") == "warn"
-    assert level(found, "1 points have no results (1 error)") == "warn"
+    assert level(found, "1 point without results (1 error)") == "warn"
 
 
 def test_a_complete_sweep_is_told(tmp_path: Path) -> None:
@@ -309,7 +309,7 @@ def test_a_sweep_of_failures_has_a_page(tmp_path: Path) -> None:
     made.store(tmp_path, {"a": [1, 2]}, failed={0: "one", 1: "other"})
     found = page(tmp_path)
     assert "there is no ranking" in found.text
-    assert "2 points have no results (2 error)" in found.text
+    assert "2 points without results (2 error)" in found.text
 
 
 def test_where_that_nothing_meets_and_objectives_that_are_missing(tmp_path: Path) -> None:
@@ -374,6 +374,11 @@ def test_the_page_of_many_points_is_hardly_larger(tmp_path: Path) -> None:
 )
 def test_cells_are_short(value: Any, shown: str) -> None:
     assert cell_text(value) == shown
+
+
+def test_counts_and_speeds_read_well() -> None:
+    assert [plural(1, "point"), plural(0, "point"), plural(2000, "point")] == ["1 point", "0 points", "2,000 points"]
+    assert [a_point(7.8, 2), a_point(0.5, 10), a_point(0.0, 0)] == ["3.9 s a point", "50 ms a point", ""]
 
 
 # Colours -----------------------------------------------------------------------------------------------------------
