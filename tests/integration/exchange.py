@@ -21,7 +21,7 @@ MOST = {"perpetual": 1500, "spot": 1000}
 
 
 def candle(symbol: str, interval: str, opens: int) -> tuple[float, ...]:
-    """open, high, low, close, volume, quote volume, trades, taker base, taker quote of the candle that opens then (s)."""
+    """Of the candle that opens then (s): the four prices, volume, quote volume, trades, taker base and quote."""
     number = opens // INTERVAL_S[interval]
     base = 20_000 + zlib.crc32(symbol.encode()) % 1000 + number % 997
     change = (number * 7919) % 41 - 20
