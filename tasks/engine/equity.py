@@ -22,12 +22,14 @@ Floats = npt.NDArray[np.float64]
 class EquityCurve:
     """Adds up executors and held positions, row by row of the candles stepped over.
 
-    `close`: closing prices in quote per base, float64, shape (n,). Rows are positions in it. Not thread-safe; one per
-    back-test. The order of the calls does not change the result by more than float rounding.
+    `close`: closing prices in quote per base, float64, shape (n,). Rows are positions in it. `funding`: quote that one
+    base of a held long position pays when a row opens, shape (n,); executors bring their own in their pnl. Not
+    thread-safe; one per back-test. The order of the calls does not change the result by more than float rounding.
     """
 
-    def __init__(self, close: Floats) -> None:
+    def __init__(self, close: Floats, funding: Floats | None = None) -> None:
         self._close = np.asarray(close, dtype=np.float64)
+        self._funding = funding
         n = len(self._close)
         self._open_pnl = np.zeros(n)
         self._open_value = np.zeros(n)
@@ -77,7 +79,10 @@ class EquityCurve:
 
     def equity(self) -> Floats:
         """Change since the start in quote at every row's close, shape (n,)."""
-        held = np.cumsum(self._held_base) * self._close + np.cumsum(self._held_cash)
+        base = np.cumsum(self._held_base)
+        held = base * self._close + np.cumsum(self._held_cash)
+        if self._funding is not None:
+            held[1:] -= np.cumsum(base[:-1] * self._funding[1:])
         return self._open_pnl + np.cumsum(self._realised) + held
 
     def position_value(self) -> Floats:

@@ -111,3 +111,10 @@ def test_what_a_kept_executor_hands_over(side: Side, custom_info: dict[str, Any]
         cum_fees_quote=Decimal("0.25"),
     )
     assert kept_amounts(info) == expected
+
+
+def test_a_held_position_pays_funding_from_the_row_after_it_was_kept() -> None:
+    """2 base kept on row 1; 0.5 quote a base due at the opens of the rows 1 and 3."""
+    curve = EquityCurve(CLOSE, np.array([0, 0.5, 0, 0.5, 0, 0]))
+    curve.add_held(1, 2.0, 202.0, 0.0)
+    np.testing.assert_allclose(curve.equity(), [0, 0, -4, 2 - 1, 6 - 1, 4 - 1])
