@@ -57,7 +57,7 @@ def write_report(
 ) -> Path:
     """Write the page of a sweep to `out` and return it.
 
-    `details`: rows of points with `detail` (see tasks.engine.detail), drawn in this order. Raises ExpressionError for a
+    `details`: rows of points with `detail` (see tasks.engine.detail), drawn in the order of their rank. Raises ExpressionError for a
     `rank_by` or `where` that does not fit the columns, StoreError when the file cannot be written.
     """
     page, data = _contents(store, sweep, rank_by, where, details)
@@ -115,6 +115,7 @@ def _contents(
     parallel = charts.parallel(swept)
     effects = [effect for effect in sensitivity(table, rank_by, where, grid=grid) if len(effect.values) > 1]
     winner = grid.values(ranking.rows[0]["point"]) if ranking.rows else {}
+    details = sorted(details, key=lambda row: ranking.place(row["point"]) or grid.size + 1)
     drawable = [row for row in details if row.get("detail")]
     data = {
         "objective": objective,

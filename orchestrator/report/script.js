@@ -177,7 +177,7 @@
       return node;
     };
     const mix = (portion) => {
-      const [from, to] = data.ascending ? [t.high, t.low] : [t.low, t.high];
+      const [from, to] = data.ascending ? [t.accent, t.bad] : [t.bad, t.accent];
       return `color-mix(in oklab, ${to} ${Math.round(portion * 100)}%, ${from})`;
     };
     const root = svg("svg", { class: "parallel", viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "none", "aria-hidden": "true" });

@@ -50,7 +50,7 @@
       if (text !== shown) list.replaceChildren(...sweeps.map(card));
       shown = text;
       const running = sweeps.filter((sweep) => sweep.state === "running").length;
-      const now = sweeps.length ? `${sweeps.length} sweeps, ${running} running` : "no sweep here yet: hummingsweep run SWEEP.yml makes one";
+      const now = sweeps.length ? `${sweeps.length} ${sweeps.length === 1 ? "sweep" : "sweeps"}, ${running} running` : "no sweep here yet: hummingsweep run SWEEP.yml makes one";
       if (told.textContent !== now) told.textContent = now;
     } catch (error) {
       told.textContent = `the server does not answer (${error.message}); is hummingsweep serve still running?`;

@@ -246,6 +246,17 @@ def test_the_page_holds_what_was_found(tmp_path: Path) -> None:
     assert headings.count("h1") == 1
 
 
+def test_points_are_drawn_in_the_order_of_their_rank(tmp_path: Path) -> None:
+    sweep = made.store(tmp_path, failed={9: "no"})
+    with Store.open(tmp_path) as store:
+        best = [row["point"] for row in rank(store.table(sweep), "net_pnl", grid=Grid.from_mapping(made.GRID)).rows]
+    details = [made.detail_row(best[4]), {"point": 9, "status": "error", "error": "no"}, made.detail_row(best[1])]
+    found = page(tmp_path, details=details)
+    shown = [attributes["aria-label"] for tag, attributes in found.tags if tag == "article"]
+    assert shown == [f"Point {best[1]}, rank 2", f"Point {best[4]}, rank 5", "Point 9, not ranked"]
+    assert found.data["details"][0]["curve"]["equity"] != found.data["details"][1]["curve"]["equity"]
+
+
 def test_every_figure_is_told_in_words(tmp_path: Path) -> None:
     made.store(tmp_path)
     for tag, attributes in page(tmp_path, details=[made.detail_row(1)]).tags:
