@@ -33,7 +33,10 @@ PUT_AWAY_FROM = 5000
 class Executor:
     """One executor of the run. Its ExecutorInfo is built when someone reads it."""
 
-    __slots__ = ("_info", "close_timestamp", "close_type", "number", "row", "side", "state", "trajectory")
+    __slots__ = (
+        "_info", "close_timestamp", "close_type", "number", "patience", "row", "side", "stale_row", "state",
+        "trajectory",
+    )  # fmt: skip
 
     def __init__(self, number: int, trajectory: Trajectory) -> None:
         #: order of creation
@@ -46,6 +49,9 @@ class Executor:
         #: hummingbot CloseType
         self.close_type: Any = None
         self.close_timestamp: Any = None
+        #: the first row on which it is older than `patience` seconds: MarketMaking's note
+        self.stale_row = -1
+        self.patience: Any = None
         self._info: Any = None
 
     @property

@@ -34,7 +34,8 @@ _DIRECTIONAL_FIELDS = (
     "id", "connector_name", "trading_pair", "total_amount_quote", "max_executors_per_side", "cooldown_time",
 )  # fmt: skip
 _MARKET_MAKING_FIELDS = (
-    "id", "connector_name", "trading_pair", "total_amount_quote", "buy_spreads", "sell_spreads",
+    "id", "connector_name", "trading_pair", "total_amount_quote", "buy_spreads", "sell_spreads", "buy_amounts_pct",
+    "sell_amounts_pct",
     "executor_refresh_time", "cooldown_time", "position_rebalance_threshold_pct", "skip_rebalance",
 )  # fmt: skip
 _REBALANCE_METHODS = ("get_spreads_and_amounts_in_quote", "get_required_base_amount")
@@ -102,6 +103,8 @@ def _rebalances(controller: Any) -> bool:
 
 
 def _config_is_base(controller: Any) -> bool:
+    if controller.config.buy_amounts_pct is None or controller.config.sell_amounts_pct is None:
+        return False
     config = type(controller.config)
     return all(
         inspect.getattr_static(config, name) is inspect.getattr_static(MarketMakingControllerConfigBase, name)

@@ -172,6 +172,8 @@ class MarketMaking(Decider):
         self._missing: list[str] = []
         self._due: list[str] = []
         self._rebalance_now = False
+        self._needed_for: Any = None
+        self._needed = 0.0
         self._levels: list[str] = []
         self._level_counts = (-1, -1)
 
@@ -191,9 +193,7 @@ class MarketMaking(Decider):
         controller = self.controller
         configs = []
         if self._rebalance_now:
-            action = controller.check_position_rebalance()
-            if action:
-                configs.append(action.executor_config)
+            configs += self._rebalancing_orders()
         for level in self._missing:
             price, amount = controller.get_price_and_amount(level)
             config = controller.get_executor_config(level, price, amount)
@@ -204,6 +204,17 @@ class MarketMaking(Decider):
             self.create(config)
         for executor_id in due:
             self.book.stop(executor_id, keep_position=False)
+
+    def _rebalancing_orders(self) -> list[Any]:
+        """check_position_rebalance, where no such order is running, without its search through all executors."""
+        controller, config = self.controller, self.controller.config
+        required = config.get_required_base_amount(Decimal(controller.processed_data["reference_price"]))
+        lacking = required - controller.get_current_base_position()
+        if not abs(lacking) > required * config.position_rebalance_threshold_pct:
+            return []
+        side = TradeType.BUY if lacking > 0 else TradeType.SELL
+        action = controller.create_position_rebalance_order(side, abs(lacking))
+        return [action.executor_config] if action else []
 
     def _look(self, row: int) -> int:
         """Note what there is to do on a row, and return the first row after it on which that can differ."""
@@ -222,13 +233,16 @@ class MarketMaking(Decider):
                 rebalancing = True
             filled = trajectory.fill_row
             if filled is None or row < filled:
-                if now - placed.timestamp > patience:
+                if executor.patience != patience:
+                    executor.patience = patience
+                    executor.stale_row = first_row_later_than(
+                        candles, placed.timestamp, patience, trajectory.first, self.rows
+                    )
+                if executor.stale_row <= row:
                     due.append(placed.id)
                     change = row + 1
-                else:
-                    old = first_row_later_than(candles, placed.timestamp, patience, row, change)
-                    if filled is None or old < filled:
-                        change = min(change, old)
+                elif filled is None or executor.stale_row < filled:
+                    change = min(change, executor.stale_row)
         change = self._cooling(row, now, config.cooldown_time, working, change)
         self._missing = [level for level in self._level_ids(config) if level not in working]
         self._due = due
@@ -276,14 +290,21 @@ class MarketMaking(Decider):
         In floats and on the safe side: a row too many is asked and answers no.
         """
         config = self.controller.config
-        _, amounts = config.get_spreads_and_amounts_in_quote(TradeType.SELL)
-        needed = float(sum(amounts))
+        key = (config.total_amount_quote, tuple(config.buy_amounts_pct), tuple(config.sell_amounts_pct))
+        if key != self._needed_for:
+            _, amounts = config.get_spreads_and_amounts_in_quote(TradeType.SELL)
+            self._needed_for, self._needed = key, float(sum(amounts))
+        needed = self._needed
         threshold = float(config.position_rebalance_threshold_pct) * (1 - 1e-9)
         held = 0.0
         for hold in self.book.holds.values():
             if (hold.connector_name, hold.trading_pair) == (config.connector_name, config.trading_pair):
                 held += float(hold.net_amount_base)
         assert self._reference is not None
+        price = float(self._reference[row])
+        if price == 0 or not abs(needed / price - held) < needed / price * threshold:
+            return row
+        row += 1
         size = 64
         while row < until:
             with np.errstate(divide="ignore", invalid="ignore"):

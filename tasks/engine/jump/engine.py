@@ -122,6 +122,8 @@ class JumpEngine:
             book.create(self._simulate(candles, book.row, executor_config, market.trade_cost, provider, config))
 
         decider, engine, note = choose(controller, book, view, candles, create)
+        book.move_to(0)
+        view.present(0)  # an error before the first decision is one on the first candle
         row = decider.next_row(0)
         while row < len(candles):
             decider.decide(row)

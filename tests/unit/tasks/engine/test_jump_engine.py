@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -84,6 +85,17 @@ def test_controllers_that_only_give_values_are_jumped_over(market: Market) -> No
     for config in (bollinger(), maker()):
         outcome = assert_equal(config, market)
         assert (outcome.engine, outcome.engine_note) == ("jump", "")
+
+
+@pytest.mark.parametrize("shift", [0, 1, 2])
+@pytest.mark.parametrize("warmup", [False, True])
+def test_shifted_and_warmed_up_features_of_another_interval(shift: int, warmup: bool) -> None:
+    fast, slow = random_walk(900, seed=5, volatility=0.002), random_walk(300, seed=5, seconds=180, volatility=0.003)
+    feeds = {f"binance_perpetual_{PAIR}_1m": fast, f"binance_perpetual_{PAIR}_3m": slow}
+    start = int(fast["timestamp"].iloc[400])
+    market = replace(market_of(fast, shift=shift), feeds=feeds, start=start, warmup=warmup)
+    assert assert_equal(bollinger(interval="3m"), market).engine == "jump"
+    assert assert_equal(maker(), market).engine == "jump"
 
 
 class Mixin:
