@@ -56,11 +56,13 @@ class Cluster:
     settings: Settings
     #: the guardian's answer when the cluster is embedded
     embedded: dict[str, Any] | None = None
+    #: False: an error at once when the broker is away, for who looks again anyway
+    patient: bool = True
 
     @cached_property
     def redis(self) -> Redis:
         """The desk's connection; sits out a broker restart once it has connected."""
-        return connect(self.settings, patient=True)
+        return connect(self.settings, patient=self.patient)
 
     @cached_property
     def app(self) -> Celery:

@@ -8,7 +8,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from orchestrator.commands import answers, candles, cluster, download, sweeps
+from orchestrator.commands import answers, candles, cluster, download, metrics, sweeps
 from orchestrator.commands._shared import Exit
 from tasks.errors import HummingsweepError
 
@@ -52,6 +52,7 @@ app.command()(answers.audit)
 app.command()(answers.promote)
 app.command()(cluster.worker)
 app.command()(cluster.flower)
+app.command()(metrics.metrics)
 app.command()(cluster.doctor)
 app.command()(download.sync)
 app.add_typer(candles.candles_app, name="candles")

@@ -78,9 +78,9 @@ def test_a_sweep_runs_over_tls_and_flower_sees_it(
 
 def test_nobody_connects_to_a_server_whose_certificate_it_cannot_check(server: Configured) -> None:
     unknown = settings(server, query="")
-    with pytest.raises(BrokerError, match="(?i)certificate verify failed"):
+    with pytest.raises(BrokerError, match=r"(?i)certificate verify failed"):
         reach(unknown)
-    with pytest.raises(OperationalError, match="(?i)certificate verify failed"):
+    with pytest.raises(OperationalError, match=r"(?i)certificate verify failed"):
         make_app(unknown).connection_for_write().ensure_connection(max_retries=1, timeout=5)
     assert reach(settings(server)).redis.ping()
 
@@ -88,9 +88,9 @@ def test_nobody_connects_to_a_server_whose_certificate_it_cannot_check(server: C
 def test_a_certificate_for_another_host_is_refused(server: Configured) -> None:
     named = server.environment("desk")["HUMMINGSWEEP_BROKER"].replace("127.0.0.1", "localhost")
     other = Settings.read({**server.environment("desk"), "HUMMINGSWEEP_BROKER": named})
-    with pytest.raises(BrokerError, match="(?i)hostname mismatch"):
+    with pytest.raises(BrokerError, match=r"(?i)hostname mismatch"):
         reach(other)
-    with pytest.raises(OperationalError, match="(?i)hostname mismatch"):
+    with pytest.raises(OperationalError, match=r"(?i)hostname mismatch"):
         make_app(other).connection_for_write().ensure_connection(max_retries=1, timeout=5)
 
 
