@@ -118,7 +118,7 @@ def main() -> None:
     chosen = parser.parse_args()
     start = int(datetime.fromisoformat(chosen.start).replace(tzinfo=UTC).timestamp())
     for file in write(chosen.to, chosen.pairs, start, chosen.days, chosen.seed):
-        print(f"{file}: {chosen.days} days of synthetic 1m candles")  # noqa: T201  # a command of its own
+        print(f"{file}: {chosen.days} days of synthetic 1m candles")
 
 
 if __name__ == "__main__":

@@ -58,7 +58,7 @@ def write_report(
     """Write the page of a sweep to `out` and return it.
 
     `details`: rows of points with `detail` (see tasks.engine.detail), drawn in the order of their rank. Raises
-    ExpressionError for a `rank_by` or `where` that does not fit the columns, StoreError when the file cannot be written.
+    ExpressionError for a `rank_by` or `where` that does not fit the columns, StoreError when it cannot be written.
     """
     page, data = _contents(store, sweep, rank_by, where, details)
     html = _render(
