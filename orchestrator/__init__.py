@@ -1,7 +1,4 @@
-"""The desk: what a user runs, and from Python what a user calls.
-
-    from orchestrator import Sweep
-"""
+"""The desk: what a user runs, and from Python what a user calls: `from orchestrator import Sweep`."""
 
 from __future__ import annotations
 

@@ -122,8 +122,9 @@ def audit(
         found = desk.audit(read(file), settings_for(broker, children), sample, cuts, watcher)
     finally:
         watcher.close()
-    failed = [row for row in found if row["status"] != "ok"]
-    guilty = [row for row in found if row.get("audit") and not row["audit"]["clean"]]
+    states = [row["audit"]["state"] if row.get("audit") else "" for row in found]
+    guilty = [row for row, state in zip(found, states, strict=True) if state in ("look_ahead", "fills")]
+    failed = [row for row, state in zip(found, states, strict=True) if state in ("", "not_tested", "not_reproducible")]
     if json:
         answer_json({"clean": not guilty and not failed, "points": found})
     else:
