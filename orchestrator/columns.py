@@ -1,7 +1,8 @@
 """The columns of a sweep's rows: their order, and what type each has as a table.
 
 The order does not depend on which chunk came first: point, status, error, engine, seconds, the axes, the stock
-engine's results as DESIGN lists them, every other result by name.
+engine's results as DESIGN lists them, every other result by name, and last what decided the row and is the same for
+the whole sweep (orchestrator.layout.decided_by).
 
 What was seen in a result column is a set of letters:
 

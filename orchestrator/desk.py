@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestrator import broker, publish
+from orchestrator.expressions import Expression, parse_objective
 from orchestrator.plan import spread
 from orchestrator.rank import Ranking, rank
 from orchestrator.run import Summary, gather, run
 from orchestrator.store import Store
 from orchestrator.sweep import Sweep, parse
 from orchestrator.watcher import Silent, Watcher
-from tasks.errors import HummingsweepError
+from tasks.errors import ExpressionError, HummingsweepError, SweepFileError
 from tasks.messages import Kind
 from tasks.settings import Settings, without_password
 
@@ -66,7 +67,15 @@ def run_sweep(
             store.forget_failed(definition.sweep)
         watcher.say(f"{sweep.name}: {sweep.grid.size} points, ready after {time.monotonic() - started:.1f} s")
         most = 8 if estimate else None
-        summary = run(cluster, store, definition, watcher, target_s=settings.chunk_seconds, most=most)
+        summary = run(
+            cluster,
+            store,
+            definition,
+            watcher,
+            target_s=settings.chunk_seconds,
+            most=most,
+            on_first_rows=lambda: _check_columns(sweep, store.columns(definition.sweep)),
+        )
         if estimate or summary.interrupted:
             return Answer(summary, out, None)
         ranking = rank(store.table(definition.sweep), sweep.rank_by, sweep.where, grid=sweep.grid, top=top)
@@ -167,6 +176,16 @@ def _ask(
         return gather(cluster, asked, list(points), watcher or Silent())
     finally:
         publish.forget(asked, cluster)
+
+
+def _check_columns(sweep: Sweep, columns: list[str]) -> None:
+    """A ranking that cannot be made is refused with the first row, not after the last. Raises SweepFileError."""
+    try:
+        parse_objective(sweep.rank_by)[0].check_columns(columns)
+        if sweep.where:
+            Expression.parse(sweep.where).check_columns(columns)
+    except ExpressionError as error:
+        raise SweepFileError(f"{sweep.file}: rank_by and where name columns of the rows: {error}") from None
 
 
 def _closing_audit(cluster: broker.Cluster, definition: SweepDefinition, point: int, store: Store) -> str:

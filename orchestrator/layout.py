@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -54,13 +55,14 @@ class Layout:
         self.stored = stored
         self._kinds: dict[str, str] = dict(connection.execute(sql("columns"), {"sweep": stored.key}).fetchall())
         self._results = cols.in_order(self._kinds)
-        self._axes = cols.axis_columns(stored.grid.names, self._kinds)
+        self._decided = decided_by(stored.definition)
+        self._axes = cols.axis_columns(stored.grid.names, [*self._kinds, *self._decided])
         self._shapes = {shape: ujson.loads(names) for shape, names in connection.execute(sql("shapes"))}
 
     @property
     def names(self) -> list[str]:
         """All columns in order."""
-        return [*LEADING, *self._axes.values(), *self._results]
+        return [*LEADING, *self._axes.values(), *self._results, *self._decided]
 
     def row(self, found: tuple[Any, ...]) -> dict[str, Any]:
         """One dict, every column in order."""
@@ -70,6 +72,7 @@ class Layout:
             row[self._axes[name]] = value
         row.update(dict.fromkeys(self._results))
         row.update(zip(self._shapes[shape], ujson.loads(document), strict=True))
+        row.update(self._decided)
         return row
 
     def columnar(self, page: Sequence[tuple[Any, ...]]) -> dict[str, list[Any]]:
@@ -86,6 +89,8 @@ class Layout:
             there = dict(zip(self._shapes[shape], zip(*documents, strict=True), strict=True))
             for name in self._results:
                 values[name].extend(there.get(name) or [None] * len(documents))
+        for name, value in self._decided.items():
+            values[name] = [value] * len(page)
         return values
 
     def schema(self) -> pa.Schema:
@@ -98,8 +103,30 @@ class Layout:
                 *(pa.field(name, kind) for name, kind in zip(LEADING, fixed, strict=True)),
                 *(cols.field(self._axes[axis.name], cols.kinds(axis.values)) for axis in self.stored.grid.axes),
                 *(cols.field(name, self._kinds[name]) for name in self._results),
+                *(cols.field(name, cols.kinds([value])) for name, value in self._decided.items()),
             ]
         )
+
+
+def decided_by(definition: SweepDefinition) -> dict[str, Any]:
+    """What decides a row beside its axes and is the same for the whole sweep; the last columns of every row."""
+    candles = hashlib.sha256(
+        "".join(f"{feed}={digest};" for feed, digest in sorted(definition.slices.items())).encode()
+    )
+    return {
+        "shift": definition.shift,
+        "fills": definition.fills,
+        "warmup": definition.warmup,
+        "trade_cost": definition.trade_cost,
+        "maker_cost": definition.trade_cost if definition.maker_cost is None else definition.maker_cost,
+        "taker_cost": definition.trade_cost if definition.taker_cost is None else definition.taker_cost,
+        "slippage_bps": definition.slippage_bps,
+        "seed": definition.seed,
+        "hummingbot_version": definition.versions.get("hummingbot", ""),
+        "hummingsweep_version": definition.versions.get("hummingsweep", ""),
+        "candles_digest": candles.hexdigest()[:16],
+        "controllers_digest": definition.controllers[:16],
+    }
 
 
 def found(

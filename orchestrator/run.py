@@ -94,10 +94,12 @@ def run(
     *,
     target_s: float,
     most: int | None = None,
+    on_first_rows: Callable[[], None] = lambda: None,
 ) -> Summary:
     """Compute every point of the definition's grid that has no row yet, and store its row.
 
-    `most`: stop after that many points (an estimate); they are the probes. Raises BrokerError, StoreError.
+    `most`: stop after that many points (an estimate); they are the probes. `on_first_rows` is called when the first
+    good row is stored; what it raises ends the run. Raises BrokerError, StoreError.
     """
     sweep = definition.sweep
     keys = Keys(sweep)
@@ -114,7 +116,7 @@ def run(
         planner = Planner(store.missing_runs(sweep, size), size - stored, target_s=target_s, probes=probes)
         flight = _Flight()
         computed, children = 0, 0
-        looked = -10.0
+        looked, first = -10.0, True
         while True:
             now = time.monotonic()
             if now - looked > 1.0:
@@ -139,6 +141,9 @@ def run(
                 came = True
             if came:
                 flight.heard()
+                if first and counts.get(Status.OK):
+                    first = False
+                    on_first_rows()
             elif interrupted():
                 _drop_skipped(redis, keys, flight)
             elif flight.lost(cluster):

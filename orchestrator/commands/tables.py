@@ -7,6 +7,8 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.rank import Footing
+
 if TYPE_CHECKING:
     from orchestrator.rank import Ranking
     from orchestrator.sweep import Sweep
@@ -28,7 +30,24 @@ def ranking_table(ranking: Ranking, sweep: Sweep) -> list[str]:
     cells = [
         [str(row["rank"]), str(row["point"]), *(shown(row.get(name)) for name in columns[2:])] for row in ranking.rows
     ]
-    return table(f"best by {sweep.rank_by}", columns, cells)
+    return [*table(f"best by {sweep.rank_by}", columns, cells), *remarks(ranking)]
+
+
+def remarks(ranking: Ranking) -> list[str]:
+    """What to know about the winner before trusting it."""
+    said = [
+        f"the best point has the {edge.end} value of {edge.axis} ({edge.value}): the best may lie beyond the grid"
+        for edge in ranking.edges
+    ]
+    footing = ranking.neighbourhood.footing
+    if footing == Footing.SPIKE:
+        said.append("the best point stands on a spike: its neighbours are hardly better than the middle of the field")
+    elif footing in (Footing.PLATEAU, Footing.SLOPE):
+        said.append(
+            f"the best point stands on a {footing.value}: "
+            f"its neighbours keep {ranking.neighbourhood.kept:.0%} of its lead"
+        )
+    return said
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from orchestrator.layout import decided_by
 from orchestrator.store import Store
 from tasks.messages import Kind, Rows, SweepDefinition
 
@@ -50,3 +51,7 @@ def fill(store: Store, rows: Sequence[dict[str, Any]], grid: dict[str, list[Any]
     if rows:
         store.insert(found.sweep, chunk(rows))
     return found.sweep
+
+
+#: The columns every row ends with, for `definition()`.
+DECIDED = decided_by(definition())

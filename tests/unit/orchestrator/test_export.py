@@ -24,7 +24,7 @@ from orchestrator.export import write
 from orchestrator.store import Store
 from tasks.errors import HummingsweepError, StoreError
 from tasks.messages import Rows
-from tests.unit.orchestrator.stores import chunk, failed, fill, ok
+from tests.unit.orchestrator.stores import DECIDED, chunk, failed, fill, ok
 
 GRID = {"x": [0.1, 2.5], "pair": ["BTC-USDT", "a,b"], "spreads": [[0.1, 0.2], "0.3"]}
 
@@ -86,7 +86,7 @@ def test_rows_survive_the_journey(rows: list[dict[str, Any]], batch: int) -> Non
         for row in computed:
             store.insert(sweep, Rows.decode(chunk([row]).encode()))
         names = store.columns(sweep)
-        expected = [{name: {**row, "x": row["point"]}.get(name) for name in names} for row in computed]
+        expected = [{name: {**row, "x": row["point"], **DECIDED}.get(name) for name in names} for row in computed]
         stored = list(store.rows(sweep))
         assert all(map(same, stored, expected))
         assert all(map(same, json.loads(written(store, sweep, "json")), expected))
@@ -118,9 +118,9 @@ def same_numbers(one: dict[str, Any], other: dict[str, Any]) -> bool:
 def test_axes_in_every_format(store: Store) -> None:
     sweep = fill(store, [ok(0, net_pnl=0.1), ok(7, net_pnl=1)], GRID)
     lines = written(store, sweep, "csv").decode().splitlines()
-    assert lines[0] == "point,status,error,engine,seconds,x,pair,spreads,net_pnl"
-    assert lines[1] == '0,ok,,jump,0.25,0.1,BTC-USDT,"[0.1,0.2]",0.1'
-    assert lines[2] == '7,ok,,jump,0.25,2.5,"a,b","""0.3""",1'
+    assert lines[0].startswith("point,status,error,engine,seconds,x,pair,spreads,net_pnl,shift,fills,")
+    assert lines[1].startswith('0,ok,,jump,0.25,0.1,BTC-USDT,"[0.1,0.2]",0.1,1,stock,')
+    assert lines[2].startswith('7,ok,,jump,0.25,2.5,"a,b","""0.3""",1,1,stock,')
     assert json.loads(written(store, sweep, "json"))[0]["spreads"] == [0.1, 0.2]
     parquet = pq.read_table(pa.BufferReader(written(store, sweep, "parquet")))
     assert [row["spreads"] for row in to_rows(parquet)] == [[0.1, 0.2], "0.3"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -46,7 +48,7 @@ def test_chunks_take_the_target_in_the_middle_and_shrink_to_the_end() -> None:
     assert found[0] == 1
     assert found[len(found) // 3] in (49, 50)
     assert found[-1] == 1
-    assert all(earlier >= later for earlier, later in zip(found[1:], found[2:], strict=False))
+    assert all(earlier >= later for earlier, later in pairwise(found[1:]))
 
 
 def test_dear_points_go_alone_and_cheap_ones_are_bounded() -> None:

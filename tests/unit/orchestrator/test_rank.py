@@ -17,7 +17,7 @@ from orchestrator.rank import Edge, Footing, Ranking, ordered, rank
 from orchestrator.store import Store
 from tasks.errors import ExpressionError
 from tasks.grid import Axis, Grid
-from tests.unit.orchestrator.stores import failed, fill, ok
+from tests.unit.orchestrator.stores import DECIDED, failed, fill, ok
 
 NAN = float("nan")
 LINE = {"x": [1, 2, 3, 4, 5]}
@@ -86,6 +86,7 @@ class TestOrder:
                 "net_pnl": 0.5,
                 "close_types": {"STOP_LOSS": 1},
                 "warning": "win rate",
+                **DECIDED,
                 "rank": 1,
                 "objective": 0.5,
                 "equal_points": [],

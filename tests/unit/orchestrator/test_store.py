@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import random
 import signal
@@ -25,7 +26,7 @@ from orchestrator.store import Store, SweepRef, resolve
 from tasks.errors import StoreError
 from tasks.grid import Grid
 from tasks.messages import Rows, Status
-from tests.unit.orchestrator.stores import chunk, definition, failed, fill, ok
+from tests.unit.orchestrator.stores import DECIDED, chunk, definition, failed, fill, ok
 
 
 @pytest.fixture
@@ -47,6 +48,7 @@ class TestRows:
                 "net_pnl": None,
                 "close_types": None,
                 "note": None,
+                **DECIDED,
             },
             {
                 **ok(5),
@@ -56,6 +58,7 @@ class TestRows:
                 "net_pnl": 0.1,
                 "close_types": {"TAKE_PROFIT": 2},
                 "note": None,
+                **DECIDED,
             },
         ]
         assert [list(row) for row in rows] == [store.columns(sweep)] * 2
@@ -77,7 +80,16 @@ class TestRows:
                 )
         assert len(found) == 1
         names = next(iter(found))[0]
-        assert names[5:] == ("length", "std", "trading_pair", "net_pnl", "accuracy", "alpha", "beta", "zeta")
+        assert names[5 : -len(DECIDED)] == (
+            "length",
+            "std",
+            "trading_pair",
+            "net_pnl",
+            "accuracy",
+            "alpha",
+            "beta",
+            "zeta",
+        )
 
     def test_a_point_keeps_its_row(self, store: Store) -> None:
         sweep = fill(store, [ok(1, net_pnl=1.0)])
@@ -127,6 +139,29 @@ class TestRows:
         assert store.table(sweep).num_rows == 0
 
 
+class TestDecided:
+    def test_a_row_ends_with_what_decided_it(self, tmp_path: Path) -> None:
+        decided = dataclasses.replace(
+            definition(grid={"shift": [0, 1]}),
+            shift=2,
+            fills="both",
+            trade_cost=0.001,
+            maker_cost=0.0,
+            versions={"hummingbot": "1", "hummingsweep": "2"},
+            slices={"a": "b"},
+            controllers="c" * 64,
+        )
+        with Store.create(tmp_path / "decided") as store:
+            store.add_sweep(decided, "", {})
+            store.insert(decided.sweep, chunk([ok(1, net_pnl=0.5)]))
+            row = next(iter(store.rows(decided.sweep)))
+        assert (row["axis_shift"], row["shift"], row["fills"]) == (1, 2, "both")
+        assert (row["trade_cost"], row["maker_cost"], row["taker_cost"]) == (0.001, 0.0, 0.001)
+        assert (row["hummingbot_version"], row["hummingsweep_version"]) == ("1", "2")
+        assert row["controllers_digest"] == "c" * 16
+        assert row["candles_digest"] != DECIDED["candles_digest"]
+
+
 class TestTable:
     def test_types(self, store: Store) -> None:
         rows = [
@@ -134,7 +169,7 @@ class TestTable:
             ok(1, whole=2, real=0.1, text=None, flag=None, mixed="x", big=1, huge=1, nothing=None, when={}),
         ]
         table = store.table(fill(store, rows))
-        types = {field.name: str(field.type) for field in table.schema}
+        types = {field.name: str(field.type) for field in table.schema if field.name not in DECIDED}
         assert types == {
             "point": "int64",
             "status": "string",
@@ -217,8 +252,9 @@ class TestSweeps:
         assert [found.sweep for found in store.sweeps()] == ["one-1", "two-2"]
         assert store.meta("one-1") == {"rank_by": "net_pnl", "where": "a > 1"}
         assert store.sweep_file("one-1") == "name: one again"
-        assert store.columns("one-1")[-1] == "a"
-        assert store.columns("two-2")[-1] == "b"
+        last = -len(DECIDED) - 1
+        assert store.columns("one-1")[last] == "a"
+        assert store.columns("two-2")[last] == "b"
         assert store.definition("two-2") == definition("two-2")
 
     def test_notes(self, store: Store) -> None:
@@ -337,7 +373,7 @@ class TestTrouble:
         with pytest.raises(StoreError, match=r"full; make room on the disk .*everything stored before is kept"):
             store.insert(sweep, rows)
         assert [row["point"] for row in store.rows(sweep)] == [0]
-        assert store.columns(sweep)[-1] == "x"
+        assert store.columns(sweep)[-len(DECIDED) - 1] == "x"
         connection.execute("PRAGMA max_page_count = 1000000")
         assert store.insert(sweep, rows) == 499
         assert store.table(sweep).column("text").to_pylist()[:2] == [None, "x" * 1000]
