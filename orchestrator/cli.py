@@ -8,7 +8,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from orchestrator.commands import answers, candles, cluster, download, metrics, sweeps
+from orchestrator.commands import answers, candles, cluster, download, metrics, pages, sweeps
 from orchestrator.commands._shared import Exit
 from tasks.errors import HummingsweepError
 
@@ -50,6 +50,7 @@ app.command()(answers.report)
 app.command()(answers.verify)
 app.command()(answers.audit)
 app.command()(answers.promote)
+app.command()(pages.serve)
 app.command()(cluster.worker)
 app.command()(cluster.flower)
 app.command()(metrics.metrics)
