@@ -149,9 +149,15 @@ def _changed(functions: tuple[str, ...]) -> str:
     return f"upstream's {changed[0]}{more} is not the one that was verified (hummingbot {VERIFIED_RELEASE})"
 
 
-def _function(name: str) -> Any:
+@cache
+def _place(name: str) -> tuple[Any, str]:
     class_name, function = name.split(".")
-    found = vars(getattr(names, class_name)).get(function)
+    return getattr(names, class_name), function
+
+
+def _function(name: str) -> Any:
+    cls, function = _place(name)
+    found = cls.__dict__.get(function)
     if isinstance(found, property):
         return found.fget
     return getattr(found, "__func__", found)

@@ -75,6 +75,22 @@ class Candles:
             at = kernels.first_at_or_above(self.high, self.high_maxima, first, last, float_at_or_above(level))
         return int(at)
 
+    def oddity(self) -> str:
+        """Why the frame cannot be stepped over as arrays, in words; "" when it can."""
+        columns = list(self.frame.columns)
+        if self.frame.index.dtype != np.float64 or not (np.diff(self.timestamp) > 0).all():
+            return "the candles' timestamps are no ascending floats without duplicates"
+        if len(set(columns)) < len(columns):
+            return "two columns of the features share a name"
+        clashing = [name for name in columns if str(name).startswith(_UPSTREAM_COLUMNS) or name == "ts"]
+        if clashing:
+            return f"the features hold a column {clashing[0]!r}, a name upstream's simulators use"
+        for name in ("open", "high", "low", "close"):
+            values = getattr(self, name)
+            if not (values.min() > 0 and values.max() < math.inf):
+                return f"{name} holds a price that is no number above 0"
+        return ""
+
     def __len__(self) -> int:
         return len(self.timestamp)
 
@@ -97,23 +113,6 @@ class Candles:
 
     def _column(self, name: str) -> Floats:
         return np.ascontiguousarray(self.frame[name].to_numpy(dtype=np.float64))
-
-
-def oddity(frame: pd.DataFrame) -> str:
-    """Why a merged frame cannot be stepped over as arrays, in words; "" when it can."""
-    index = frame.index
-    if index.dtype != np.float64 or not index.is_unique or not index.is_monotonic_increasing:
-        return "the candles' timestamps are no ascending floats without duplicates"
-    if not frame.columns.is_unique:
-        return "two columns of the features share a name"
-    clashing = [name for name in frame.columns if str(name).startswith(_UPSTREAM_COLUMNS) or name == "ts"]
-    if clashing:
-        return f"the features hold a column {clashing[0]!r}, a name upstream's simulators use"
-    for name in ("open", "high", "low", "close"):
-        values = frame[name].to_numpy()
-        if values.dtype != np.float64 or not np.isfinite(values).all() or not (values > 0).all():
-            return f"{name} holds a price that is no number above 0"
-    return ""
 
 
 def float_at_or_below(level: Decimal | float) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import Any
 
 from pydantic import BaseModel
@@ -73,10 +72,10 @@ def _own_logic(controller: Any, base: type, methods: tuple[str, ...], fields: tu
     """What of a controller is not its base's own, in words; "" when nothing that decides is."""
     cls, attributes = type(controller), vars(controller)
     for name in methods:
-        if inspect.getattr_static(cls, name) is not inspect.getattr_static(base, name) or name in attributes:
+        if _static(cls, name) is not _static(base, name) or name in attributes:
             return f"{cls.__name__} has a {name} of its own"
     for name in ("__getattribute__", "__setattr__"):
-        if inspect.getattr_static(cls, name) is not inspect.getattr_static(object, name):
+        if _static(cls, name) is not _static(object, name):
             return f"{cls.__name__} has a {name} of its own"
     for name in _STATE:
         if name not in attributes or any(name in vars(parent) for parent in cls.__mro__):
@@ -85,11 +84,17 @@ def _own_logic(controller: Any, base: type, methods: tuple[str, ...], fields: tu
         return f"{cls.__name__} keeps processed_data its own way"
     config = type(controller.config)
     unknown = [name for name in fields if name not in config.model_fields]
-    if unknown or inspect.getattr_static(config, "__getattr__", None) is not inspect.getattr_static(
-        BaseModel, "__getattr__", None
-    ):
+    if unknown or _static(config, "__getattr__") is not _static(BaseModel, "__getattr__"):
         return f"{config.__name__} keeps {', '.join(unknown) or 'its fields'} its own way"
     return fingerprint.changed_decisions(base)
+
+
+def _static(cls: type, name: str) -> Any:
+    """What a class holds under a name, without descriptors at work; None where it holds nothing."""
+    for parent in cls.__mro__:
+        if name in vars(parent):
+            return vars(parent)[name]
+    return None
 
 
 def _rebalances(controller: Any) -> bool:
@@ -107,7 +112,7 @@ def _config_is_base(controller: Any) -> bool:
         return False
     config = type(controller.config)
     return all(
-        inspect.getattr_static(config, name) is inspect.getattr_static(MarketMakingControllerConfigBase, name)
+        _static(config, name) is _static(MarketMakingControllerConfigBase, name)
         for name in _REBALANCE_METHODS
     )
 

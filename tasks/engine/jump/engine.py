@@ -28,7 +28,7 @@ from typing import Any
 from tasks.engine._base import Market, Outcome
 from tasks.engine.equity import EquityCurve
 from tasks.engine.jump.book import Book
-from tasks.engine.jump.candles import Candles, oddity
+from tasks.engine.jump.candles import Candles
 from tasks.engine.jump.choice import choose
 from tasks.engine.jump.lazy import LazyList
 from tasks.engine.jump.series import Series, results
@@ -74,15 +74,17 @@ class JumpEngine:
         changed = fingerprint.changed_engine()
         if changed and self._stock is not None:
             return await self._on_stock(config, market, curves, changed)
-        untouched, dice = config.model_copy(deep=True), random.getstate()
+        before, dice = _values(config), random.getstate()
         provider = SweepDataProvider(market)
         try:
             return await self._run(config, market, provider, curves)
         except NotReproduced as reason:
             if self._stock is None:
                 raise ControllerError(f"{config.controller_name}: {reason}: this needs stock fills") from reason
-            random.setstate(dice)  # the ids of executors come from here: the same as if stock had run at once
-            return await self._on_stock(untouched, market, curves, str(reason))
+            # As if stock had run at once: the ids of executors come from the dice.
+            vars(config).update(before)
+            random.setstate(dice)
+            return await self._on_stock(config, market, curves, str(reason))
         except Exception as error:  # a controller may raise anything
             raise failure(error, config, provider) from error
 
@@ -107,11 +109,10 @@ class JumpEngine:
         for wanted in controller.get_candles_config():
             await provider.initialize_candles_feed(wanted)
         await controller.update_processed_data()
-        frame = prepare_market_data(controller, market.resolution)
-        odd = oddity(frame)
-        if odd:
-            raise NotReproduced(odd)
-        candles = Candles(frame)
+        candles = Candles(prepare_market_data(controller, market.resolution))
+        oddity = candles.oddity()
+        if oddity:
+            raise NotReproduced(oddity)
 
         funding = self._simulators.funding_per_base(candles, controller.config.trading_pair)
         curve = EquityCurve(candles.close, funding) if curves else None
@@ -172,3 +173,10 @@ class JumpEngine:
             f"{getattr(config, 'type', '?')!r} ({type(config).__name__}); a back-test has position_executor, "
             "dca_executor, grid_executor and order_executor"
         )
+
+
+def _values(config: Any) -> dict[str, Any]:
+    """What a config holds, its lists and dicts copied."""
+    return {
+        name: value.copy() if isinstance(value, list | dict | set) else value for name, value in vars(config).items()
+    }

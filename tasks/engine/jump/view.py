@@ -5,6 +5,9 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import numpy.typing as npt
+
 from tasks.engine.jump.book import Book
 from tasks.engine.jump.candles import Candles
 from tasks.engine.jump.lazy import LazyList
@@ -12,8 +15,8 @@ from tasks.engine.jump.lazy import LazyList
 if TYPE_CHECKING:
     import pandas as pd
 
-#: Rows turned into Python objects at a time where every row is asked for, and how many in a row count as every row.
-_CHUNK, _RUN = 512, 8
+#: Rows of a block.
+_BLOCK = 2048
 
 
 class View:
@@ -38,19 +41,16 @@ class View:
 
 
 class _Rows:
-    """Rows of a frame as upstream's `row.to_dict()` gives them."""
+    """Rows of a frame as upstream's `row.to_dict()` gives them, taken out of the frame a block at a time."""
 
     def __init__(self, frame: pd.DataFrame) -> None:
         self._frame = frame
         self._times = frame.index.to_numpy()
         self._names = list(frame.columns)
-        # All numbers: a row is then a float64 series, whatever the columns' own types.
-        self._plain = all(dtype.kind in "iuf" and dtype.itemsize == 8 for dtype in frame.dtypes)
-        self._columns = [frame[name].to_numpy() for name in self._names] if self._plain else []
-        self._chunk: list[tuple[float, ...]] = []
-        self._chunk_first = 0
-        self._row = -1
-        self._in_a_row = 0
+        # Numbers only: a row is then a float64 series, whatever the columns' own types.
+        self._first = 0
+        self._block = self._taken(0)
+        self._plain = self._block.dtype == np.float64
 
     def time(self, row: int) -> Any:
         """The row's `timestamp`: numpy's float where the row is a float64 series, as upstream hands it on."""
@@ -59,19 +59,18 @@ class _Rows:
 
     def values(self, row: int) -> dict[Any, Any]:
         """Column -> value."""
+        k = row - self._first
+        if not 0 <= k < len(self._block):
+            k = row % _BLOCK
+            self._first = row - k
+            self._block = self._taken(self._first)
         if not self._plain:
             import pandas as pd
 
-            values = self._frame.iloc[row : row + 1].values[0]
-            fresh: dict[Any, Any] = pd.Series(values, index=self._frame.columns).to_dict()
+            fresh: dict[Any, Any] = pd.Series(self._block[k], index=self._frame.columns).to_dict()
             return fresh
-        self._in_a_row = self._in_a_row + 1 if row == self._row + 1 else 0
-        self._row = row
-        k = row - self._chunk_first
-        if not 0 <= k < len(self._chunk):
-            if self._in_a_row < _RUN:
-                return {name: float(column[row]) for name, column in zip(self._names, self._columns, strict=True)}
-            self._chunk_first, k = row, 0
-            part = [column[row : row + _CHUNK].astype(float).tolist() for column in self._columns]
-            self._chunk = list(zip(*part, strict=True))
-        return dict(zip(self._names, self._chunk[k], strict=True))
+        return dict(zip(self._names, self._block[k].tolist(), strict=True))
+
+    def _taken(self, first: int) -> npt.NDArray[Any]:
+        frame = self._frame if len(self._frame) <= _BLOCK else self._frame.iloc[first : first + _BLOCK]
+        return frame.to_numpy()
