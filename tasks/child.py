@@ -132,6 +132,9 @@ def begin(settings: Settings | None = None) -> Child:
     if settings.lean:
         stubs.install_lean_imports()
     patches.apply()
+    from tasks.engine.jump import kernels
+
+    kernels.warm()  # a compiler that runs inside a point would count as the point's time
     _child = Child(settings, f"{settings.node or socket.gethostname()}/{os.getpid()}")
     return _child
 
