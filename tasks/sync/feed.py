@@ -200,7 +200,8 @@ class _Fetching:
             return await self._ask(window, again=again, patient=tries > _IMPOSSIBLE_TRIES)
 
         rows, answered_at = await self._gate.patiently(ask)
-        inside = rows[window.holds(slots_of(rows[:, 0], self._order.interval))]
+        slots = slots_of(rows[:, 0], self._order.interval)
+        inside = rows[window.holds(slots) & np.isin(slots, self._missing)]
         if not again:
             self._journal.add(window, inside)
             self._tell(int(window.holds(self._missing).sum()))
@@ -214,8 +215,8 @@ class _Fetching:
     async def _ask(self, window: Window, *, again: bool, patient: bool) -> tuple[Rows, float]:
         """Finished candles around a window, rising, each slot once.
 
-        The second time, candles next to the window that are known to exist are asked for with it: an answer without
-        any of them says nothing about what is in between.
+        The second time, candles next to the window that are known to exist are asked for with it: an answer that
+        lacks one of them says nothing about what is in between.
         """
         interval = self._order.interval
         asked = Window(window.first - 2, window.last + 1) if again else window
@@ -225,7 +226,7 @@ class _Fetching:
         slots, chosen = np.unique(slots_of(rows[:, 0], interval), return_index=True)
         if again:
             beside = [slot for slot in (window.first - 1, window.last + 1) if slot in self._known]
-            if beside and not np.isin(beside, slots).any():
+            if not np.isin(beside, slots).all():
                 raise Unintelligible("its answer lacks candles it has sent before")
         return rows[chosen], answered_at
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
@@ -19,8 +20,11 @@ from tasks.upstream.refusals import ExchangeTrouble, Refused, Unintelligible
 
 #: Answers that make no sense are asked for so often, whatever the patience: they rarely get better.
 _UNINTELLIGIBLE_TRIES = 3
-#: Seconds between two requests after the first 429, doubled by each further one.
-_FIRST_SPACING_S = 0.1
+#: Exchanges count requests over so many seconds; after a 429 only this part of what was sent then is sent.
+_COUNTED_S = 60.0
+_PART = 0.8
+#: Seconds between two requests after the first 429 at most, and after any number of them.
+_FIRST_SPACING_S = 0.5
 _LONGEST_SPACING_S = 5.0
 #: Requests to one exchange that may be under way together.
 _AT_ONCE = 8
@@ -74,19 +78,31 @@ class Gate:
     room: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_AT_ONCE))
     _opens: float = float("-inf")
     _spacing_s: float = 0.0
+    #: when requests passed, as far back as exchanges count
+    _passed: deque[float] = field(default_factory=deque)
     _told: float = float("-inf")
 
     async def passed(self) -> None:
         """Returns when the next request may be sent."""
         while (left := self._opens - self.clock()) > 0:
             await self.sleep(left)
-        self._opens = self.clock() + self._spacing_s
+        now = self.clock()
+        self._opens = now + self._spacing_s
+        self._passed.append(now)
+        self._forget(now)
 
     def shut(self, seconds: float) -> None:
-        """Nothing passes for so long, and what follows keeps a distance. Several at once count as one."""
+        """Nothing passes for so long, and what follows keeps a distance. Several at once count as one.
+
+        The distance is that of a little fewer requests than were too many, and at least twice what it was: Hummingbot's
+        own limits are too generous for long pages (Binance counts 10 for one of 1500 candles, Hummingbot 1).
+        """
         now = self.clock()
         if self._opens <= now + self._spacing_s:
-            self._spacing_s = min(_LONGEST_SPACING_S, max(_FIRST_SPACING_S, 2 * self._spacing_s))
+            self._forget(now)
+            measured = _COUNTED_S / (_PART * max(1, len(self._passed)))
+            wider = max(2 * self._spacing_s, min(_FIRST_SPACING_S, measured))
+            self._spacing_s = min(_LONGEST_SPACING_S, wider)
         self._opens = max(self._opens, now + seconds)
 
     async def patiently[T](self, ask: Callable[[], Awaitable[T]]) -> T:
@@ -125,6 +141,10 @@ class Gate:
             ) from trouble
         wait_s = self.patience.wait_s(failures, self.chance)
         return wait_s if asked_s is None else asked_s + wait_s * 0.1
+
+    def _forget(self, now: float) -> None:
+        while self._passed and self._passed[0] < now - _COUNTED_S:
+            self._passed.popleft()
 
     def _tell(self, text: str) -> None:
         now = self.clock()

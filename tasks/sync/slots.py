@@ -21,6 +21,9 @@ from tasks.candles.formats import grid_offset, interval_seconds, is_regular
 
 Slots = NDArray[np.int64]
 
+#: Holes are close when no more than this part of a request lies between them.
+_CLOSE = 10
+
 
 @dataclass(frozen=True)
 class Window:
@@ -76,14 +79,17 @@ def without(slots: Slots, *taken: Slots) -> Slots:
 
 
 def windows(missing: Slots, longest: int) -> list[Window]:
-    """The fewest windows of at most `longest` slots that hold all missing ones; rising, each begins and ends with one.
+    """Windows of at most `longest` slots that hold all missing ones; rising, each begins and ends with one.
 
-    Holes close to each other share a request.
+    Holes close to each other share a request, others do not: what is there is not asked for again.
     """
+    far = np.flatnonzero(np.diff(missing) > longest // _CLOSE + 1) + 1
     found, at = [], 0
     while at < len(missing):
         first = int(missing[at])
         after = int(np.searchsorted(missing, first + longest))
+        if (next_hole := int(np.searchsorted(far, at, side="right"))) < len(far):
+            after = min(after, int(far[next_hole]))
         found.append(Window(first, int(missing[after - 1])))
         at = after
     return found

@@ -152,7 +152,7 @@ class _Desk:
         return self._gates[connector]
 
     def _market(self, connector: str) -> Any:
-        from tasks.upstream.exchange import Market
+        from tasks.upstream.market import Market
 
         if connector not in self._markets:
             try:

@@ -1,9 +1,9 @@
-"""Hummingbot's way to an exchange: its candle feeds and its trading rules, for `hummingsweep sync`.
+"""Hummingbot's way to an exchange and its candle feeds, for `hummingsweep sync` (its connectors are in market.py).
 
-The only module of the node's side that means to reach the network. It is imported by `tasks.sync` alone, in a process
-that never runs a back-test. Every REST request hummingbot makes there goes through `_Line`, whose class hummingbot's
-own factory of connections is told to use: it counts, sends requests elsewhere (a mirror, a proxy, a test), reads the
-server's clock and turns what fails into the three kinds of refusals.py.
+With market.py the only module of the node's side that means to reach the network. It is imported by `tasks.sync` alone,
+in a process that never runs a back-test. Every REST request hummingbot makes there goes through `_Line`, which
+hummingbot's own factory of connections is made to give out: it counts, sends requests elsewhere (a mirror, a proxy, a
+test), reads the server's clock and turns what fails into the three kinds of refusals.py.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -26,15 +25,12 @@ from numpy.typing import NDArray
 from tasks.errors import describe
 from tasks.upstream.patches import import_quietly
 from tasks.upstream.refusals import ExchangeTrouble, Refused, Unintelligible, Unreachable, moment_of, seconds_of
-from tasks.upstream.rules import FLAGS, NUMBERS, TOKENS
 
 with import_quietly():
-    from hummingbot.connector.trading_rule import TradingRule
     from hummingbot.core.api_throttler.async_request_context_base import AsyncRequestContextBase
     from hummingbot.core.web_assistant.connections.connections_factory import ConnectionsFactory
     from hummingbot.core.web_assistant.connections.rest_connection import RESTConnection
     from hummingbot.data_feed.candles_feed.candles_factory import CandlesFactory
-    from hummingbot.data_feed.market_data_provider import MarketDataProvider
 
 #: The server's clock at the last answer in this task, seconds since the epoch; local time where it tells none.
 _answered_at: ContextVar[float] = ContextVar("answered_at")
@@ -84,7 +80,7 @@ class Feed:
 
     async def prepare(self) -> None:
         """Whatever the feed must know before its first page (symbols, contract sizes). Raises ExchangeTrouble."""
-        with _told_apart():
+        with told_apart():
             await self._feed.initialize_exchange_data()
 
     async def page(self, end: int, limit: int) -> tuple[NDArray[np.float64], float]:
@@ -96,59 +92,11 @@ class Feed:
         asked_at = time.time()
         token = _answered_at.set(asked_at)
         try:
-            with _told_apart():
+            with told_apart():
                 rows = await self._feed.fetch_candles(end_time=end, limit=limit)
                 return np.asarray(rows, dtype=np.float64).reshape(-1, 10), _answered_at.get()
         finally:
             _answered_at.reset(token)
-
-
-class Market:
-    """A connector of hummingbot's that does not trade: which pairs are there, by which rules."""
-
-    def __init__(self, connector: str):
-        """Raises KeyError when hummingbot has no such connector. Costs seconds the first time."""
-        provider = MarketDataProvider({})
-        if connector not in provider.conn_settings:
-            raise KeyError(connector)
-        self._connector = provider.get_non_trading_connector(connector)
-
-    @staticmethod
-    def names() -> list[str]:
-        """Every connector of hummingbot's."""
-        return sorted(MarketDataProvider({}).conn_settings)
-
-    async def pairs(self) -> list[str]:
-        """Trading pairs as hummingbot writes them; empty when the exchange does not say or cannot be reached."""
-        try:
-            with _told_apart():
-                return sorted(await self._connector.all_trading_pairs())
-        except ExchangeTrouble:
-            return []
-
-    async def rules(self, traffic: Traffic) -> dict[str, dict[str, Any]]:
-        """Trading pair -> fields of its TradingRule that are not at their defaults, as JSON holds them.
-
-        Raises ExchangeTrouble.
-        """
-        traffic.trouble = None
-        with _told_apart():
-            await self._connector._update_trading_rules()
-        rules = self._connector.trading_rules
-        if not rules:  # most connectors log what failed and go on with nothing
-            raise traffic.trouble or Unintelligible("its answer holds no trading rules")
-        return {pair: plain_rule(rule) for pair, rule in sorted(rules.items())}
-
-
-def plain_rule(rule: Any) -> dict[str, Any]:
-    """The inverse of tasks.upstream.rules.trading_rules for one rule: numbers as text, defaults left out."""
-    usual = TradingRule(rule.trading_pair)
-    fields: dict[str, Any] = {}
-    for name in (*NUMBERS, *FLAGS, *TOKENS):
-        value = getattr(rule, name)
-        if value != getattr(usual, name):
-            fields[name] = format(value.normalize(), "f") if isinstance(value, Decimal) else value
-    return fields
 
 
 @asynccontextmanager
@@ -232,8 +180,11 @@ def elsewhere(url: str, base_url: str) -> str:
 
 
 @contextmanager
-def _told_apart() -> Iterator[None]:
-    """Feeds raise KeyError, TypeError, ValueError and more where an answer is not what they expect."""
+def told_apart() -> Iterator[None]:
+    """Around a call of hummingbot's: where an answer is not what it expects it raises KeyError, TypeError and more.
+
+    Raises ExchangeTrouble for any of them.
+    """
     try:
         yield
     except (ExchangeTrouble, MemoryError):

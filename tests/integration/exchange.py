@@ -72,6 +72,11 @@ class Answer:
 Fault = Callable[[Request], Answer | None]
 
 
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, *_: object) -> None:
+        """A client that hung up is part of the game."""
+
+
 class Exchange:
     """A server of its own thread; `with Exchange() as exchange: exchange.url`."""
 
@@ -108,7 +113,7 @@ class Exchange:
             def date_time_string(self, timestamp: float | None = None) -> str:
                 return formatdate(timestamp or exchange.now, usegmt=True)
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = _Server(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
         return self

@@ -63,6 +63,9 @@ def test_windows_hold_every_missing_slot_once_and_are_never_longer(missing, long
     assert all(earlier.last < later.first for earlier, later in itertools.pairwise(found))
     held = [slot for window in found for slot in slots[window.holds(slots)].tolist()]
     assert held == sorted(missing)
+    for window in found:
+        inside = slots[window.holds(slots)]
+        assert np.diff(inside).max(initial=0) <= longest // 10 + 1
     assert all(window.first in missing and window.last in missing for window in found)
 
 
