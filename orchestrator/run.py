@@ -16,13 +16,14 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.collect import Stream
 from orchestrator.plan import Planner, spread
 from orchestrator.watcher import Progress, Watcher
+from tasks.blobs import EXPIRY_S
 from tasks.errors import BrokerError
 from tasks.grid import Grid
 from tasks.messages import SWEEPS_KEY, Chunk, Keys, Rows, Status, SweepDefinition
@@ -147,12 +148,14 @@ def run(
             elif interrupted():
                 _drop_skipped(redis, keys, flight)
             elif flight.lost(cluster):
-                generation = _send_again(cluster, keys, definition, flight)
+                generation = _send_again(cluster, keys, definition, flight, generation)
                 flight.heard()
             watcher.update(_progress(size, counts, computed, now - started, planner, children))
             _tell(redis, keys, size, counts, "running")
         _tell(redis, keys, size, counts, "done" if sum(counts.values()) >= size else "stopped")
         redis.delete(keys.cancelled)
+        for key in (keys.sent, keys.done, keys.rows, keys.attempts, keys.running, keys.status, keys.generation):
+            redis.expire(key, EXPIRY_S)
     return Summary(
         sweep=sweep,
         points=size,
@@ -214,20 +217,39 @@ def _fill(
             return
         chunk = Chunk.of(generation, points)
         flight.chunks[chunk.id] = chunk
+        if not _send(cluster, keys, definition, chunk):
+            return
+
+
+def _send(cluster: Cluster, keys: Keys, definition: SweepDefinition, chunk: Chunk) -> bool:
+    """False when the broker has no room for it, or goes away in this moment.
+
+    The chunk counts as on the way all the same: collecting goes on and makes room, and what is lost is sent again.
+    """
+    from kombu.exceptions import OperationalError
+    from redis.exceptions import OutOfMemoryError
+
+    try:
         cluster.redis.sadd(keys.sent, chunk.id)
         cluster.send(keys.sweep, chunk, queue_name(definition.versions))
+    except (OperationalError, OutOfMemoryError):
+        return False
+    return True
 
 
-def _send_again(cluster: Cluster, keys: Keys, definition: SweepDefinition, flight: _Flight) -> int:
+def _send_again(cluster: Cluster, keys: Keys, definition: SweepDefinition, flight: _Flight, generation: int) -> int:
     """The broker knows nothing of what is on the way (it lost its data): send it once more, as a new generation."""
-    redis: Any = cluster.redis
-    generation = int(redis.incr(keys.generation))
+    from redis.exceptions import OutOfMemoryError
+
+    try:
+        generation = int(cluster.redis.incr(keys.generation))
+    except OutOfMemoryError:
+        return generation
     for chunk in list(flight.chunks.values()):
         flight.land(chunk.id)
         again = Chunk(generation, chunk.runs)
         flight.chunks[again.id] = again
-        cluster.redis.sadd(keys.sent, again.id)
-        cluster.send(keys.sweep, again, queue_name(definition.versions))
+        _send(cluster, keys, definition, again)
     return generation
 
 
@@ -271,10 +293,13 @@ def _progress(
 
 def _tell(redis: Any, keys: Keys, size: int, counts: dict[Status, int], state: str) -> None:
     """What `watch` and `list` show."""
+    from redis.exceptions import OutOfMemoryError
+
     done = sum(counts.values())
     facts = {"points": size, "done": done, "failed": done - counts.get(Status.OK, 0), "state": state, "at": time.time()}
-    redis.hset(keys.status, mapping=facts)
-    redis.zadd(SWEEPS_KEY, {keys.sweep: time.time()})
+    with suppress(OutOfMemoryError):  # nothing hangs on it, and collecting makes room
+        redis.hset(keys.status, mapping=facts)
+        redis.zadd(SWEEPS_KEY, {keys.sweep: time.time()})
 
 
 @contextmanager

@@ -126,13 +126,25 @@ class Bench:
         from tasks.engine.compare import compare
 
         market = self._me.market(self._definition)
-        stock = await self.engine("stock").run(self.config(point), market, curves=False)
-        jump = await self.engine("jump").run(self.config(point), market, curves=False)
+        stock = await self._outcome_or_error("stock", point, market)
+        jump = await self._outcome_or_error("jump", point, market)
+        if isinstance(stock, str) or isinstance(jump, str):
+            # a point that fails must fail in the same words
+            said = [outcome if isinstance(outcome, str) else "no error" for outcome in (stock, jump)]
+            difference = {"field": "error", "stock": said[0], "jump": said[1], "candle": None}
+            return {"engine": "jump", "differences": [] if said[0] == said[1] else [difference]}
         return {
             "engine": jump.engine,
             "engine_note": jump.engine_note,
             "differences": [difference.to_dict() for difference in compare(stock, jump)],
         }
+
+    async def _outcome_or_error(self, engine: str, point: int, market: Market) -> Outcome | str:
+        config = self.config(point)  # what the config refuses is not the engines' doing
+        try:
+            return await self.engine(engine).run(config, market, curves=False)
+        except Exception as error:
+            return describe(error)
 
     async def _audit(self, point: int) -> Row:
         from tasks.engine.audit import audit

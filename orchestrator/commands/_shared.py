@@ -30,7 +30,7 @@ class Exit(IntEnum):
 
 
 SweepFile = Annotated[Path, typer.Argument(help="The sweep file (YAML).", show_default=False)]
-SweepRef = Annotated[
+SweepName = Annotated[
     str, typer.Argument(help="Output folder, sweep id, name under runs/, or sweep file.", show_default=False)
 ]
 Out = Annotated[Path | None, typer.Option("--out", help="Output folder; default runs/<name of the sweep>.")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,12 +16,12 @@ from orchestrator.commands._shared import (
     Exit,
     Json,
     SweepFile,
-    SweepRef,
+    SweepName,
     answer_json,
     say,
     settings_for,
 )
-from orchestrator.store import Store, resolve
+from orchestrator.store import Store, SweepRef, resolve
 from orchestrator.sweep import read
 from orchestrator.watcher import watcher_for
 
@@ -28,7 +29,7 @@ MOST_SHOWN = 10
 
 
 def rows(
-    sweep: SweepRef,
+    sweep: SweepName,
     format: Annotated[str, typer.Option("--format", help="csv, json or parquet.")] = "csv",
     to: Annotated[Path | None, typer.Option("--to", help="File to write; default standard output.")] = None,
     status: Annotated[str, typer.Option(help="Only rows with this status: ok, error, crashed, timeout.")] = "",
@@ -36,12 +37,13 @@ def rows(
     """Every row, machine-readable, at full precision; works while the sweep runs."""
     from orchestrator.export import write
 
-    with Store.open(resolve(sweep)) as store:
-        write(store, store.latest(), format, to or sys.stdout.buffer, status=status or None)
+    found = SweepRef.find(sweep)
+    with Store.open(found.folder) as store:
+        write(store, found.sweep, format, to or sys.stdout.buffer, status=status or None)
 
 
 def report(
-    sweep: SweepRef,
+    sweep: SweepName,
     point: Annotated[
         list[int] | None, typer.Option("--point", help="Show the curves of this point (repeatable).")
     ] = None,
@@ -136,7 +138,7 @@ def audit(
 
 
 def promote(
-    sweep: SweepRef,
+    sweep: SweepName,
     to: Annotated[
         Path, typer.Option("--to", help="Hummingbot's folder; conf/controllers and conf/scripts are written.")
     ],
@@ -148,8 +150,9 @@ def promote(
     """Write a point as a controller config (and script config) that Hummingbot loads."""
     from orchestrator.promote import promote as write
 
-    with Store.open(resolve(sweep)) as store:
-        paths = write(store, store.latest(), to, rank=rank, point=point, force=force)
+    found = SweepRef.find(sweep)
+    with Store.open(found.folder) as store:
+        paths = write(store, found.sweep, to, rank=rank, point=point, force=force)
     if json:
         answer_json({"files": [str(path) for path in paths]})
     else:
@@ -158,7 +161,9 @@ def promote(
 
 
 def _difference(difference: dict[str, Any]) -> str:
-    where = f" first at {difference['time']}" if difference.get("time") else ""
+    where = ""
+    if difference.get("candle") is not None:
+        where = f", first at the candle of {datetime.fromtimestamp(difference['candle'], UTC):%Y-%m-%d %H:%M:%S} UTC"
     return f"{difference['field']}: stock {difference['stock']}, jump {difference['jump']}{where}"
 
 

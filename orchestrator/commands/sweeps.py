@@ -17,7 +17,7 @@ from orchestrator.commands._shared import (
     Json,
     Out,
     SweepFile,
-    SweepRef,
+    SweepName,
     answer_json,
     say,
     settings_for,
@@ -64,7 +64,7 @@ def run(
 
 
 def resume(
-    sweep: SweepRef,
+    sweep: SweepName,
     broker: Broker = "",
     children: Children = 0,
     retry: Annotated[bool, typer.Option("--retry", help="Compute failed points again.")] = False,
@@ -95,7 +95,7 @@ def submit(file: SweepFile, out: Out = None, broker: Broker = "", json: Json = F
 
 
 def watch(
-    sweep: SweepRef,
+    sweep: SweepName,
     broker: Broker = "",
     once: Annotated[bool, typer.Option("--once", help="Say how it stands and leave.")] = False,
     json: Json = False,
@@ -117,7 +117,7 @@ def watch(
         watcher.close()
 
 
-def cancel(sweep: SweepRef, broker: Broker = "", json: Json = False) -> None:
+def cancel(sweep: SweepName, broker: Broker = "", json: Json = False) -> None:
     """Cancel a sweep on the broker: chunks not begun are dropped, running ones finish."""
     name = follow.cancel(sweep, settings_for(broker))
     if json:

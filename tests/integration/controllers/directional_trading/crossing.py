@@ -14,6 +14,8 @@ class CrossingConfig(DirectionalTradingControllerConfigBase):
     #: what to do instead of computing: see controllers/trouble.py
     trouble: str = ""
     die_at_length: int = 0
+    #: a way to look into the future: whole, peek, centred, last
+    cheat: str = ""
 
 
 class Crossing(DirectionalTradingControllerBase):
@@ -36,6 +38,14 @@ class Crossing(DirectionalTradingControllerBase):
             self.config.connector_name, self.config.trading_pair, self.config.interval, self.config.length + 10
         ).copy()
         mean = candles["close"].rolling(self.config.length).mean()
+        if self.config.cheat == "whole":
+            mean = candles["close"].mean()
+        if self.config.cheat == "peek":
+            mean = candles["close"].shift(-3).rolling(self.config.length).mean().fillna(0)
+        if self.config.cheat == "centred":
+            mean = candles["close"].rolling(self.config.length, center=True).mean().fillna(0)
+        if self.config.cheat == "last":
+            mean = candles["close"].iloc[-1]
         candles["signal"] = 0
         candles.loc[candles["close"] > mean * 1.0005, "signal"] = 1
         candles.loc[candles["close"] < mean * 0.9995, "signal"] = -1
