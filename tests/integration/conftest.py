@@ -222,7 +222,9 @@ class Cluster:
     def children_of(self, node: subprocess.Popen[bytes]) -> list[int]:
         """Process ids of a node's spawned children."""
         children = psutil.Process(node.pid).children()
-        return [child.pid for child in children if "SpawnPoolWorker" in " ".join(child.cmdline())]
+        # with setproctitle installed Celery renames its children
+        marks = ("spawn_main", "SpawnPoolWorker")
+        return [child.pid for child in children if any(mark in " ".join(child.cmdline()) for mark in marks)]
 
     def stop(self) -> None:
         """Everything, by id."""
