@@ -43,8 +43,9 @@ class Executor:
         self.number = number
         self.trajectory = trajectory
         self.side = trajectory.config.side
-        #: the row of its end or stop and its state there; set once it ended, like the next two
+        #: the row of its end or stop; set once it ended, like the next three
         self.row = -1
+        #: its state there; None where nothing was ever filled
         self.state: State | None = None
         #: hummingbot CloseType
         self.close_type: Any = None
@@ -70,12 +71,11 @@ class Executor:
     def info(self) -> Any:
         """The ExecutorInfo of the ended executor, the same object each time."""
         if self._info is None:
-            assert self.state is not None
             thaw(self.trajectory)
             self._info = executor_info(
                 self.trajectory,
                 self.row,
-                self.state,
+                self.state or self.trajectory.at(self.row),
                 RunnableStatus.TERMINATED,
                 close_timestamp=self.close_timestamp,
                 close_type=self.close_type,
@@ -268,7 +268,8 @@ class Book:
             self._note(row)
 
     def _close(self, executor: Executor, row: int, state: State, close_type: Any, timestamp: float) -> None:
-        executor.row, executor.state = row, state
+        executor.row = row
+        executor.state = state if executor.trajectory.filled_at(row) else None
         executor.close_type, executor.close_timestamp = close_type, timestamp
         self.ended.append(executor)
         self._volume += float(state.filled_amount_quote)

@@ -190,8 +190,7 @@ def _figures(executor: Executor) -> tuple[Any, Decimal, Decimal, Decimal, Any]:
         info = executor.info
         return info.close_type, info.net_pnl_quote, info.cum_fees_quote, info.filled_amount_quote, info.side
     state = executor.state
-    assert state is not None
-    if state.filled_amount_quote == 0 == state.net_pnl_quote == state.cum_fees_quote:  # most of a market maker's
+    if state is None:  # most of a market maker's
         return executor.close_type, _ZERO, _ZERO, _ZERO, executor.side
     return (
         executor.close_type,

@@ -170,21 +170,21 @@ class StockSimulators:
 class Unfilled(Trajectory):
     """An executor on whose rows nothing is ever filled: zeros, and an average price that is the configured one."""
 
-    __slots__ = ("_state",)
+    __slots__ = ("_average_price",)
 
     def __init__(
         self, candles: Candles, config: Any, first: int, last: int, close_type: Any, average_price: float
     ) -> None:
         super().__init__(candles, config, first, last, close_type, None)
-        self._state = State(0.0, 0.0, 0.0, 0.0, average_price)
+        self._average_price = average_price
 
     def at(self, row: int) -> State:
         """The same on every row."""
-        return self._state
+        return State(0.0, 0.0, 0.0, 0.0, self._average_price)
 
     def _build(self) -> Table:
         zeros = np.zeros(self.last - self.first + 1)
-        return Table(zeros, zeros, zeros, zeros, np.full(len(zeros), self._state.average_price))
+        return Table(zeros, zeros, zeros, zeros, np.full(len(zeros), self._average_price))
 
 
 class Position(Trajectory):

@@ -11,6 +11,7 @@ What the engine relies on (a second set of simulators keeps to it too):
 - `filled_amount_quote` is above 0 from `fill_row` to the row before `last`, and 0 before `fill_row`; None means 0 on
   every row. On row `last` it may be 0 again (a grid that hands its open levels over to a held position).
 - `close_type` FAILED means that the engine forgets the executor, as upstream does.
+- Before `fill_row` every number but `average_price` is 0.
 - All numbers are finite; a simulator that would give another raises `NotReproduced`, and the stock engine runs.
 - `config` is kept as it is and read when an ExecutorInfo is built, as upstream does. Between an executor's end and that
   moment it may be put away (see `frozen`): nothing but `custom_info` and a late `at` or `table` happens then.
