@@ -28,6 +28,13 @@ class _Commands(TyperGroup):
         except BrokenPipeError:  # `hummingsweep rows ... | head`
             sys.stderr.close()
             raise SystemExit(Exit.DONE) from None
+        except Exception as error:
+            from redis.exceptions import OutOfMemoryError
+
+            if not isinstance(error, OutOfMemoryError):
+                raise
+            sys.stderr.write("hummingsweep: the broker's memory is full; ops/RUNBOOK.md says what takes the room\n")
+            raise SystemExit(Exit.BAD_INPUT) from None
 
 
 app = typer.Typer(

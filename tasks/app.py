@@ -42,6 +42,8 @@ def make_app(settings: Settings) -> Celery:
         broker_transport_options=options,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
+        # a broker without room refuses to note what a node took: connect again instead of ending
+        broker_channel_error_retry=True,
         # spawn on Linux as on macOS; importing the engine takes longer than the default 4 s
         worker_pool="prefork",
         worker_pool_start_method="spawn",
@@ -65,14 +67,15 @@ def make_app(settings: Settings) -> Celery:
     return app
 
 
-def connect(settings: Settings, *, patient: bool) -> Redis:
+def connect(settings: Settings, *, patient: bool, waits_for_room: bool = False) -> Redis:
     """A Redis client. `patient` clients (a child's, a collector's) sit out a broker restart of several minutes.
 
-    Raises HummingsweepError when there is no broker address.
+    One that `waits_for_room` sits out a full memory, too: a child, whose finished chunk would be lost otherwise. A desk
+    does not, for it is the one that makes room. Raises HummingsweepError when there is no broker address.
     """
     from redis import Redis
     from redis.backoff import ExponentialBackoff
-    from redis.exceptions import BusyLoadingError, ConnectionError, TimeoutError
+    from redis.exceptions import BusyLoadingError, ConnectionError, OutOfMemoryError, TimeoutError
     from redis.retry import Retry
 
     if not settings.broker:
@@ -81,7 +84,12 @@ def connect(settings: Settings, *, patient: bool) -> Redis:
     return Redis.from_url(
         settings.broker,
         retry=Retry(ExponentialBackoff(cap=2, base=0.1), 200 if patient else 2),
-        retry_on_error=[ConnectionError, TimeoutError, BusyLoadingError],
+        retry_on_error=[
+            ConnectionError,
+            TimeoutError,
+            BusyLoadingError,
+            *([OutOfMemoryError] if waits_for_room else []),
+        ],
         socket_timeout=30 if patient else 5,
         socket_connect_timeout=3,
         health_check_interval=15,

@@ -43,8 +43,8 @@ class Child:
 
     @cached_property
     def redis(self) -> Redis:
-        """This child's own connection; sits out a broker restart."""
-        return connect(self.settings, patient=True)
+        """This child's own connection; sits out a broker restart and a broker without room."""
+        return connect(self.settings, patient=True, waits_for_room=True)
 
     @cached_property
     def blobs(self) -> Blobs:

@@ -17,7 +17,8 @@ from typing import Any
 
 import pytest
 
-from tests.integration.conftest import Cluster, Place, eventually, small_sweep
+from tasks.app import connect
+from tests.integration.conftest import Cluster, Place, eventually, settings_of, small_sweep
 
 LENGTHS = list(range(5, 45))
 
@@ -95,6 +96,24 @@ def test_the_broker_is_restarted(sweep: Place, cluster: Cluster, undisturbed: li
     cluster.server.kill()
     time.sleep(2)
     cluster.server.restart()
+    finish(process)
+    assert results(sweep.rows()) == undisturbed
+
+
+def test_the_broker_is_full(sweep: Place, cluster: Cluster, undisturbed: list[dict[str, Any]]) -> None:
+    cluster.add_node(children=2)
+    process = started(sweep)
+    redis: Any = connect(settings_of(cluster), patient=False)
+    redis.config_set("maxmemory", "1mb")
+    other = sweep.run("run", sweep.file, "--out", "runs/other")
+    assert (other.code, other.err.splitlines()[-1]) == (
+        2,
+        "hummingsweep: the broker's memory is full; ops/RUNBOOK.md says what takes the room",
+    )
+    time.sleep(3)
+    assert process.poll() is None
+    assert len(sweep.rows()) < len(undisturbed)
+    redis.config_set("maxmemory", 0)
     finish(process)
     assert results(sweep.rows()) == undisturbed
 
