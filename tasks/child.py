@@ -6,6 +6,7 @@ keeps between chunks (its Redis client, definitions, markets, extracted controll
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import socket
@@ -135,6 +136,9 @@ def begin(settings: Settings | None = None) -> Child:
     from tasks.engine.jump import kernels
 
     kernels.warm()  # a compiler that runs inside a point would count as the point's time
+    # what the imports left is there for good: the collector need not walk through it at every full collection
+    gc.collect()
+    gc.freeze()
     _child = Child(settings, f"{settings.node or socket.gethostname()}/{os.getpid()}")
     return _child
 

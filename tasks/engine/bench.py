@@ -180,9 +180,7 @@ def _grown(what: str, workload: Workload, market: Market) -> Grown:
     before = _peak_mb()
     outcome, jump_s = timed(JumpEngine(), workload, market)
     candles = len(market.feeds[next(iter(market.feeds))])
-    return Grown(
-        what, candles, outcome.results["total_executors"], jump_s, jump_s / candles * 1e6, _peak_mb() - before
-    )
+    return Grown(what, candles, outcome.results["total_executors"], jump_s, jump_s / candles * 1e6, _peak_mb() - before)
 
 
 def _peak_mb() -> float:

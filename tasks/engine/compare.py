@@ -82,9 +82,7 @@ def _holds(holds: Sequence[Any]) -> list[dict[str, Any]]:
     return [{**vars(hold), "source_executor_ids": len(hold.source_executor_ids)} for hold in holds]
 
 
-def _differences(
-    path: str, one: Any, other: Any, ids: _IdPattern, candle: float | None = None
-) -> Iterator[Difference]:
+def _differences(path: str, one: Any, other: Any, ids: _IdPattern, candle: float | None = None) -> Iterator[Difference]:
     if _is_frame(one) and _is_frame(other):
         yield from _frames(path, one, other)
     elif isinstance(one, Mapping) and isinstance(other, Mapping):

@@ -40,9 +40,7 @@ _MARKET_MAKING_FIELDS = (
 _REBALANCE_METHODS = ("get_spreads_and_amounts_in_quote", "get_required_base_amount")
 
 
-def choose(
-    controller: Any, book: Book, view: View, candles: Candles, create: Create
-) -> tuple[Decider, str, str]:
+def choose(controller: Any, book: Book, view: View, candles: Candles, create: Create) -> tuple[Decider, str, str]:
     """(decider, "jump" or "step", why it is not "jump" or "")."""
     parts = (controller, book, view, candles, create)
     if isinstance(controller, DirectionalTradingControllerBase):
@@ -101,8 +99,10 @@ def _rebalances(controller: Any) -> bool:
     config = controller.config
     return not (
         "_perpetual" in config.connector_name
-        or ("reference_price" not in controller.processed_data
-        and "reference_price" not in controller.processed_data["features"])
+        or (
+            "reference_price" not in controller.processed_data
+            and "reference_price" not in controller.processed_data["features"]
+        )
         or config.skip_rebalance
     )
 
@@ -111,10 +111,7 @@ def _config_is_base(controller: Any) -> bool:
     if controller.config.buy_amounts_pct is None or controller.config.sell_amounts_pct is None:
         return False
     config = type(controller.config)
-    return all(
-        _static(config, name) is _static(MarketMakingControllerConfigBase, name)
-        for name in _REBALANCE_METHODS
-    )
+    return all(_static(config, name) is _static(MarketMakingControllerConfigBase, name) for name in _REBALANCE_METHODS)
 
 
 def _numbers(candles: Candles, name: str) -> Any:

@@ -198,7 +198,12 @@ def grid_life(  # type: ignore[no-untyped-def]  # compiled
             break
     lived = k + 1
     return (
-        first + k, how, net[:lived].copy(), filled[:lived].copy(), fees[:lived].copy(), average[:lived].copy(),
+        first + k,
+        how,
+        net[:lived].copy(),
+        filled[:lived].copy(),
+        fees[:lived].copy(),
+        average[:lived].copy(),
         events[:happened].copy(),
     )
 

@@ -124,9 +124,7 @@ class Series:
         return rows
 
 
-def results(
-    book: Book, series: Series, total_amount_quote: Any, final_price: Decimal | None
-) -> dict[str, Any]:
+def results(book: Book, series: Series, total_amount_quote: Any, final_price: Decimal | None) -> dict[str, Any]:
     """Upstream's BacktestingEngineBase.summarize_results without its frame of every executor: the same numbers."""
     ended = book.ended
     holds = list(book.holds.values())

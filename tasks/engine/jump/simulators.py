@@ -72,13 +72,31 @@ class StockSimulators:
             delta = float(barriers.trailing_stop.trailing_delta)
         both_fees = 2 * trade_cost
         end, how, net_pnl_pct = kernels.position_end(
-            candles.growth, candles.low, candles.high, start, last, float(side), both_fees,
-            float(barriers.take_profit) if barriers.take_profit else _NOT_SET, stop_price, activation, delta,
+            candles.growth,
+            candles.low,
+            candles.high,
+            start,
+            last,
+            float(side),
+            both_fees,
+            float(barriers.take_profit) if barriers.take_profit else _NOT_SET,
+            stop_price,
+            activation,
+            delta,
             -delta if start > first else -math.inf,
         )
         return Position(
-            candles, config, first, end, _CLOSE_TYPES[how], start, configured_price,
-            side=side, both_fees=both_fees, filled=float(config.amount) * entry_price, net_pnl_pct=net_pnl_pct,
+            candles,
+            config,
+            first,
+            end,
+            _CLOSE_TYPES[how],
+            start,
+            configured_price,
+            side=side,
+            both_fees=both_fees,
+            filled=float(config.amount) * entry_price,
+            net_pnl_pct=net_pnl_pct,
         )
 
     def dca(self, candles: Candles, first: int, config: Any, trade_cost: float) -> Trajectory | None:
@@ -117,8 +135,16 @@ class StockSimulators:
         if any(stage.entry > entry for stage in booked):
             raise NotReproduced("a DCA executor whose levels are not reached in their order")
         return DCA(
-            candles, config, first, end, close_type, entry,
-            stages=booked, both_fees=2 * trade_cost, before=float(prices[0]), after=float(booked[-1].break_even),
+            candles,
+            config,
+            first,
+            end,
+            close_type,
+            entry,
+            stages=booked,
+            both_fees=2 * trade_cost,
+            before=float(prices[0]),
+            after=float(booked[-1].break_even),
         )
 
     def grid(
@@ -135,7 +161,10 @@ class StockSimulators:
         prices = np.array([float(level.price) for level in levels])
         gains = np.array([float(level.take_profit) for level in levels])
         return Grid(
-            candles, config, first, last,
+            candles,
+            config,
+            first,
+            last,
             side=1.0 if buys else -1.0,
             exit_price=float(config.end_price if buys else config.start_price),
             limit_price=float(config.limit_price) if config.limit_price else None,
@@ -162,7 +191,12 @@ class StockSimulators:
         entry_price = float(candles.close[fill])
         filled = float(config.amount) * entry_price
         return Order(
-            candles, config, first, fill, CloseType.POSITION_HOLD, fill,
+            candles,
+            config,
+            first,
+            fill,
+            CloseType.POSITION_HOLD,
+            fill,
             state=State(0.0, 0.0, trade_cost * filled, filled, entry_price),
         )
 
@@ -352,9 +386,20 @@ class Grid(Trajectory):
         self._side = side
         self._limit_price = limit_price
         self._life = (
-            candles.close, candles.high, candles.low, first, last, side, exit_price,
-            _NOT_SET if limit_price is None else limit_price, bool(config.keep_position),
-            _NOT_SET if stop_loss is None else stop_loss, prices, tp_prices, amounts, trade_cost,
+            candles.close,
+            candles.high,
+            candles.low,
+            first,
+            last,
+            side,
+            exit_price,
+            _NOT_SET if limit_price is None else limit_price,
+            bool(config.keep_position),
+            _NOT_SET if stop_loss is None else stop_loss,
+            prices,
+            tp_prices,
+            amounts,
+            trade_cost,
         )
         end, how, *columns, events = kernels.grid_life(*self._life)
         super().__init__(candles, config, first, end, _CLOSE_TYPES[how], None)
