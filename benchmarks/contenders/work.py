@@ -1,0 +1,189 @@
+"""The work that every contender does: the same points, candles, controller and engine.
+
+The folder of a work is what `prepare` lays down: candles as CSV and the sweep file for this project, and for all others
+the definition and the slices, cut once. A worker process calls `enter` (imports and candles, counted as its start)
+and then `compute` per point, with the event loop and the engine kept from point to point.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import os
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import ujson
+import yaml
+
+from tasks.messages import FeedNeed, SweepDefinition
+
+CONTROLLERS = Path(__file__).resolve().parent.parent / "controllers"
+#: 2024-01-01T00:00:00Z
+START = 1_704_067_200
+FEED = FeedNeed("binance_perpetual", "BTC-USDT", "1m", 1)
+RULES = {
+    "min_order_size": "0.0001",
+    "min_price_increment": "0.01",
+    "min_base_amount_increment": "0.0001",
+    "min_notional_size": "5",
+}
+#: What a row must agree in: a few of the stock results; the others follow from them.
+COMPARED = (
+    "net_pnl", "net_pnl_quote", "total_executors", "total_executors_with_position", "total_volume", "total_long",
+    "total_short", "close_types", "accuracy", "max_drawdown_usd", "sharpe_ratio", "profit_factor", "total_fees_quote",
+)  # fmt: skip
+#: Points that are swept before the clock starts, so that every worker is warm.
+WARMING = 16
+#: A row as contenders hand it back: point, compared results, process id of who computed it, seconds it took there, and
+#: from this project time.monotonic() of its coming in (the others' rows come in when they are yielded).
+Row = tuple[Any, ...]
+
+
+def prepare(folder: Path, points: int, *, burn_s: float, days: float = 1.0, name: str = "peers") -> Path:
+    """A work of at least `points` points in a new folder; returns it."""
+    import numpy as np
+
+    from orchestrator.sweep import read
+    from tasks.candles.formats import find
+    from tasks.candles.resample import slice_for
+
+    (folder / "candles" / "trading_rules").mkdir(parents=True)
+    chance, rows = np.random.default_rng(3), int(days * 1440) + 1
+    close = np.round(40_000 * np.exp(np.cumsum(chance.normal(0, 0.0008, rows))), 2)
+    opened = np.concatenate([[40_000.0], close[:-1]])
+    high = np.round(np.maximum(opened, close) * (1 + np.abs(chance.normal(0, 0.0003, rows))), 2)
+    low = np.round(np.minimum(opened, close) * (1 - np.abs(chance.normal(0, 0.0003, rows))), 2)
+    table = np.column_stack([START + 60 * np.arange(rows), opened, high, low, close, chance.uniform(1, 50, rows)])
+    np.savetxt(
+        folder / "candles" / f"candles_{FEED.key}.csv", table, fmt=["%d", *["%.2f"] * 5], delimiter=",",
+        header="timestamp,open,high,low,close,volume", comments="",
+    )  # fmt: skip
+    rules = folder / "candles" / "trading_rules" / f"{FEED.connector}.json"
+    rules.write_text(ujson.dumps({FEED.trading_pair: RULES}))
+    sweep = {
+        "name": name,
+        "controller": {
+            "controller_type": "directional_trading",
+            "controller_name": "bands",
+            "connector_name": FEED.connector,
+            "trading_pair": FEED.trading_pair,
+            "total_amount_quote": 1000,
+            "stop_loss": 0.01,
+            "time_limit": 3600,
+            "max_executors_per_side": 2,
+            "cooldown_time": 300,
+            "burn_s": burn_s,
+        },
+        "grid": {
+            "length": {"range": [20, 65, 5]},
+            "deviations": [1.0, 1.5, 2.0, 2.5, 3.0],
+            "take_profit": {"linspace": [0.001, 0.02, max(1, -(-points // 50))]},
+        },
+        "period": {"start": START, "end": START + 60 * (rows - 1)},
+        # as the stock engine does it, so that it can be called directly
+        "shift": 0,
+        "warmup": False,
+        "candles": "candles",
+        "controllers": os.path.relpath(CONTROLLERS, folder),
+    }
+    file = folder / "sweep.yml"
+    file.write_text(yaml.safe_dump(sweep, sort_keys=False))
+    read_sweep = read(file)
+    cut = slice_for(FEED, find(folder / "candles"), read_sweep.start, read_sweep.end, read_sweep.gaps)
+    (folder / "slice.arrow").write_bytes(cut.ipc())
+    definition = read_sweep.definition(
+        controllers="0" * 64, slices={FEED.key: "slice"}, trading_rules={FEED.connector: {FEED.trading_pair: RULES}}
+    )
+    (folder / "definition.json").write_bytes(definition.encode())
+    return folder
+
+
+def definition_of(folder: Path) -> SweepDefinition:
+    """What `prepare` wrote."""
+    return SweepDefinition.decode((folder / "definition.json").read_bytes())
+
+
+class _Here:
+    """What a process keeps from point to point."""
+
+    def __init__(self, folder: Path):
+        from tasks.candles.mirror import Mirror
+        from tasks.engine._base import Market
+        from tasks.engine.jump.engine import JumpEngine
+        from tasks.grid import Grid
+        from tasks.upstream import patches
+        from tasks.upstream.rules import trading_rules
+
+        patches.apply()
+        self.definition = definition_of(folder)
+        self.grid = Grid.from_mapping(self.definition.grid)
+        mirror = folder / f"mirror-{os.getpid()}"
+        try:
+            frame = Mirror(mirror, 1 << 30).frame("slice", (folder / "slice.arrow").read_bytes)
+            self.market = Market(
+                feeds={FEED.key: frame}, trading_rules=trading_rules(self.definition.trading_rules),
+                **{name: getattr(self.definition, name)
+                   for name in ("start", "end", "resolution", "trade_cost", "shift", "warmup")},
+            )  # fmt: skip
+        finally:
+            shutil.rmtree(mirror, ignore_errors=True)  # the map stays
+        self.loop = asyncio.new_event_loop()
+        self.engine = JumpEngine()
+
+    def config(self, point: int) -> Any:
+        from tasks.upstream.build import controller_config
+
+        values = {**self.definition.controller, **self.grid.values(point)}
+        return controller_config(values, CONTROLLERS, config_id=f"peers-{point}")
+
+
+@functools.cache
+def _here(folder: str) -> _Here:
+    return _Here(Path(folder))
+
+
+def enter(folder: str) -> None:
+    """What a worker process does before its first point."""
+    _here(folder)
+
+
+def compute(folder: str, point: int) -> Row:
+    """One point as a child of this project computes it: back-test, curves, metrics."""
+    from tasks.point import _results
+
+    started = time.perf_counter()
+    here = _here(folder)
+    config = here.config(point)
+    outcome = here.loop.run_until_complete(here.engine.run(config, here.market))
+    row = _results(outcome, config, here.market)
+    return point, {name: row[name] for name in COMPARED}, os.getpid(), time.perf_counter() - started
+
+
+def compute_stock(folder: str, point: int) -> Row:
+    """One point on upstream's engine, called as Hummingbot's own research tools call it."""
+    from hummingbot.strategy_v2.backtesting.backtesting_engine_base import BacktestingEngineBase
+
+    from tasks.upstream.build import controller_class, upstream_class_cache
+
+    started = time.perf_counter()
+    here = _here(folder)
+    config = here.config(point)
+    upstream_class_cache()[config.controller_name] = controller_class(config)
+    engine = BacktestingEngineBase()
+    engine.backtesting_data_provider.trading_rules[FEED.connector] = here.market.trading_rules[FEED.connector]
+    engine.backtesting_data_provider.candles_feeds = dict(here.market.feeds)
+    answer = here.loop.run_until_complete(
+        engine.run_backtesting(config, here.market.start, here.market.end, "1m", here.market.trade_cost)
+    )
+    row = {**answer["results"], "close_types": answer["results"]["close_types"] or {}}
+    return point, {name: row[name] for name in COMPARED}, os.getpid(), time.perf_counter() - started
+
+
+def quiet_stock() -> None:
+    """Upstream starts a task that asks an exchange for rates; there is no network in a benchmark."""
+    from hummingbot.data_feed.market_data_provider import MarketDataProvider
+
+    MarketDataProvider.initialize_rate_sources = lambda *_: None

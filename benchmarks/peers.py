@@ -1,0 +1,208 @@
+"""The same sweep by this project and by what people use instead, one after the other, rows compared.
+
+    python benchmarks/peers.py [--quick] [--sizes 100,1000] [--only ours,pool] [--workers N] [--json]
+
+Contenders (benchmarks/contenders/): this project; one process with the jump-ahead engine; upstream's engine in one
+process; multiprocessing.Pool; joblib; Dask; Ray; Celery with a task a point. All but `stock` run the same engine on the
+same candles with a warm event loop and engine kept between points, so that what differs is the distribution. Each runs
+in a process of its own: it starts its workers, sweeps 16 points, then the sweep that is timed.
+
+    points/s    points over the seconds from sending the first to having the last
+    workers     CPU seconds of the processes that computed points over (those seconds x cores)
+    of free     the same over the cores' seconds that nothing else on the machine used (idle machine: as `workers`)
+    CPU/point   CPU milliseconds of everything the contender started, over the points: what other work on the machine
+                changes least
+    first row   seconds from the command's start to its first row, everything started from nothing
+    whole       seconds from the command's start until it could sweep, and the sweep
+    ratio       this project's points/s over the contender's
+
+A contender whose package is not installed is left out and said so (dependency group `bench`).
+Cheap points take about 10 ms, dear ones burn 1 s of CPU on top (tasks are fewer: 50, and 100 with --long).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+BENCHMARKS = Path(__file__).resolve().parent
+PATHS = [str(BENCHMARKS), str(BENCHMARKS.parent)]
+sys.path[:0] = PATHS
+
+ORDER = ("ours", "one_process", "stock", "pool", "joblib", "dask", "ray", "celery")
+#: upstream's engine takes so much longer that it gets only so many of the points
+STOCK_POINTS = 100
+HEAD = (
+    f"{'contender':<13}{'points/s':>10}{'ratio':>8}{'workers':>9}{'of free':>9}{'CPU/point':>11}{'first row':>11}"
+    f"{'whole':>9}{'peak MB':>9}  rows"
+)
+
+
+def contend(name: str, folder: Path, count: int, workers: int, began: float) -> dict[str, Any]:
+    """One contender, in this process; `began` is time.monotonic() when the command was given."""
+    from contenders import others
+    from contenders.gauge import Memory, Span
+    from contenders.work import WARMING
+
+    memory = Memory(os.getpid())
+    memory.start()
+    if name == "ours":
+        from contenders.ours import ours as contender
+    else:
+        contender = getattr(others, name)
+    with contender(folder, workers) as sweep:
+        warm = list(timed(sweep(list(range(WARMING)))))
+        ready = time.monotonic()
+        span = Span(os.getpid())
+        rows = list(timed(sweep(list(range(count)))))
+        wall = max(moment for *_, moment in rows) - ready
+        span.end()
+        pids = {pid for _, _, pid, _, _ in rows}
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        used = span.of(pids)
+        peak = memory.stop()
+    return {
+        "contender": name,
+        "points": count,
+        "seconds": wall,
+        "points_per_s": count / wall,
+        "workers_cpu_s": used,
+        "all_cpu_s": span.of(),
+        "others_cpu_s": span.others_s,
+        "cpu_use": used / (wall * cores),
+        "cpu_use_of_free": used / max(used, wall * cores - span.others_s),
+        "in_points_s": sum(seconds for _, _, _, seconds, _ in rows),
+        "first_row_s": min(moment for *_, moment in warm) - began,
+        "whole_s": ready - began + wall,
+        "peak_mb": peak,
+        "rows": {str(point): row for point, row, *_ in rows},
+    }
+
+
+def timed(rows: Any) -> Any:
+    """Rows with the moment they came in."""
+    for row in rows:
+        yield row if len(row) == 5 else (*row, time.monotonic())
+
+
+def ask(name: str, folder: Path, count: int, workers: int, patience_s: float) -> dict[str, Any]:
+    """One contender in a process of its own."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("HUMMINGSWEEP_")}
+    environment |= {
+        "PYTHONPATH": os.pathsep.join(PATHS), "PYTHONWARNINGS": "ignore", "HUMMINGSWEEP_SETTINGS": "/dev/null/none",
+        **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1"),
+    }  # fmt: skip
+    began = time.monotonic()
+    process = subprocess.Popen(
+        [sys.executable, __file__, "--contend", name, "--work", folder, "--points", str(count), "--workers",
+         str(workers), "--began", repr(began)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment,
+    )  # fmt: skip
+    try:
+        out, err = process.communicate(timeout=patience_s)
+    except subprocess.TimeoutExpired:
+        process.terminate()
+        process.communicate()
+        return {"contender": name, "points": count, "left_out": f"took longer than {patience_s:.0f} s"}
+    if process.returncode:
+        return {"contender": name, "points": count, "left_out": (err.strip().splitlines() or ["ended"])[-1][:200]}
+    return dict(json.loads(out.splitlines()[-1]))
+
+
+def measure(sizes: list[int], dear: int, names: list[str], workers: int, say: Any) -> list[dict[str, Any]]:
+    """A document per size and kind of points, each with its contenders."""
+    from contenders.work import prepare
+
+    documents = []
+    plans = [("cheap", size, 0.0) for size in sizes] + ([("dear", dear, 1.0)] if dear else [])
+    for kind, size, burn_s in plans:
+        with tempfile.TemporaryDirectory(prefix="peers-") as place:
+            folder = prepare(Path(place) / "work", size, burn_s=burn_s)
+            say(f"\n{size} {kind} points, {workers} workers")
+            say(HEAD)
+            found: list[dict[str, Any]] = []
+            for name in names:
+                # one process needs no proof at every size
+                if name == "stock":
+                    count = min(size, STOCK_POINTS if kind == "cheap" else 10)
+                elif name == "one_process":
+                    count = min(size, 500 if kind == "cheap" else 20)
+                else:
+                    count = size
+                one = ask(name, folder, count, workers, patience_s=120 + 20 * size * (burn_s + 0.02))
+                found.append(one)
+                _judge(one, found[0])
+                say(_line(one))
+            for one in found:
+                one.pop("rows", None)
+            documents.append({"kind": kind, "points": size, "workers": workers, "contenders": found})
+    return documents
+
+
+def _judge(one: dict[str, Any], first: dict[str, Any]) -> None:
+    """Against the first contender of the table, this project."""
+    if "left_out" in one or "left_out" in first:
+        return
+    one["ratio"] = first["points_per_s"] / one["points_per_s"]
+    one["equal"] = all(first["rows"][point] == row for point, row in one["rows"].items())
+
+
+def _line(one: dict[str, Any]) -> str:
+    if "left_out" in one:
+        return f"{one['contender']:<13}left out: {one['left_out']}"
+    each_ms = one["all_cpu_s"] / one["points"] * 1000
+    return (
+        f"{one['contender']:<13}{one['points_per_s']:>10.2f}{one.get('ratio', 0):>8.2f}{one['cpu_use']:>9.1%}"
+        f"{one['cpu_use_of_free']:>9.1%}{each_ms:>8.1f} ms{one['first_row_s']:>11.1f}{one['whole_s']:>9.1f}"
+        f"{one['peak_mb']:>9.0f}  {'equal' if one.get('equal') else 'DIFFERENT'}"
+    )
+
+
+def main() -> int:
+    """The command. Exit code 1 when rows differ or a peer is faster."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--json", action="store_true", help="one JSON document")
+    parser.add_argument("--quick", action="store_true", help="100 cheap points, no dear ones")
+    parser.add_argument("--long", action="store_true", help="also 10,000 cheap points, and 100 dear ones")
+    parser.add_argument("--sizes", default="", help="numbers of cheap points, multiples of 50")
+    parser.add_argument("--dear", type=int, default=-1, help="number of dear points, a multiple of 50; 0: none")
+    parser.add_argument("--only", default="", help="names of contenders, ours is always the first")
+    parser.add_argument("--workers", type=int, default=0, help="worker processes; default one per core")
+    for hidden in ("--contend", "--work", "--points", "--began"):
+        parser.add_argument(hidden, help=argparse.SUPPRESS)
+    chosen = parser.parse_args()
+    workers = chosen.workers or len(os.sched_getaffinity(0))
+    if chosen.contend:
+        from contenders.others import NotInstalled
+
+        try:
+            one = contend(chosen.contend, Path(chosen.work), int(chosen.points), workers, float(chosen.began))
+        except NotInstalled as error:
+            one = {"contender": chosen.contend, "points": 0, "left_out": f"{error} is not installed"}
+        print("\n" + json.dumps(one))
+        return 0
+    sizes = [int(part) for part in chosen.sizes.split(",") if part]
+    sizes = sizes or ([100] if chosen.quick else [100, 1000, *([10_000] if chosen.long else [])])
+    dear = chosen.dear if chosen.dear >= 0 else 0 if chosen.quick else 100 if chosen.long else 50
+    wanted = [part for part in chosen.only.split(",") if part] or list(ORDER)
+    names = ["ours", *(name for name in ORDER if name in wanted and name != "ours")]
+    load = os.getloadavg()[0]
+    documents = measure(
+        sizes, dear, names, workers, (lambda _: None) if chosen.json else (lambda t: print(t, flush=True))
+    )
+    if chosen.json:
+        print(json.dumps({"load_before": load, "sweeps": documents}, indent=2))
+    told = [one for document in documents for one in document["contenders"] if "left_out" not in one]
+    good = all((one.get("equal") and one["ratio"] >= 1) or one["contender"] == "ours" for one in told)
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
