@@ -8,7 +8,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from orchestrator.commands import answers, candles, cluster, download, metrics, pages, sweeps
+from orchestrator.commands import answers, bench, candles, cluster, download, metrics, pages, sweeps, tune
 from orchestrator.commands._shared import Exit
 from tasks.errors import HummingsweepError
 
@@ -61,6 +61,8 @@ app.command()(pages.serve)
 app.command()(cluster.worker)
 app.command()(cluster.flower)
 app.command()(metrics.metrics)
+app.command()(tune.tune)
+app.command()(bench.bench)
 app.command()(cluster.doctor)
 app.command()(download.sync)
 app.add_typer(candles.candles_app, name="candles")
