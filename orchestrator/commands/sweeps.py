@@ -191,7 +191,7 @@ def _closing_lines(answer: desk.Answer, sweep: Sweep, estimate: bool) -> list[st
     lines = []
     if answer.ranking is not None:
         lines += ranking_table(answer.ranking, sweep)
-    if estimate:
+    if estimate and summary.done < summary.points:
         left = estimated_seconds(summary)
         each = summary.seconds_per_point or 0.0
         lines.append(
