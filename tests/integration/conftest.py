@@ -276,3 +276,10 @@ def eventually(condition: Callable[[], Any], timeout_s: float = 60.0, what: str 
             return found
         time.sleep(0.1)
     raise AssertionError(f"{what} did not happen within {timeout_s} s")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Processes, signals and clocks on shared cores: one more try, and the summary says that it was needed."""
+    for item in items:
+        if "tests/integration/" in item.nodeid:
+            item.add_marker(pytest.mark.flaky(reruns=1))
