@@ -1,0 +1,192 @@
+"""What the distribution itself costs, on an embedded cluster of this machine.
+
+python benchmarks/cluster.py [--quick] [--children 1,2] [--json]
+
+use          CPU seconds of the children between the first and the last chunk over (those seconds x children), for
+             dear points (1 s of CPU on top) and cheap ones (about 10 ms); `of free` over what other work on the
+             machine left of the cores, equal to `use` on an idle one
+outside      share of the children's CPU in the sweep that a single process without any distribution does not need
+             for the same points with the same engine; `everything` counts desk, server and Celery's parent as well
+scaling      points per second with 1, 2, ... children in the same run
+message      bytes of a chunk's message on the queue, for grids of 1,000 to 10^12 points
+submit       seconds and memory to plan and send 10,000 chunks of a grid of 10^12 points
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+BENCHMARKS = Path(__file__).resolve().parent
+sys.path[:0] = [str(BENCHMARKS), str(BENCHMARKS.parent)]
+
+from contenders.gauge import Span
+from contenders.ours import Heard, cluster, warming
+from contenders.work import prepare
+from peers import ask
+
+from orchestrator import broker, publish
+from orchestrator.follow import _send_all
+from orchestrator.plan import Planner
+from orchestrator.run import run
+from orchestrator.store import Store
+from orchestrator.sweep import read
+from orchestrator.watcher import Silent
+from tasks.grid import Grid
+from tasks.messages import Chunk, Kind, Rows, SweepDefinition
+from tasks.settings import Settings, queue_name, versions
+
+CHUNKS = 10_000
+
+
+class FirstToLast(Heard):
+    """Also the CPU seconds from the first chunk's coming in to the last's."""
+
+    def __init__(self, store: Store):
+        super().__init__(store)
+        self.span: Span | None = None
+
+    def insert(self, sweep: str, rows: Rows) -> int:
+        stored = super().insert(sweep, rows)
+        if self.span is None:
+            self.span = Span(os.getpid())
+        self.span.end()
+        return stored
+
+
+def use(folder: Path, children: int) -> dict[str, Any]:
+    """One sweep on warm children."""
+    sweep = read(folder / "sweep.yml")
+    with cluster(children) as running:
+        for one in (warming(sweep), sweep):
+            definition = publish.publish(one, running, Silent())
+            with tempfile.TemporaryDirectory() as out, Store.create(Path(out)) as store:
+                store.add_sweep(definition, "", {"rank_by": "net_pnl", "where": None})
+                heard, whole, began = FirstToLast(store), Span(os.getpid()), time.monotonic()
+                run(running, heard, definition, Silent(), target_s=running.settings.chunk_seconds)  # type: ignore[arg-type]
+                wall = time.monotonic() - began
+                whole.end()
+    pids = {int(chunk.node.rpartition("/")[2]) for chunk in heard.chunks}
+    points = sum(len(chunk) for chunk in heard.chunks)
+    span, between = heard.span, heard.moments[-1] - heard.moments[0]
+    assert span is not None
+    busy, free = span.of(pids), between * children - span.others_s
+    return {
+        "points": points,
+        "children": children,
+        "chunks": len(heard.chunks),
+        "seconds": wall,
+        "points_per_s": points / wall,
+        "use": busy / (between * children),
+        "use_of_free": busy / max(busy, free),
+        "children_cpu_ms": whole.of(pids) / points * 1000,
+        "all_cpu_ms": whole.of() / points * 1000,
+        "outside_rows_of_chunk": 1 - sum(sum(chunk.columns["seconds"]) for chunk in heard.chunks)
+        / sum(chunk.seconds for chunk in heard.chunks),
+        "ok": all(set(chunk.columns["status"]) == {"ok"} for chunk in heard.chunks),
+    }  # fmt: skip
+
+
+def used(kind: str, points: int, burn_s: float, children: list[int], say: Callable[[str], Any]) -> list[dict[str, Any]]:
+    """The same sweep with each number of children, and the CPU that the points alone take."""
+    found = []
+    with tempfile.TemporaryDirectory(prefix="cluster-") as place:
+        folder = prepare(Path(place) / "work", points, burn_s=burn_s, name="cluster")
+        alone = ask("one_process", folder, min(points, 20 if burn_s else 500), 1, patience_s=600)
+        alone_ms = alone["workers_cpu_s"] / alone["points"] * 1000
+        for count in children:
+            one = {"kind": kind, **use(folder, count), "alone_cpu_ms": alone_ms}
+            one["outside"] = 1 - alone_ms / one["children_cpu_ms"]
+            one["outside_everything"] = 1 - alone_ms / one["all_cpu_ms"]
+            found.append(one)
+            say(
+                f"{kind:<6}{points:>7} points{count:>4} children{one['chunks']:>6} chunks{one['points_per_s']:>9.2f}/s"
+                f"  use {one['use']:.1%} (of free {one['use_of_free']:.1%})  outside {one['outside']:.1%}"
+                f" (everything {one['outside_everything']:.1%}; CPU/point alone {alone_ms:.2f} ms,"
+                f" children {one['children_cpu_ms']:.2f} ms)"
+            )
+    return found
+
+
+def definition(axes: int, values: int) -> SweepDefinition:
+    """A sweep of values ** axes points that nobody runs."""
+    return SweepDefinition(
+        sweep="cluster-0123456789", kind=Kind.RUN, controller={}, start=0, end=60, resolution="1m", trade_cost=0.0,
+        grid={f"axis_{number}": list(range(values)) for number in range(axes)}, engine="jump", shift=1, fills="stock",
+        warmup=True, point_timeout_s=600.0, seed=0, versions=versions(),
+    )  # fmt: skip
+
+
+def messages(say: Callable[[str], Any]) -> dict[str, Any]:
+    """Sizes of messages, and what 10,000 of them cost the one who sends them."""
+    import psutil
+
+    sizes = {}
+    with broker.session(Settings(), node=False) as running:
+        redis: Any = running.redis
+        queue = queue_name(versions())
+        for axes in (1, 2, 4):
+            grid = Grid.from_mapping(definition(axes, 1000).grid)
+            running.send("cluster-0123456789", Chunk.of(1, range(grid.size - 2000 if axes > 1 else 0, grid.size)))
+            sizes[f"{grid.size:.0e}"] = len(redis.rpop(queue))
+        whole = definition(4, 1000)
+        size = Grid.from_mapping(whole.grid).size
+        planner = Planner([(0, size - 1)], size, target_s=5.0)
+        planner.speeds.add("node", 1.0, 100)
+        me = psutil.Process()
+        list(islice(_send_all(running, whole, planner, 1), 100))  # connections and caches
+        memory, began, cpu = me.memory_info().rss, time.monotonic(), time.process_time()
+        sent = sum(1 for _ in islice(_send_all(running, whole, planner, 1), CHUNKS))
+        seconds, cpu = time.monotonic() - began, time.process_time() - cpu
+        grown = (me.memory_info().rss - memory) / 2**20
+        waiting = redis.llen(queue)
+    found = {
+        "message_bytes": sizes, "chunks_sent": sent, "points_sent": size - planner.left, "seconds": seconds,
+        "cpu_s": cpu, "grown_mb": grown, "waiting": waiting,
+    }  # fmt: skip
+    say(f"message of a chunk, bytes by points of the grid: {sizes}")
+    say(f"{sent} chunks ({found['points_sent']} points of {size:.0e}) sent in {seconds:.1f} s ({cpu:.1f} s CPU), "
+        f"memory of the sender grew by {grown:.1f} MB")  # fmt: skip
+    return found
+
+
+def main() -> int:
+    """The command. Exit code 1 when a promise is not kept (uses are judged by what other work left free)."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--json", action="store_true", help="one JSON document")
+    parser.add_argument("--quick", action="store_true", help="fewer points")
+    parser.add_argument("--children", default="", help="numbers of children, such as 1,2,4; default: 1 and the cores")
+    chosen = parser.parse_args()
+    cores = Settings().child_count
+    children = [int(part) for part in chosen.children.split(",") if part] or sorted({1, cores})
+    say: Callable[[str], Any] = (lambda _: None) if chosen.json else (lambda text: print(text, flush=True))
+    load = os.getloadavg()[0]
+    say(f"load of the machine before: {load:.1f} on {cores} cores")
+    sent = messages(say)
+    cheap = used("cheap", 500 if chosen.quick else 2000, 0.0, children, say)
+    dear = used("dear", 50 if chosen.quick else 100, 1.0, children[-1:], say)
+    promises = {
+        "dear use >= 97%": dear[-1]["use_of_free"] >= 0.97,
+        "cheap use >= 90%": cheap[-1]["use_of_free"] >= 0.90,
+        "outside < 3% at 10 ms": cheap[-1]["outside"] < 0.03,
+        "message < 1 KB": max(sent["message_bytes"].values()) < 1024,
+        "every point ok": all(one["ok"] for one in (*cheap, *dear)),
+    }
+    for promise, kept in promises.items():
+        say(f"{'kept    ' if kept else 'NOT KEPT'} {promise}")
+    if chosen.json:
+        document = {"load_before": load, "cores": cores, "messages": sent, "sweeps": [*cheap, *dear]}
+        print(json.dumps({**document, "promises": promises}, indent=2))
+    return 0 if all(promises.values()) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
