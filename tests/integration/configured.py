@@ -57,10 +57,10 @@ def serve(binary: Path, folder: Path, *more: str, tls: bool = False) -> Iterator
     """The server with ops/redis/redis.conf; `more` lines override what belongs to a real machine."""
     subprocess.run([REDIS / "passwords.sh", folder], check=True, capture_output=True)
     port = free_port()
-    shipped = (REDIS / "redis.conf").read_text().replace("dir /var/lib/hummingsweep-redis", f"dir {folder}")
     lines = [
-        shipped + ((REDIS / "tls.conf").read_text() if tls else ""),
+        *(f"include {REDIS / file}" for file in ("redis.conf", *(["tls.conf"] if tls else []))),
         "bind 127.0.0.1",
+        f"dir {folder}",
         f"aclfile {folder / 'users.acl'}",
         f"logfile {folder / 'server.log'}",
         f"{'tls-port' if tls else 'port'} {port}",

@@ -1,0 +1,32 @@
+"""Is the node of this host there, as the broker sees it? Exit code 0: yes. For the image's HEALTHCHECK."""
+
+from __future__ import annotations
+
+import socket
+import sys
+
+from redis.exceptions import RedisError
+
+from tasks.app import connect
+from tasks.beat import node_sign
+from tasks.messages import NODES_KEY
+from tasks.settings import Settings
+
+
+def main() -> int:
+    """0 when a node of this host gave a sign of life lately."""
+    redis = connect(Settings.read(), patient=False)
+    try:
+        names: list[bytes] = redis.hkeys(NODES_KEY)  # type: ignore[assignment]
+        mine = [name.decode() for name in names if name.decode().endswith(f"@{socket.gethostname()}")]
+        if mine and redis.exists(*map(node_sign, mine)):
+            return 0
+    except RedisError as error:
+        print(f"the broker does not answer: {error}")  # noqa: T201  docker keeps it
+        return 1
+    print("the broker has had no sign of life from this host")  # noqa: T201
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
