@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
+import hashlib
 import io
 import json
 import math
@@ -19,12 +21,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestrator import store as store_module
-from orchestrator.columns import to_rows
+from orchestrator.columns import LEADING, to_rows
 from orchestrator.export import write
 from orchestrator.store import Store
 from tasks.errors import HummingsweepError, StoreError
 from tasks.messages import Rows
-from tests.unit.orchestrator.stores import DECIDED, chunk, failed, fill, ok
+from tests.unit.orchestrator.stores import DECIDED, chunk, definition, failed, fill, ok
 
 GRID = {"x": [0.1, 2.5], "pair": ["BTC-USDT", "a,b"], "spreads": [[0.1, 0.2], "0.3"]}
 
@@ -118,12 +120,62 @@ def same_numbers(one: dict[str, Any], other: dict[str, Any]) -> bool:
 def test_axes_in_every_format(store: Store) -> None:
     sweep = fill(store, [ok(0, net_pnl=0.1), ok(7, net_pnl=1)], GRID)
     lines = written(store, sweep, "csv").decode().splitlines()
-    assert lines[0].startswith("point,status,error,engine,seconds,x,pair,spreads,net_pnl,shift,fills,")
-    assert lines[1].startswith('0,ok,,jump,0.25,0.1,BTC-USDT,"[0.1,0.2]",0.1,1,stock,')
-    assert lines[2].startswith('7,ok,,jump,0.25,2.5,"a,b","""0.3""",1,1,stock,')
+    assert [line.rsplit(",", len(DECIDED))[0] for line in lines] == [
+        "point,status,error,engine,seconds,x,pair,spreads,net_pnl",
+        '0,ok,,jump,0.25,0.1,BTC-USDT,"[0.1,0.2]",0.1',
+        '7,ok,,jump,0.25,2.5,"a,b","""0.3""",1',
+    ]
     assert json.loads(written(store, sweep, "json"))[0]["spreads"] == [0.1, 0.2]
     parquet = pq.read_table(pa.BufferReader(written(store, sweep, "parquet")))
     assert [row["spreads"] for row in to_rows(parquet)] == [[0.1, 0.2], "0.3"]
+
+
+def test_what_decided_the_rows_in_every_format(store: Store) -> None:
+    """Each value is another than the others and than the usual one, so that no two columns can be exchanged."""
+    decided = dataclasses.replace(
+        definition(grid={"shift": [0, 7], "fills": ["a", "b"]}),
+        shift=2,
+        fills="both",
+        warmup=False,
+        trade_cost=0.001,
+        maker_cost=0.0,
+        taker_cost=0.003,
+        slippage_bps=1.5,
+        seed=11,
+        versions={"hummingsweep": "0.2", "hummingbot": "20250101"},
+        slices={"z": "2", "a": "1"},
+        controllers="c" * 15 + "d" + "e" * 48,
+    )
+    expected = {
+        "shift": 2,
+        "fills": "both",
+        "warmup": False,
+        "trade_cost": 0.001,
+        "maker_cost": 0.0,
+        "taker_cost": 0.003,
+        "slippage_bps": 1.5,
+        "seed": 11,
+        "hummingbot_version": "20250101",
+        "hummingsweep_version": "0.2",
+        "candles_digest": hashlib.sha256(b"a=1;z=2;").hexdigest()[:16],
+        "controllers_digest": "c" * 15 + "d",
+    }
+    store.add_sweep(decided, "", {})
+    store.insert(decided.sweep, chunk([ok(3, net_pnl=0.5), failed(2)]))
+    names = store.columns(decided.sweep)
+    assert names == [*LEADING, "axis_shift", "axis_fills", "net_pnl", *expected]
+
+    read = list(csv.reader(io.StringIO(written(store, decided.sweep, "csv").decode())))
+    assert read[0] == names
+    assert [line[-len(expected) :] for line in read[1:]] == [[str(value) for value in expected.values()]] * 2
+    parquet = pq.read_table(pa.BufferReader(written(store, decided.sweep, "parquet")))
+    types = ["int64", "string", "bool", *["double"] * 4, "int64", *["string"] * 4]
+    assert {name: str(parquet.schema.field(name).type) for name in expected} == dict(zip(expected, types, strict=True))
+    for rows in (json.loads(written(store, decided.sweep, "json")), parquet.to_pylist()):
+        assert [(row["axis_shift"], row["axis_fills"]) for row in rows] == [(7, "a"), (7, "b")]
+        for row in rows:
+            assert list(row) == names
+            assert {name: row[name] for name in expected} == expected
 
 
 def test_pandas_reads_all_three_alike(store: Store, tmp_path: Path) -> None:
