@@ -27,7 +27,7 @@ from tasks.settings import Settings
 REPOSITORY = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(REPOSITORY))
 
-from tests.browser import Browser, Page  # noqa: E402 - the tests' browser lies beside this folder, in no package
+from tests.browser import Browser, Page
 
 SWEEP = REPOSITORY / "examples" / "quickstart.yml"
 FLOWER_READY_S = 60.0
