@@ -2,11 +2,10 @@
 
 python benchmarks/messages.py [--quick] [--json]
 
-The messages are real: the definition of examples/quickstart.yml and the rows a child computes for it, in chunks of
-1, 20 and 320 points. `extremes` holds floats that need all their digits and what JSON has no words for. `exact`:
-the format gives back what it was given, NaN and infinities included. `times_json` is how many times faster than
-json it writes and reads back; the least of three runs each. Exit code 1 when ujson, which every message is written
-in, is not exact.
+The messages are real: the definition of examples/quickstart.yml and the rows a child computes for it, in chunks of 1,
+20 and 320 points. `extremes` holds floats that need all their digits and what JSON has no words for. `exact`: the
+format gives back what it was given, NaN and infinities included. `times_json` is how many times faster than json it
+writes and reads back; the least of three runs each. Exit code 1 when ujson, in which all messages are, is not exact.
 """
 
 from __future__ import annotations
