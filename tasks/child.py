@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from tasks.candles.mirror import Mirror
     from tasks.engine._base import Market
+    from tasks.engine.jump.shared import SharedFeatures
 
 #: Sweeps whose definition and market a child keeps open at the same time.
 KEPT = 4
@@ -41,6 +42,13 @@ class Child:
     name: str
     _definitions: OrderedDict[str, SweepDefinition] = field(default_factory=OrderedDict)
     _markets: OrderedDict[bytes, Market] = field(default_factory=OrderedDict)
+
+    @cached_property
+    def features(self) -> SharedFeatures:
+        """What this child's controllers derived, for the points that would derive the same."""
+        from tasks.engine.jump.shared import SharedFeatures
+
+        return SharedFeatures()
 
     @cached_property
     def redis(self) -> Redis:

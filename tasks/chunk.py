@@ -69,7 +69,7 @@ async def _loop(
 
     bench = Bench(me, definition)
     rows = []
-    for point in points:
+    for point in bench.in_order(points):
         if careful:
             careful.mark(chunk_id, point)
         row = await bench.row(point)

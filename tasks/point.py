@@ -65,6 +65,14 @@ class Bench:
         row["seconds"] = time.perf_counter() - started
         return row
 
+    def in_order(self, points: list[int]) -> list[int]:
+        """The points of a chunk, those side by side whose features are known to be the same."""
+        if self._definition.kind is not Kind.RUN:
+            return points
+        known = self._me.features.names()
+        places = [place for place, name in enumerate(self._grid.names) if name in known]
+        return sorted(points, key=lambda point: [self._grid.digits(point)[place] for place in places])
+
     def config(self, point: int) -> Any:
         """A fresh controller config of a point. Raises ControllerError."""
         from tasks.upstream.build import controller_config
@@ -87,7 +95,7 @@ class Bench:
         from tasks.engine.jump.engine import JumpEngine
 
         if name == "jump":
-            return JumpEngine()
+            return JumpEngine(shared=self._me.features)
         from tasks.engine.fills import HonestSimulators
 
         return JumpEngine(
@@ -96,7 +104,8 @@ class Bench:
                 taker_cost=definition.taker_cost if definition.taker_cost is not None else definition.trade_cost,
                 slippage_bps=definition.slippage_bps,
                 funding=definition.funding,
-            )
+            ),
+            shared=self._me.features,
         )
 
     async def _back_test(self, point: int) -> Row:

@@ -22,6 +22,7 @@ the promise against the stock engine.
 from __future__ import annotations
 
 import random
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from typing import Any
 
@@ -32,6 +33,7 @@ from tasks.engine.jump.candles import Candles
 from tasks.engine.jump.choice import choose
 from tasks.engine.jump.lazy import LazyList
 from tasks.engine.jump.series import Series, results
+from tasks.engine.jump.shared import Reads, SharedFeatures, State
 from tasks.engine.jump.simulators import StockSimulators
 from tasks.engine.jump.trajectory import NotReproduced, Simulators, Trajectory
 from tasks.engine.jump.view import View
@@ -58,11 +60,13 @@ class JumpEngine:
     `simulators`: how executors fill; None for stock fills. With stock fills the outcome equals StockEngine's in every
     field; `Outcome.engine` says how the rows were walked ("jump", "step"), or that the stock engine itself ran, and
     `engine_note` why. With other fills there is nothing to fall back to: what cannot be run raises ControllerError.
+    `shared`: what points of one market derived before.
     """
 
     name = "jump"
 
-    def __init__(self, simulators: Simulators | None = None) -> None:
+    def __init__(self, simulators: Simulators | None = None, shared: SharedFeatures | None = None) -> None:
+        self._shared = shared
         self._simulators = simulators or StockSimulators()
         self._stock = StockEngine() if simulators is None else None
 
@@ -97,19 +101,28 @@ class JumpEngine:
     async def _run(self, config: Any, market: Market, provider: SweepDataProvider, curves: bool) -> Outcome:
         if not config.id or not config.id.strip():
             config.id = generate_unique_id()
-        controller = controller_class(config)(config=config, market_data_provider=provider, actions_queue=None)
-        provider.attach(controller)
-        await provider.initialize_candles_feed(
-            CandlesConfig(
-                connector=controller.config.connector_name,
-                trading_pair=controller.config.trading_pair,
-                interval=market.resolution,
+        kind, before, reads = controller_class(config), _values(config), Reads(config)
+        shared = self._shared if self._shared is not None and self._shared.admits(kind, market) else None
+        with reads.watching() if shared is not None else nullcontext():
+            controller = kind(config=config, market_data_provider=provider, actions_queue=None)
+            provider.attach(controller)
+            await provider.initialize_candles_feed(
+                CandlesConfig(
+                    connector=controller.config.connector_name,
+                    trading_pair=controller.config.trading_pair,
+                    interval=market.resolution,
+                )
             )
-        )
-        for wanted in controller.get_candles_config():
-            await provider.initialize_candles_feed(wanted)
-        await controller.update_processed_data()
-        candles = Candles(prepare_market_data(controller, market.resolution))
+            for wanted in controller.get_candles_config():
+                await provider.initialize_candles_feed(wanted)
+        if shared is None or not shared.give(controller, before):
+            untouched = State(controller) if shared is not None else None
+            with reads.watching() if shared is not None else nullcontext():
+                await controller.update_processed_data()
+            prepare_market_data(controller, market.resolution)
+            if shared is not None:
+                shared.keep(controller, before, reads, untouched)
+        candles = Candles(controller.processed_data["features"])
         oddity = candles.oddity()
         if oddity:
             raise NotReproduced(oddity)

@@ -1,0 +1,249 @@
+"""Features computed once for the points that share them.
+
+A grid over stop-losses computes the same indicators again and again. What a controller derives from its candles is a
+function of the market and of those config fields that it reads while it is made and while `update_processed_data`
+runs. Both are watched: a point whose config has the same values in those fields, on the same market, gets a copy of
+what the other point derived, down to the last bit.
+
+Not shared, because it could be seen: a controller that keeps state of its own in `update_processed_data`, changes its
+config or the provider there, throws dice, or reads its config as a whole (`model_dump`). The stock engine never shares,
+so that `hummingsweep verify` compares both ways.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import logging
+import pickle
+import random
+import types
+from collections import OrderedDict, deque
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import Enum
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+import pandas as pd
+from pydantic import BaseModel
+
+if TYPE_CHECKING:
+    from tasks.engine._base import Market
+
+#: Bytes of features one child keeps: 25 columns over 30 days of 1m candles take 9 MB.
+LIMIT = 64 << 20
+#: Features larger than this are computed for every point: a copy would cost the child more memory than time.
+LARGEST = LIMIT // 2
+
+#: What a controller has from its bases and what an engine replaces.
+_NOT_STATE = frozenset({"config", "market_data_provider", "processed_data"})
+_CONSTANT = (str, bytes, int, float, complex, Decimal, Enum, type, types.NoneType, types.ModuleType, logging.Logger,
+             types.FunctionType, types.BuiltinFunctionType, asyncio.Event, asyncio.Queue)  # fmt: skip
+
+#: A config's values by name.
+Values = Mapping[str, Any]
+
+
+class Reads:
+    """The fields of a config that somebody reads inside `with reads:`; None once it was read as a whole."""
+
+    def __init__(self, config: BaseModel) -> None:
+        self._config = config
+        self._class: Any = type(config)
+        self.names: set[str] | None = set()
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """For this one object its class is given ears; they are taken away again at the end."""
+        owner, own = self._class, vars(self._class)
+        if "__getattribute__" in own or "__setattr__" in own:
+            self.names = None
+        if self.names is None:
+            yield
+            return
+        plain_get, plain_set = owner.__getattribute__, owner.__setattr__
+        fields = owner.model_fields
+        deaf = False
+
+        def heard(this: Any, name: str) -> Any:
+            if this is self._config and not deaf and self.names is not None:
+                if name in fields:
+                    self.names.add(name)
+                elif not _of_users_code(owner, name):
+                    self.names = None
+            return plain_get(this, name)
+
+        def assigned(this: Any, name: str, value: Any) -> None:
+            # pydantic's way of assigning reads the whole object; what it leaves there is part of the key
+            nonlocal deaf
+            before, deaf = deaf, True
+            try:
+                plain_set(this, name, value)
+            finally:
+                deaf = before
+
+        owner.__getattribute__, owner.__setattr__ = heard, assigned
+        try:
+            yield
+        finally:
+            del owner.__getattribute__, owner.__setattr__
+
+
+@dataclass(frozen=True)
+class _Kept:
+    data: dict[str, Any]
+    size: int
+
+
+class SharedFeatures:
+    """What points of one market derived, newest last; at most LIMIT bytes. One thread, one market at a time."""
+
+    def __init__(self, limit: int = LIMIT, largest: int = LARGEST) -> None:
+        self._limit, self._largest = limit, largest
+        self._market: Market | None = None
+        self._kept: OrderedDict[Any, _Kept] = OrderedDict()
+        self._names: dict[type, set[frozenset[str]]] = {}
+        self._refused: set[type] = set()
+        self.hits = 0
+        self.misses = 0
+
+    def names(self) -> frozenset[str]:
+        """Config fields that features were seen to depend on."""
+        return frozenset(name for sets in self._names.values() for names in sets for name in names)
+
+    def admits(self, controller_class: type, market: Market) -> bool:
+        """Whether to watch a point of this class: False once it was seen to be unfit."""
+        if market is not self._market:
+            self._market = market
+            self._kept.clear()
+        return controller_class not in self._refused
+
+    def give(self, controller: Any, before: Values) -> bool:
+        """Put another point's features into a controller that has made none yet; False when there are none.
+
+        `before`: the config's values from before the controller was made.
+        """
+        for names in self._names.get(type(controller), ()):
+            key = _key(controller, names, before)
+            if key is not None and key in self._kept:
+                self._kept.move_to_end(key)
+                controller.processed_data = copy.deepcopy(self._kept[key].data)
+                controller.market_data_provider.stepping = True
+                self.hits += 1
+                return True
+        self.misses += 1
+        return False
+
+    def keep(self, controller: Any, before: Values, reads: Reads, untouched: State | None) -> None:
+        """Remember what a controller derived, where nothing but its `processed_data` changed meanwhile."""
+        kind = type(controller)
+        if reads.names is None or "id" in reads.names or untouched is None or not untouched.same(controller):
+            self._refuse(kind)
+            return
+        names = frozenset(reads.names)
+        key = _key(controller, names, before)
+        if key is None:
+            self._refuse(kind)
+            return
+        size = _bytes(controller.processed_data)
+        if size > self._largest:
+            return
+        try:
+            data = copy.deepcopy(controller.processed_data)
+        except Exception:  # what a controller lays there may be anything
+            self._refuse(kind)
+            return
+        self._names.setdefault(kind, set()).add(names)
+        self._kept[key] = _Kept(data, size)
+        while sum(kept.size for kept in self._kept.values()) > self._limit:
+            self._kept.popitem(last=False)
+
+    def _refuse(self, kind: type) -> None:
+        self._refused.add(kind)
+        self._names.pop(kind, None)
+
+
+class State:
+    """What `update_processed_data` could leave behind besides `processed_data`, at one moment."""
+
+    def __init__(self, controller: Any) -> None:
+        self._seen = self._look(controller)
+
+    def same(self, controller: Any) -> bool:
+        """Whether all of it is as it was, and known to be."""
+        return self._seen is not None and self._look(controller) == self._seen
+
+    def _look(self, controller: Any) -> Any:
+        provider = controller.market_data_provider
+        try:
+            return (
+                {name: _comparable(value) for name, value in vars(controller).items() if name not in _NOT_STATE},
+                _comparable(dict(vars(controller.config))),
+                {name: id(frame) for name, frame in provider.candles_feeds.items()},
+                (provider.start_time, provider.end_time, provider._time, provider.shift),
+                id(controller.config), id(provider),
+                random.getstate(),
+                pickle.dumps(np.random.get_state()),  # controllers use the global one
+            )  # fmt: skip
+        except _Opaque:
+            return None
+
+
+class _Opaque(Exception):
+    """A value that cannot be compared with its own past."""
+
+
+def _comparable(value: Any) -> Any:
+    """A copy of a value that equals a later one only when nothing in it changed. Raises _Opaque."""
+    if isinstance(value, _CONSTANT):
+        return type(value), value if value == value else repr(value)  # NaN
+    if isinstance(value, types.MethodType):
+        return id(value.__self__), value.__func__
+    if isinstance(value, list | tuple | deque):
+        return type(value), [_comparable(one) for one in value]
+    if isinstance(value, dict):
+        return type(value), [(_comparable(key), _comparable(one)) for key, one in value.items()]
+    if isinstance(value, set | frozenset):
+        return type(value), frozenset(value) if all(isinstance(one, _CONSTANT) for one in value) else _opaque()
+    if isinstance(value, BaseModel):
+        return type(value), _comparable(dict(vars(value)))
+    if isinstance(value, np.ndarray | np.generic | pd.DataFrame | pd.Series | pd.Index):
+        return type(value), pickle.dumps(value)
+    return _opaque()
+
+
+def _opaque() -> Any:
+    raise _Opaque
+
+
+def _key(controller: Any, names: frozenset[str], before: Values) -> Any:
+    """What features depend on, as bytes: 1, 1.0 and True differ. None where a value cannot be laid down."""
+    now, provider = vars(controller.config), controller.market_data_provider
+    with suppress(Exception):  # a config may hold anything
+        values = [(name, pickle.dumps(before[name]), pickle.dumps(now[name])) for name in sorted(names)]
+        return (type(controller), provider.shift, tuple(sorted(provider._records.items())), tuple(values))
+    return None
+
+
+def _of_users_code(owner: type, name: str) -> bool:
+    """An attribute whose code, if any, reads the fields one by one: written by a user or upstream, not pydantic's."""
+    for base in owner.__mro__:
+        if name in vars(base):
+            return name == "__class__" or not base.__module__.startswith(("pydantic", "builtins"))
+    fields = cast("Any", owner)
+    return name not in fields.__private_attributes__ and fields.model_config.get("extra") != "allow"
+
+
+def _bytes(value: Any) -> int:
+    if isinstance(value, pd.DataFrame):
+        return int(value.memory_usage().sum())
+    if isinstance(value, pd.Series | np.ndarray | pd.Index):
+        return int(value.nbytes)
+    if isinstance(value, dict):
+        return sum(map(_bytes, value.values()))
+    if isinstance(value, list | tuple):
+        return sum(map(_bytes, value))
+    return 100
