@@ -343,7 +343,7 @@ class Outcome:
             return ""
         busy = {"desk": self.desk_busy, "broker": self.broker_busy, "node": self.node_busy}
         name, share = max(busy.items(), key=lambda one: one[1])
-        return name if share > 0.8 else "turns"
+        return name if share > 0.6 else "turns"
 
 
 class _Server:
@@ -417,14 +417,14 @@ class Simulation:
             self._flight -= 1
             wait = self._broker.serve(now, costs.broker_collect(self.case.rows))
             # reading is shared by a batch, deleting is a round trip of its own
-            seconds = costs.collect(self.case.rows) + wait + rtt
+            seconds = costs.collect(self.case.rows) + rtt
         elif wanted:
             self._batch = 0
             self._left -= 1
             self._flight += 1
             wait = self._broker.serve(now, costs.broker_send(0))
-            seconds = costs.send(0) + wait + 3 * rtt
-            self._at(now + seconds, self._sent, 0)
+            seconds = costs.send(0) + 3 * rtt
+            self._at(now + seconds + wait, self._sent, 0)
         elif self._ready:
             self._batch = 0
             self._at(now, self._desk, 0)
@@ -432,8 +432,8 @@ class Simulation:
         else:
             self._desk_waits = True
             return
-        self._desk_busy += seconds
-        self._at(now + seconds, self._desk, 0)
+        self._desk_busy += seconds  # without what it waits for others
+        self._at(now + seconds + wait, self._desk, 0)
 
     def _sent(self, now: float, _: int) -> None:
         if self._idle:
@@ -443,10 +443,12 @@ class Simulation:
 
     def _take(self, now: float, child: int) -> None:
         """The node's main process takes the message, the child begins."""
-        costs = self.costs
         main = self._mains[child // self.case.children]
-        wait = main.serve(now, costs.node(0))
-        wait += self._broker.serve(now + wait, costs.broker_turn(0))
+        self._at(now + main.serve(now, self.costs.node(0)), self._taken, child)
+
+    def _taken(self, now: float, child: int) -> None:
+        costs = self.costs
+        wait = self._broker.serve(now, costs.broker_turn(0))
         seconds = self.case.rows * self.case.point_s * self._spread()
         begins = now + wait + costs.turn(0) + 4 * self.case.rtt_s
         self._at(begins, self._begun, child)
@@ -572,8 +574,8 @@ def text(costs: Costs, found: list[tuple[Case, Outcome]], told: list[dict[str, A
         "",
         f"One desk handles at most {chunks_s:,.0f} chunks a second, and {rows_s:,.0f} rows a second whatever the size.",
         "Few rows a chunk: HUMMINGSWEEP_CHUNK_SECONDS moves the limit in proportion. Cheap points, hundreds of rows a",
-        f"chunk (at most {MOST_POINTS}): rows a second are the limit, which no setting moves; a second desk with a part",
-        "of the grid, in an output folder of its own, doubles it.",
+        f"chunk (at most {MOST_POINTS}): rows a second are the limit, which no setting moves; a second desk with",
+        "a part of the grid, in an output folder of its own, doubles it.",
     ]
     return "\n".join(lines)
 
