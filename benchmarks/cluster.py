@@ -172,11 +172,14 @@ def main() -> int:
     say(f"load of the machine before: {load:.1f} on {cores} cores")
     sent = messages(say)
     cheap = used("cheap", 500 if chosen.quick else 2000, 0.0, children, say)
-    dear = used("dear", 50 if chosen.quick else 100, 1.0, children[-1:], say)
+    # more children than cores wait for each other: use is judged with one child a core
+    judged = max((count for count in children if count <= cores), default=children[0])
+    (cheapest,) = (one for one in cheap if one["children"] == judged)
+    dear = used("dear", 50 if chosen.quick else 100, 1.0, [judged], say)
     promises = {
         "dear use >= 97%": dear[-1]["use_of_free"] >= 0.97,
-        "cheap use >= 90%": cheap[-1]["use_of_free"] >= 0.90,
-        "outside < 3% at 10 ms": cheap[-1]["outside"] < 0.03,
+        "cheap use >= 90%": cheapest["use_of_free"] >= 0.90,
+        "outside < 3% at 10 ms": cheapest["outside"] < 0.03,
         "message < 1 KB": max(sent["message_bytes"].values()) < 1024,
         "every point ok": all(one["ok"] for one in (*cheap, *dear)),
     }

@@ -76,7 +76,13 @@ class Cluster:
 
     def send(self, sweep: str, chunk: Chunk, queue: str = "") -> None:
         """One chunk, one message."""
-        self.app.send_task(CHUNK_TASK, args=(sweep, chunk.id), queue=queue or queue_name(versions()))
+        self.app.send_task(
+            CHUNK_TASK,
+            args=(sweep, chunk.id),
+            # it stands in the message three times, so it is shorter than Celery's
+            task_id=secrets.token_hex(8),
+            queue=queue or queue_name(versions()),
+        )
 
     def waiting(self) -> int:
         """Messages on the queue plus those handed out and not yet acknowledged, of all sweeps."""

@@ -13,6 +13,8 @@ from itertools import islice
 
 #: No chunk has more points: its rows are one message.
 MOST_POINTS = 2000
+#: The runs of a chunk are its id, and a message stays under 1 KB: characters they may take.
+ID_CHARACTERS = 80
 #: Of what remains, a chunk takes at most one part in SHARES per child.
 SHARES = 3
 
@@ -66,7 +68,7 @@ class Planner:
         if self._probes:
             points = [self._probes.pop(0)]
         else:
-            points = list(islice(self._points(), self._size(max(1, children))))
+            points = list(islice(self._few_runs(), self._size(max(1, children))))
         self._left -= len(points)
         return points
 
@@ -79,12 +81,28 @@ class Planner:
             each = self.speeds.slowest() or each
         return max(1, min(int(self._target_s / max(each, 1e-9)), share, MOST_POINTS))
 
-    def _points(self) -> Iterator[int]:
-        while self._run is not None:
-            first, last = self._run
-            self._run = (first + 1, last) if first < last else next(self._runs, None)
-            if first not in self._probed:
-                yield first
+    def _few_runs(self) -> Iterator[int]:
+        """Points as long as the names of their runs fit into a chunk's id."""
+        length, before = 0, -2
+        while (point := self._peek()) is not None:
+            if point != before + 1:
+                length += 2 * len(str(point)) + 2
+                if length > ID_CHARACTERS and before >= 0:
+                    return
+            before = point
+            self._skip()
+            yield point
+
+    def _peek(self) -> int | None:
+        """The next point that is missing and no probe."""
+        while self._run is not None and self._run[0] in self._probed:
+            self._skip()
+        return self._run[0] if self._run is not None else None
+
+    def _skip(self) -> None:
+        assert self._run is not None
+        first, last = self._run
+        self._run = (first + 1, last) if first < last else next(self._runs, None)
 
 
 def spread(size: int, count: int) -> list[int]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from celery import Celery
+from celery.signals import before_task_publish
 from kombu.utils.url import parse_url
 
 from tasks.errors import BrokerError, HummingsweepError
@@ -64,7 +65,15 @@ def make_app(settings: Settings) -> Celery:
         worker_hijack_root_logger=False,
     )
     app.steps["consumer"].add(NodeBeat)
+    before_task_publish.connect(_lighten, dispatch_uid="hummingsweep.lighten")
     return app
+
+
+def _lighten(headers: dict[str, Any], **_: Any) -> None:
+    """Leave out of a message what says nothing: Celery reads every header but these with a default."""
+    for name in headers.keys() - {"id", "task", "lang"}:
+        if headers[name] in (None, 0, "{}", {}, [None, None]):
+            del headers[name]
 
 
 def connect(settings: Settings, *, patient: bool, waits_for_room: bool = False) -> Redis:

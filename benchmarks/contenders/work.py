@@ -113,6 +113,7 @@ class _Here:
         from tasks.candles.mirror import Mirror
         from tasks.engine._base import Market
         from tasks.engine.jump.engine import JumpEngine
+        from tasks.engine.jump.shared import SharedFeatures
         from tasks.grid import Grid
         from tasks.upstream import patches
         from tasks.upstream.rules import trading_rules
@@ -131,7 +132,7 @@ class _Here:
         finally:
             shutil.rmtree(mirror, ignore_errors=True)  # the map stays
         self.loop = asyncio.new_event_loop()
-        self.engine = JumpEngine()
+        self.engine = JumpEngine(shared=SharedFeatures())  # as this project's children do
 
     def config(self, point: int) -> Any:
         from tasks.upstream.build import controller_config

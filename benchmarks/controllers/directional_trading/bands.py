@@ -33,6 +33,8 @@ class Bands(DirectionalTradingControllerBase):
 
     async def update_processed_data(self) -> None:
         """Called once per back-test, by both engines."""
+        if self.config.burn_s:
+            _ = self.config.id  # features that read the id are shared with no other point, so each one burns
         until = time.thread_time() + self.config.burn_s
         candles = self.market_data_provider.get_candles_df(
             self.config.connector_name, self.config.trading_pair, self.config.interval, self.config.length + 1

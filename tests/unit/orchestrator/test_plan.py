@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.plan import MOST_POINTS, Planner, spread
+from tasks.messages import Chunk
 
 runs = st.lists(st.tuples(st.integers(0, 50), st.integers(0, 40)), max_size=6).map(
     lambda steps: [
@@ -73,3 +74,14 @@ def test_a_million_million_points_are_planned_lazily() -> None:
 def test_spread_holds_first_and_last() -> None:
     assert spread(100, 4) == [0, 33, 66, 99]
     assert spread(3, 8) == [0, 1, 2]
+
+
+def test_scattered_points_make_more_chunks_and_no_longer_ids() -> None:
+    missing = [(point, point) for point in range(10**9, 10**9 + 4000, 2)]
+    planner = Planner(missing, len(missing), target_s=1000)
+    planner.speeds.add("node", 1.0, 1000)
+    handed = []
+    while chunk := planner.next(children=1):
+        assert len(Chunk.of(1, chunk).id) < 100
+        handed += chunk
+    assert handed == [point for point, _ in missing]
