@@ -18,7 +18,7 @@ from celery import signals
 
 from tasks.app import make_app
 from tasks.errors import HummingsweepError
-from tasks.settings import PREFIX, SINGLE_THREAD, Settings, check_broker
+from tasks.settings import MEMORY_BACK, PREFIX, SINGLE_THREAD, Settings, check_broker
 
 #: Seconds between handing chunks back and leaving without a word.
 LAST_WAIT_S = 5.0
@@ -34,6 +34,7 @@ def main() -> int:
         return 2
     for name, value in SINGLE_THREAD.items():
         os.environ[name] = str(settings.threads) if value == "1" else value
+    os.environ.update(MEMORY_BACK)  # spawned children read it when they start
     if os.environ.get("HUMMINGSWEEP_NODE_STDIN") == "watch":
         threading.Thread(target=_leave_with_starter, name="starter-watch", daemon=True).start()
     app = make_app(settings)

@@ -196,7 +196,7 @@ def _results(outcome: Outcome, config: Any, market: Market) -> Row:
         outcome.extras["turnover"],
         resolution_s=interval_seconds(market.resolution),
         total_amount_quote=float(config.total_amount_quote),
-        executors=outcome.executors,
+        executors=outcome.extras["trades"],
     )
     row["warning"] = win_rate_warning(outcome.results)
     return row

@@ -37,6 +37,8 @@ SINGLE_THREAD = dict.fromkeys(
     "1",
 )
 
+#: glibc would keep the large arrays of one point for the next; given back at once they cost a child 15 to 35 MB less.
+MEMORY_BACK = {"MALLOC_MMAP_THRESHOLD_": str(1 << 20)}
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 

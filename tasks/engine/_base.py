@@ -69,6 +69,8 @@ class Outcome:
     equity: npt.NDArray[np.float64] | None = None
     #: value of what is held at every candle's close, quote, signed (long positive), float64, shape (n,)
     position_value: npt.NDArray[np.float64] | None = None
+    #: with curves: `turnover`, quote traded per candle, float64, shape (n,), and `trades`, the ledger as far as
+    #: tasks.engine.metrics reads it, to be gone through once
     extras: dict[str, Any] = field(default_factory=dict)
 
 

@@ -78,7 +78,8 @@ def metrics(
 
     `timestamps`: open times of the candles, seconds, ascending; `equity`: change since the start at every close, quote;
     `position_value`: signed, quote, at every close; `turnover`: quote traded in every candle; all float64, shape (n,).
-    `resolution_s`: length of a candle in seconds. `executors`: the ledger, ExecutorInfo. Raises ValueError without
+    `resolution_s`: length of a candle in seconds. `executors`: the ledger, ExecutorInfo or what has their
+    filled_amount_quote, net_pnl_quote and close_type. Raises ValueError without
     candles or without capital.
     """
     if len(timestamps) == 0 or total_amount_quote <= 0:

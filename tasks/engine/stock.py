@@ -68,6 +68,7 @@ class StockEngine:
             curve = engine.equity_curve()
             outcome.equity, outcome.position_value = curve.equity(), curve.position_value()
             outcome.extras["turnover"] = curve.turnover()
+            outcome.extras["trades"] = outcome.executors
         return outcome
 
 
@@ -93,7 +94,10 @@ class _Engine(BacktestingEngineBase):  # type: ignore[misc]  # upstream has no t
         await super().initialize_backtesting_data_provider()
 
     def prepare_market_data(self) -> pd.DataFrame:
-        self.features = prepare_market_data(self.controller, self.backtesting_resolution)
+        # upstream slices the frame for every executor: faster where its columns lie in one block
+        self.features = prepare_market_data(self.controller, self.backtesting_resolution).copy()
+        controller: Any = self.controller
+        controller.processed_data["features"] = self.features
         return self.features
 
     def manage_active_executors(self, simulation: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -40,6 +41,16 @@ from tasks.upstream.names import (
 )
 
 PRICE = 100.0
+
+
+@pytest.fixture(scope="module", autouse=True)
+def also_the_shortest_periods() -> Iterator[None]:
+    """A run leaves a few candles to the stock engine; here they are compared, too."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tasks.engine.jump.engine.FEW", 0)
+        yield
+
+
 TICK = 0.5
 #: 2026, where executors are stamped by controllers that use time.time()
 WALL_CLOCK = 1767225600.25

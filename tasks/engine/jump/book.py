@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import heapq
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -86,6 +86,14 @@ class Executor:
     def was_read(self) -> bool:
         """Whether someone holds its final ExecutorInfo, and may have changed it."""
         return self._info is not None
+
+
+class Trade(NamedTuple):
+    """What tasks.engine.metrics asks of an ended executor that filled something, without building its ExecutorInfo."""
+
+    filled_amount_quote: Any
+    net_pnl_quote: Any
+    close_type: Any
 
 
 class Steps:
@@ -204,6 +212,13 @@ class Book:
         after = len(self.candles)
         self._end(after)
         self._join_held(after)
+
+    def trades(self) -> Iterator[Trade]:
+        """The ended executors that filled something, in the ledger's order."""
+        for executor in self.ended:
+            end = executor.info if executor.was_read else executor.state
+            if end is not None:
+                yield Trade(end.filled_amount_quote, end.net_pnl_quote, executor.close_type)
 
     # what a controller sees
 

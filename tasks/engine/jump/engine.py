@@ -51,7 +51,10 @@ from tasks.upstream.names import (
     PositionExecutorConfig,
     generate_unique_id,
 )
-from tasks.upstream.provider import SweepDataProvider
+from tasks.upstream.provider import SweepDataProvider, interval_seconds
+
+#: A period of fewer candles than this is run faster by the stock engine.
+FEW = 10
 
 
 class JumpEngine:
@@ -75,6 +78,8 @@ class JumpEngine:
 
         Raises what StockEngine.run raises, and ControllerError for an executor of a kind no back-test can simulate.
         """
+        if self._stock is not None and (market.end - market.start) // interval_seconds(market.resolution) < FEW:
+            return await self._on_stock(config, market, curves, f"fewer than {FEW} candles: nothing to jump over")
         changed = fingerprint.changed_engine()
         if changed and self._stock is not None:
             return await self._on_stock(config, market, curves, changed)
@@ -162,6 +167,7 @@ class JumpEngine:
         if curve is not None:
             outcome.equity, outcome.position_value = curve.equity(), curve.position_value()
             outcome.extras["turnover"] = curve.turnover()
+            outcome.extras["trades"] = book.trades()
         return outcome
 
     def _simulate(

@@ -35,8 +35,9 @@ if TYPE_CHECKING:
 
 #: Bytes of features one child keeps: 25 columns over 30 days of 1m candles take 9 MB.
 LIMIT = 64 << 20
-#: Features larger than this are computed for every point: a copy would cost the child more memory than time.
-LARGEST = LIMIT // 2
+#: Features larger than this (some 90 days of 1m candles) are computed for every point: the copy that is kept would take
+#: more of a child's memory than a point may.
+LARGEST = 24 << 20
 
 #: What a controller has from its bases and what an engine replaces.
 _NOT_STATE = frozenset({"config", "market_data_provider", "processed_data"})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -42,6 +43,14 @@ from tasks.upstream.names import (
 )
 
 ROWS = 400
+
+
+@pytest.fixture(scope="module", autouse=True)
+def also_the_shortest_periods() -> Iterator[None]:
+    """A run leaves a few candles to the stock engine; here they are compared, too."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tasks.engine.jump.engine.FEW", 0)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -398,3 +407,10 @@ def test_the_side_of_a_short_signal_counts_longs_too(market: Market) -> None:
     outcome = assert_equal(bollinger(max_executors_per_side=1, time_limit=60000, stop_loss=None), market)
     sides = [one.side for one in sorted(outcome.executors, key=lambda one: one.timestamp)]
     assert TradeType.BUY in sides
+
+
+def test_a_few_candles_are_left_to_the_stock_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tasks.engine.jump.engine.FEW", 10)
+    outcome = run(JumpEngine(), maker(), market_of(random_walk(9, seed=4, volatility=0.002)))
+    assert outcome.engine == "stock"
+    assert outcome.engine_note == "fewer than 10 candles: nothing to jump over"
