@@ -4,7 +4,8 @@
 
 Contenders (benchmarks/contenders/): this project; one process with the jump-ahead engine; upstream's engine in one
 process; multiprocessing.Pool; joblib; Dask; Ray; Celery with a task a point. All but `stock` run the same engine on the
-same candles with a warm event loop and engine kept between points, so that what differs is the distribution. Each runs
+same candles with a warm event loop and engine kept between points, so that what differs is the distribution (and that
+this project's children compute features once for the points that share them; --share: all do). Each runs
 in a process of its own: it starts its workers, sweeps 16 points, then the sweep that is timed (cheap points
 three times, the fastest counts: other work on the machine only ever slows).
 
@@ -188,11 +189,14 @@ def main() -> int:
     parser.add_argument("--sizes", default="", help="numbers of cheap points, multiples of 50; a comma alone: none")
     parser.add_argument("--dear", type=int, default=-1, help="number of dear points, a multiple of 50; 0: none")
     parser.add_argument("--only", default="", help="names of contenders, ours is always the first")
+    parser.add_argument("--share", action="store_true", help="the others share features between points, too")
     parser.add_argument("--workers", type=int, default=0, help="worker processes; default one per core")
     parser.add_argument("--repeat", type=int, default=0, help="timed sweeps of cheap points; default 3, quick 1")
     for hidden in ("--contend", "--work", "--points", "--began"):
         parser.add_argument(hidden, help=argparse.SUPPRESS)
     chosen = parser.parse_args()
+    if chosen.share:
+        os.environ["PEERS_SHARE"] = "1"
     workers = chosen.workers or len(os.sched_getaffinity(0))
     repeat = chosen.repeat or (1 if chosen.quick else 3)
     if chosen.contend:

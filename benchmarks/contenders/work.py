@@ -132,7 +132,8 @@ class _Here:
         finally:
             shutil.rmtree(mirror, ignore_errors=True)  # the map stays
         self.loop = asyncio.new_event_loop()
-        self.engine = JumpEngine(shared=SharedFeatures())  # as this project's children do
+        # what the points of a chunk share is this project's doing; with `peers.py --share` it is everybody's
+        self.engine = JumpEngine(shared=SharedFeatures() if os.environ.get("PEERS_SHARE") else None)
 
     def config(self, point: int) -> Any:
         from tasks.upstream.build import controller_config

@@ -109,7 +109,8 @@ def linear_exposure(
     """
     value = side * cost_quote + (net_pnl_quote + cum_fees_quote)
     value = np.where(cost_quote > 0, value, 0.0)
-    traded = np.diff(cost_quote, prepend=0.0)
+    traded = cost_quote.copy()
+    traded[1:] -= cost_quote[:-1]
     if closes:
         traded[-1] += abs(value[-1])
     return value, traded

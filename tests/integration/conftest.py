@@ -203,13 +203,15 @@ class Cluster:
     folder: Path
     nodes: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
-    def add_node(self, children: int = 2, name: str = "", **environment: str) -> subprocess.Popen[bytes]:
-        """One more node on this machine."""
+    def add_node(
+        self, children: int = 2, name: str = "", within: tuple[str, ...] = (), **environment: str
+    ) -> subprocess.Popen[bytes]:
+        """One more node on this machine; `within`: a command that carries it out somewhere else."""
         number = len(self.nodes)
         extra = {"HUMMINGSWEEP_CHILDREN": str(children), "HUMMINGSWEEP_NODE": name or f"n{number}", **environment}
         log = (self.folder / f"node{number}.log").open("wb")
         node = subprocess.Popen(
-            [sys.executable, "-m", "orchestrator.cli", "worker"],
+            [*within, sys.executable, "-m", "orchestrator.cli", "worker"],
             env={**self.environment, **extra},
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -253,9 +255,9 @@ def session_cluster(tmp_path_factory: pytest.TempPathFactory, bare_environment: 
 
 
 @contextlib.contextmanager
-def broker_at(folder: Path, environment: dict[str, str]) -> Iterator[Cluster]:
+def broker_at(folder: Path, environment: dict[str, str], bind: str = "127.0.0.1") -> Iterator[Cluster]:
     """A broker, and the nodes that are added to it, stopped by id at the end."""
-    process, broker = guardian.start_server(folder)
+    process, broker = guardian.start_server(folder, bind)
     cluster = Cluster(Server(process, broker, folder), {**environment, "HUMMINGSWEEP_BROKER": broker}, folder)
     try:
         yield cluster
@@ -279,7 +281,11 @@ def eventually(condition: Callable[[], Any], timeout_s: float = 60.0, what: str 
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Processes, signals and clocks on shared cores: one more try, and the summary says that it was needed."""
+    """Processes, signals and clocks on shared cores: one more try, and the summary says that it was needed.
+
+    All in one group: with several test processes (`make test`) they run one after the other beside the unit tests.
+    """
     for item in items:
         if "tests/integration/" in item.nodeid:
             item.add_marker(pytest.mark.flaky(reruns=1))
+            item.add_marker(pytest.mark.xdist_group("integration"))

@@ -240,7 +240,7 @@ def _of_users_code(owner: type, name: str) -> bool:
 
 def _bytes(value: Any) -> int:
     if isinstance(value, pd.DataFrame):
-        return int(value.memory_usage().sum())
+        return 8 * int(value.size)  # pandas' own count takes a millisecond
     if isinstance(value, pd.Series | np.ndarray | pd.Index):
         return int(value.nbytes)
     if isinstance(value, dict):
