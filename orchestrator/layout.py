@@ -110,10 +110,10 @@ class Layout:
 
 def decided_by(definition: SweepDefinition) -> dict[str, Any]:
     """What decides a row beside its axes and is the same for the whole sweep; the last columns of every row."""
-    candles = hashlib.sha256(
-        "".join(f"{feed}={digest};" for feed, digest in sorted(definition.slices.items())).encode()
-    )
     return {
+        "period_start": definition.start,
+        "period_end": definition.end,
+        "resolution": definition.resolution,
         "shift": definition.shift,
         "fills": definition.fills,
         "warmup": definition.warmup,
@@ -124,9 +124,16 @@ def decided_by(definition: SweepDefinition) -> dict[str, Any]:
         "seed": definition.seed,
         "hummingbot_version": definition.versions.get("hummingbot", ""),
         "hummingsweep_version": definition.versions.get("hummingsweep", ""),
-        "candles_digest": candles.hexdigest()[:16],
+        "candles_digest": _digest(definition.slices),
+        "trading_rules_digest": _digest(definition.trading_rules),
+        "funding_digest": _digest(definition.funding),
         "controllers_digest": definition.controllers[:16],
     }
+
+
+def _digest(value: Any) -> str:
+    """Sixteen hex digits of a nested mapping's content; "" for an empty one."""
+    return hashlib.sha256(ujson.dumps(value, sort_keys=True).encode()).hexdigest()[:16] if value else ""
 
 
 def found(

@@ -118,6 +118,9 @@ def _needs(bare: SweepDefinition, cluster: Cluster) -> list[FeedNeed]:
         if len(steering) > 1:
             more = [point for point in _combinations(grid, steering) if point not in rows]
             rows |= _probe(cluster, probe, more[:MOST_PROBES])
+        greediest = _greediest(grid, rows)
+        if greediest not in rows:
+            rows |= _probe(cluster, probe, [greediest])
     finally:
         forget(probe, cluster)
     deepest: dict[str, FeedNeed] = {}
@@ -162,6 +165,20 @@ def _combinations(grid: Grid, places: Sequence[int]) -> Iterator[int]:
         yield grid.point([chosen.get(place, 0) for place in range(len(grid.axes))])
 
 
+def _greediest(grid: Grid, rows: dict[int, dict[str, Any]]) -> int:
+    """The point where each axis has the value that alone asks for the most history: axes may multiply or add up."""
+
+    def history(point: int) -> int:
+        return sum(records for *_, records in (rows.get(point) or {}).get("feeds") or ())
+
+    return grid.point(
+        [
+            max(range(len(axis)), key=lambda digit, place=place: history(_alone(grid, place, digit)))  # type: ignore[misc]
+            for place, axis in enumerate(grid.axes)
+        ]
+    )
+
+
 def _feeds(rows: dict[int, dict[str, Any]], point: int) -> frozenset[tuple[str, str, str]] | None:
     row = rows.get(point)
     if not row or not row.get("feeds"):
@@ -181,6 +198,11 @@ def _slices(
         depth = need.max_records if sweep.warmup else sweep.shift
         wanted = dataclasses.replace(need, max_records=depth)
         cut = slice_for(wanted, files, sweep.start, sweep.end, sweep.gaps, say=watcher.say)
+        if sweep.warmup and cut.lead < depth:
+            watcher.say(
+                f"{need.key}: indicators ask for {depth} candles before the period, the files hold {cut.lead} of them; "
+                "`hummingsweep sync` fetches the others"
+            )
         for gap in cut.gaps[:1]:
             watcher.say(f"{need.key}: {len(cut.gaps)} gaps in the candles, the first after {gap} (gaps: {sweep.gaps})")
         addresses[need.key] = cluster.blobs.put(cut.ipc())

@@ -144,9 +144,14 @@ def test_what_decided_the_rows_in_every_format(store: Store) -> None:
         seed=11,
         versions={"hummingsweep": "0.2", "hummingbot": "20250101"},
         slices={"z": "2", "a": "1"},
+        trading_rules={"a": {"X": {"min": "1"}}},
+        funding={"X-Y": [[60, 0.25]]},
         controllers="c" * 15 + "d" + "e" * 48,
     )
     expected = {
+        "period_start": decided.start,
+        "period_end": decided.end,
+        "resolution": decided.resolution,
         "shift": 2,
         "fills": "both",
         "warmup": False,
@@ -157,7 +162,9 @@ def test_what_decided_the_rows_in_every_format(store: Store) -> None:
         "seed": 11,
         "hummingbot_version": "20250101",
         "hummingsweep_version": "0.2",
-        "candles_digest": hashlib.sha256(b"a=1;z=2;").hexdigest()[:16],
+        "candles_digest": hashlib.sha256(b'{"a":"1","z":"2"}').hexdigest()[:16],
+        "trading_rules_digest": hashlib.sha256(b'{"a":{"X":{"min":"1"}}}').hexdigest()[:16],
+        "funding_digest": hashlib.sha256(b'{"X-Y":[[60,0.25]]}').hexdigest()[:16],
         "controllers_digest": "c" * 15 + "d",
     }
     store.add_sweep(decided, "", {})

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tasks.candles.csvmap import open_csv
+from tasks.candles.csvmap import CsvMap, open_csv
 from tasks.candles.cut import cut, cut_parts
 from tasks.candles.formats import candle_file, find
 from tasks.candles.slices import Slice
@@ -389,6 +389,51 @@ def test_locating_takes_as_many_probes_in_a_large_file(write) -> None:
     small, large = probes(1000), probes(200_000)
     assert small <= 12
     assert large <= 12
+
+
+class TenGigabytes:
+    """A sorted CSV of 10.4 GB as `mmap` shows one, its lines made when they are looked at."""
+
+    HEAD, FIRST, ROWS, WIDTH = b"timestamp,open,high,low,close,volume\n", 1_000_000_000, 200_000_000, 52
+
+    def line(self, row: int) -> bytes:
+        prices = b",40000.01,40000.02,40000.00,40000.01,1.234"
+        return b"%d%s\n" % (self.FIRST + row, prices[: self.WIDTH - 11])
+
+    def __len__(self) -> int:
+        return len(self.HEAD) + self.ROWS * self.WIDTH
+
+    def __getitem__(self, part: slice) -> bytes:
+        start, stop, _ = part.indices(len(self))
+        first, last = max(0, start - len(self.HEAD)) // self.WIDTH, -(-(stop - len(self.HEAD)) // self.WIDTH)
+        assert last - first < 1000, "somebody reads the whole file"
+        text = b"".join(self.line(row) for row in range(first, last))
+        offset = len(self.HEAD) + first * self.WIDTH
+        if start < len(self.HEAD):
+            return (self.HEAD + text)[start:stop]
+        return text[start - offset : stop - offset]
+
+    def find(self, _: bytes, start: int = 0, stop: int | None = None) -> int:
+        if start < len(self.HEAD):
+            return len(self.HEAD) - 1
+        found = start + (-(start - len(self.HEAD)) - 1) % self.WIDTH
+        return found if found < (len(self) if stop is None else stop) else -1
+
+    def rfind(self, _: bytes, start: int, stop: int) -> int:
+        found = stop - 1 - (stop - len(self.HEAD)) % self.WIDTH
+        return found if found >= start else -1
+
+
+def test_locating_in_ten_gigabytes_looks_at_as_few_lines() -> None:
+    data = TenGigabytes()
+    assert len(data) > 10e9
+    assert len(data.line(0)) == len(data.line(data.ROWS - 1)) == data.WIDTH
+    mapped = CsvMap(Path("huge.csv"), data)
+    chance = np.random.default_rng(1)
+    for row in chance.integers(0, data.ROWS, 200):
+        before = mapped.probes
+        assert mapped.locate(float(data.FIRST + row)) == len(data.HEAD) + row * data.WIDTH
+        assert mapped.probes - before <= 12
 
 
 def test_a_slice_travels(write) -> None:
