@@ -176,7 +176,8 @@ def test_what_decided_the_rows_in_every_format(store: Store) -> None:
     assert read[0] == names
     assert [line[-len(expected) :] for line in read[1:]] == [[str(value) for value in expected.values()]] * 2
     parquet = pq.read_table(pa.BufferReader(written(store, decided.sweep, "parquet")))
-    types = ["int64", "string", "bool", *["double"] * 4, "int64", *["string"] * 4]
+    period, deciding = ["int64", "int64", "string"], ["int64", "string", "bool", *["double"] * 4, "int64"]
+    types = [*period, *deciding, *["string"] * 6]
     assert {name: str(parquet.schema.field(name).type) for name in expected} == dict(zip(expected, types, strict=True))
     for rows in (json.loads(written(store, decided.sweep, "json")), parquet.to_pylist()):
         assert [(row["axis_shift"], row["axis_fills"]) for row in rows] == [(7, "a"), (7, "b")]
