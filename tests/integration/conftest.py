@@ -281,11 +281,7 @@ def eventually(condition: Callable[[], Any], timeout_s: float = 60.0, what: str 
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Processes, signals and clocks on shared cores: one more try, and the summary says that it was needed.
-
-    All in one group: with several test processes (`make test`) they run one after the other beside the unit tests.
-    """
+    """Processes, signals and clocks on shared cores: one more try, and the summary says that it was needed."""
     for item in items:
         if "tests/integration/" in item.nodeid:
             item.add_marker(pytest.mark.flaky(reruns=1))
-            item.add_marker(pytest.mark.xdist_group("integration"))
