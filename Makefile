@@ -54,7 +54,8 @@ format: .venv/.ready  ## format the code
 flower: .venv/.ready  ## Flower for the broker in HUMMINGSWEEP_BROKER
 	@$(SWEEP) flower
 
-bench: .venv/.ready  ## the benchmarks, one after the other (see benchmarks/README.md)
+bench: .venv/.ready  ## the benchmarks and the peers they compare with, one after the other (see benchmarks/README.md)
+	@$(UV) pip install --quiet --python $(PYTHON) --constraint requirements.lock --group bench
 	@$(SWEEP) bench all
 
 lock: | $(if $(findstring $(TOOLS),$(UV)),$(TOOLS)/bin/uv)  ## resolve the ranges of pyproject.toml into requirements.lock

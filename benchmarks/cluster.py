@@ -6,7 +6,7 @@ use          CPU seconds of the children between the first and the last chunk ov
              dear points (1 s of CPU on top) and cheap ones (about 10 ms); `of free` over what other work on the
              machine left of the cores, equal to `use` on an idle one
 outside      share of the children's CPU in the sweep that a single process without any distribution does not need
-             for the same points with the same engine; `everything` counts desk, server and Celery's parent as well
+             for the same points with the same engine and the same sharing of features; `everything` counts desk, server and Celery's parent as well
 scaling      points per second with 1, 2, ... children in the same run
 message      bytes of a chunk's message on the queue, for grids of 1,000 to 10^12 points
 submit       seconds and memory to plan and send 10,000 chunks of a grid of 10^12 points
@@ -100,7 +100,7 @@ def used(kind: str, points: int, burn_s: float, children: list[int], say: Callab
     found = []
     with tempfile.TemporaryDirectory(prefix="cluster-") as place:
         folder = prepare(Path(place) / "work", points, burn_s=burn_s, name="cluster")
-        alone = ask("one_process", folder, min(points, 20 if burn_s else 500), 1, patience_s=600)
+        alone = ask("one_process", folder, min(points, 20 if burn_s else 500), 1, patience_s=600, share=True)
         alone_ms = alone["workers_cpu_s"] / alone["points"] * 1000
         for count in children:
             one = {"kind": kind, **use(folder, count), "alone_cpu_ms": alone_ms}

@@ -38,6 +38,8 @@ BENCHMARKS = Path(__file__).resolve().parent
 PATHS = [str(BENCHMARKS), str(BENCHMARKS.parent)]
 sys.path[:0] = PATHS
 
+from tasks.settings import Settings
+
 ORDER = ("ours", "one_process", "stock", "pool", "joblib", "dask", "ray", "celery")
 #: upstream's engine takes so much longer that it gets only so many of the points
 STOCK_POINTS = 100
@@ -106,10 +108,15 @@ def timed(rows: Any) -> Any:
         yield row if len(row) == 5 else (*row, time.monotonic())
 
 
-def ask(name: str, folder: Path, count: int, workers: int, patience_s: float, repeat: int = 1) -> dict[str, Any]:
-    """One contender in a process of its own."""
+def ask(
+    name: str, folder: Path, count: int, workers: int, patience_s: float, repeat: int = 1, *, share: bool = False
+) -> dict[str, Any]:
+    """One contender in a process of its own. `share`: its points share features, as this project's always do."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("HUMMINGSWEEP_")}
+    environment |= {"PEERS_SHARE": "1"} if share else {}
     environment |= {
+        # compiled kernels lie where every contender finds them: they are made once per machine, not once per sweep
+        "NUMBA_CACHE_DIR": os.environ.get("NUMBA_CACHE_DIR") or str(Settings().cache_folder / "kernels"),
         "PYTHONPATH": os.pathsep.join(PATHS), "PYTHONWARNINGS": "ignore", "HUMMINGSWEEP_SETTINGS": "/dev/null/none",
         **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1"),
     }  # fmt: skip
