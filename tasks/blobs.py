@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow
 
-from tasks.errors import BlobError, ControllerError
+from tasks.errors import BlobError, ControllerError, ParcelMissing
 from tasks.messages import BLOB_PREFIX
 
 if TYPE_CHECKING:
@@ -86,7 +86,9 @@ class Blobs:
         name = BLOB_PREFIX + digest
         fields: dict[bytes, bytes] = self._redis.hgetall(name)
         if not fields:
-            raise BlobError(f"parcel {digest[:12]} is not on the broker (expired or removed): start the sweep again")
+            raise ParcelMissing(
+                f"parcel {digest[:12]} is not on the broker (expired or removed): start the sweep again"
+            )
         if signed:
             given = fields.get(b"signature", b"").decode()
             if not given:

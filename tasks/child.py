@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasks.app import connect
 from tasks.blobs import Blobs, unpack_controllers
-from tasks.errors import VersionMismatch
+from tasks.errors import BlobError, ParcelMissing, VersionMismatch
 from tasks.messages import Keys, SweepDefinition
 from tasks.settings import Settings, versions
 
@@ -72,15 +72,15 @@ class Child:
         """The sweep's definition, fetched when it is new. Raises BlobError, VersionMismatch."""
         digest = self.redis.get(Keys(sweep).definition)
         if digest is None:
-            from tasks.errors import BlobError
-
-            raise BlobError(f"sweep {sweep} is not on the broker any more")
+            raise ParcelMissing(f"sweep {sweep} is not on the broker any more")
         address = digest.decode()  # type: ignore[union-attr]  # the client is synchronous and does not decode
         if address not in self._definitions:
             definition = SweepDefinition.decode(self.blobs.get(address, signed=True))
             mine = versions()
             if definition.versions != mine:
                 raise VersionMismatch(f"sweep {sweep} wants {definition.versions}, node {self.name} has {mine}")
+            if definition.sweep != sweep:  # signed, but for another sweep
+                raise BlobError(f"sweep {sweep}: the broker holds the definition of {definition.sweep} in its place")
             _keep(self._definitions, address, definition)
         return self._definitions[address]
 
