@@ -42,7 +42,7 @@ from orchestrator.sweep import read
 from orchestrator.watcher import Silent
 from tasks.grid import Grid
 from tasks.messages import Chunk, Kind, Rows, SweepDefinition
-from tasks.settings import Settings, queue_name, versions
+from tasks.settings import Settings, versions
 
 CHUNKS = 10_000
 
@@ -132,7 +132,7 @@ def messages(say: Callable[[str], Any]) -> dict[str, Any]:
     sizes = {}
     with broker.session(Settings(), node=False) as running:
         redis: Any = running.redis
-        queue = queue_name(versions())
+        queue = running.settings.queue
         for axes in (1, 2, 4):
             grid = Grid.from_mapping(definition(axes, 1000).grid)
             running.send("cluster-0123456789", Chunk.of(1, range(grid.size - 2000 if axes > 1 else 0, grid.size)))

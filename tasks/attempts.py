@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import ujson
 
 from tasks.beat import node_sign
+from tasks.deadline import HARD_GRACE_S
 from tasks.messages import Chunk, Keys, Rows, Status
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ class Attempts:
             point = int(text)
             lives = redis.exists(node_sign(who.rpartition("/")[0]))
             deaths = int(redis.hincrby(self.keys.partial(chunk), f"deaths {point}", 1))
-            if lives and time.time() - float(since) >= point_timeout_s:
+            if lives and time.time() - float(since) >= point_timeout_s + HARD_GRACE_S:
                 rows[point] = {
                     "point": point,
                     "status": Status.TIMEOUT.value,

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasks.app import connect
-from tasks.blobs import Blobs, unpack_controllers
+from tasks.blobs import Blobs, unpack_controllers, unpacked
 from tasks.errors import BlobError, ParcelMissing, VersionMismatch
 from tasks.messages import Keys, SweepDefinition
 from tasks.settings import Settings, versions
@@ -85,12 +85,12 @@ class Child:
         return self._definitions[address]
 
     def controllers(self, definition: SweepDefinition) -> Path:
-        """Folder that holds `controllers/` of this sweep, extracted once per node and content."""
-        into = self.settings.cache_folder / "bundles"
-        target = into / definition.controllers[:32]
-        if target.is_dir():
-            return target
-        return unpack_controllers(self.blobs.get(definition.controllers, signed=True), into)
+        """Folder that holds `controllers/` of this sweep, extracted once per node and content.
+
+        A controller may have touched its own files, so they are looked at, and mended.
+        """
+        into, digest = self.settings.cache_folder / "bundles", definition.controllers
+        return unpacked(digest, into) or unpack_controllers(self.blobs.get(digest, signed=True), into)
 
     def market(self, definition: SweepDefinition) -> Market:
         """Candles and rules of this sweep, mapped from the mirror; what lacks there is fetched from the broker."""

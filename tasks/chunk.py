@@ -67,7 +67,7 @@ def run_chunk(sweep: str, chunk_id: str) -> None:
         time.sleep(REFUSED_WAIT_S)
         raise Reject(error, requeue=True) from error
     except BaseException as error:
-        if course.under_way:
+        if course.begun:
             # A point broke what its neighbours need (stopped the event loop, closed its descriptors). A fresh child
             # goes carefully, so that the point stands alone in the end.
             os._exit(1)
@@ -84,8 +84,8 @@ class _Course:
     def __init__(self, me: Child, chunk_id: str, attempts: Attempts):
         self._me, self._chunk_id, self._attempts = me, chunk_id, attempts
         self.rows: list[dict[str, Any]] = []
-        #: a point has begun and has no row yet
-        self.under_way = False
+        #: from here on what goes wrong outside a row is a point's doing
+        self.begun = False
 
     async def run(self, definition: SweepDefinition, points: list[int], *, careful: bool) -> None:
         """One row a point. With `careful`, each point is marked before and laid down after."""
@@ -95,9 +95,16 @@ class _Course:
         for point in bench.in_order(points):
             if careful:
                 self._attempts.mark(self._chunk_id, point, self._me.name)
-            self.under_way = True
+            self.begun = True
             row = await bench.row(point)
-            self.under_way = False
+            _check_loop()
             if careful:
                 self._attempts.lay_down(self._chunk_id, row)
             self.rows.append(row)
+
+
+def _check_loop() -> None:
+    """Raises OSError when a controller closed the descriptor its event loop lives on: no later point would run."""
+    selector = getattr(asyncio.get_running_loop(), "_selector", None)
+    if selector is not None:
+        os.fstat(selector.fileno())

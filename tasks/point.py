@@ -79,6 +79,8 @@ class Bench:
         """A fresh controller config of a point. Raises ControllerError."""
         from tasks.upstream.build import controller_config
 
+        if not self._controllers.is_dir() or not any(self._controllers.glob("controllers/*")):
+            self._controllers = self._me.controllers(self._definition)  # a point before this one deleted them
         values = {**self._definition.controller, **self._grid.values(point)}
         return controller_config(values, self._controllers, config_id=f"{self._definition.sweep}-{point}")
 
