@@ -6,8 +6,10 @@ use          CPU seconds of the children between the first and the last chunk ov
              dear points (1 s of CPU on top) and cheap ones (about 10 ms); `of free` over what other work on the
              machine left of the cores, equal to `use` on an idle one
 outside      share of the children's CPU in the sweep that a single process without any distribution does not need
-             for the same points with the same engine and the same sharing of features; `everything` counts desk, server and Celery's parent as well
-scaling      points per second with 1, 2, ... children in the same run
+             for the same points with the same engine and the same sharing of features; `everything` counts desk,
+             server and Celery's parent as well
+scaling      points per second with 1, 2 and 4 children in the same run, and how many times those of one child; more
+             children than cores share them, so that there `use` of the cores is what counts
 message      bytes of a chunk's message on the queue, for grids of 1,000 to 10^12 points
 submit       seconds and memory to plan and send 10,000 chunks of a grid of 10^12 points
 """
@@ -42,7 +44,7 @@ from orchestrator.sweep import read
 from orchestrator.watcher import Silent
 from tasks.grid import Grid
 from tasks.messages import Chunk, Kind, Rows, SweepDefinition
-from tasks.settings import Settings, queue_name, versions
+from tasks.settings import Settings, versions
 
 CHUNKS = 10_000
 
@@ -116,6 +118,18 @@ def used(kind: str, points: int, burn_s: float, children: list[int], say: Callab
     return found
 
 
+def scaled(found: list[dict[str, Any]], cores: int, say: Callable[[str], Any]) -> list[dict[str, Any]]:
+    """How many times the points per second of the fewest children each number of them gives."""
+    least = found[0]
+    table = []
+    for one in found:
+        times = one["points_per_s"] / least["points_per_s"]
+        ideal = min(one["children"], cores) / min(least["children"], cores)
+        table.append({"children": one["children"], "points_per_s": one["points_per_s"], "times": times, "ideal": ideal})
+        say(f"scaling{one['children']:>4} children{one['points_per_s']:>9.2f}/s  x{times:.2f} of x{ideal:.2f} possible")
+    return table
+
+
 def definition(axes: int, values: int) -> SweepDefinition:
     """A sweep of values ** axes points that nobody runs."""
     return SweepDefinition(
@@ -132,7 +146,7 @@ def messages(say: Callable[[str], Any]) -> dict[str, Any]:
     sizes = {}
     with broker.session(Settings(), node=False) as running:
         redis: Any = running.redis
-        queue = queue_name(versions())
+        queue = running.settings.queue
         for axes in (1, 2, 4):
             grid = Grid.from_mapping(definition(axes, 1000).grid)
             running.send("cluster-0123456789", Chunk.of(1, range(grid.size - 2000 if axes > 1 else 0, grid.size)))
@@ -163,10 +177,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--json", action="store_true", help="one JSON document")
     parser.add_argument("--quick", action="store_true", help="fewer points")
-    parser.add_argument("--children", default="", help="numbers of children, such as 1,2,4; default: 1 and the cores")
+    parser.add_argument("--children", default="", help="numbers of children; default: 1,2,4 and the cores")
     chosen = parser.parse_args()
     cores = Settings().child_count
-    children = [int(part) for part in chosen.children.split(",") if part] or sorted({1, cores})
+    children = [int(part) for part in chosen.children.split(",") if part] or sorted({1, 2, 4, cores})
     say: Callable[[str], Any] = (lambda _: None) if chosen.json else (lambda text: print(text, flush=True))
     load = os.getloadavg()[0]
     say(f"load of the machine before: {load:.1f} on {cores} cores")
@@ -176,6 +190,7 @@ def main() -> int:
     judged = max((count for count in children if count <= cores), default=children[0])
     (cheapest,) = (one for one in cheap if one["children"] == judged)
     dear = used("dear", 50 if chosen.quick else 100, 1.0, [judged], say)
+    scaling = scaled(cheap, cores, say)
     promises = {
         "dear use >= 97%": dear[-1]["use_of_free"] >= 0.97,
         "cheap use >= 90%": cheapest["use_of_free"] >= 0.90,
@@ -186,7 +201,13 @@ def main() -> int:
     for promise, kept in promises.items():
         say(f"{'kept    ' if kept else 'NOT KEPT'} {promise}")
     if chosen.json:
-        document = {"load_before": load, "cores": cores, "messages": sent, "sweeps": [*cheap, *dear]}
+        document = {
+            "load_before": load,
+            "cores": cores,
+            "messages": sent,
+            "sweeps": [*cheap, *dear],
+            "scaling": scaling,
+        }
         print(json.dumps({**document, "promises": promises}, indent=2))
     return 0 if all(promises.values()) else 1
 

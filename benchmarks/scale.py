@@ -45,7 +45,7 @@ from orchestrator.watcher import Silent
 from tasks.app import connect
 from tasks.attempts import Attempts
 from tasks.messages import Chunk, Keys, Rows, SweepDefinition
-from tasks.settings import Settings, queue_name, versions
+from tasks.settings import Settings
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 #: Sizes of chunks whose costs are measured; between them costs grow with the rows.
@@ -227,7 +227,7 @@ def _turns(
         cluster.send(keys.sweep, chunk)
     before = [cpu_s(main), cpu_s(*children), cpu_s(server)]
     main.resume()
-    while redis.llen(queue_name(versions())) or redis.hlen("unacked"):
+    while redis.llen(cluster.settings.queue) or redis.hlen("unacked"):
         time.sleep(0.05)
     after = [cpu_s(main), cpu_s(*children), cpu_s(server)]
     redis.delete(keys.done)
@@ -248,7 +248,7 @@ def _sending(
             cluster.send(keys.sweep, chunk)
 
     found = meter(work, batch, batches)
-    redis.delete(queue_name(versions()))
+    redis.delete(cluster.settings.queue)
     return found
 
 

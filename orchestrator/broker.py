@@ -16,11 +16,13 @@ import secrets
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import ujson
 
@@ -29,12 +31,14 @@ from tasks.beat import node_sign
 from tasks.blobs import Blobs
 from tasks.errors import BrokerError
 from tasks.messages import CHUNK_TASK, NODES_KEY, Chunk
-from tasks.settings import Settings, check_broker, queue_name, versions, without_password
+from tasks.settings import LOOPBACK, Settings, check_broker, versions, without_password
 
 if TYPE_CHECKING:
     from celery import Celery
     from redis import Redis
 
+#: Seconds to wait for a node of this desk's where there are others only.
+OTHERS_PATIENCE_S = 10.0
 #: Seconds the guardian may take to start the server.
 GUARDIAN_READY_S = 30.0
 
@@ -74,21 +78,27 @@ class Cluster:
         """The parcels on this broker."""
         return Blobs(self.redis, self.settings.key)
 
-    def send(self, sweep: str, chunk: Chunk, queue: str = "") -> None:
-        """One chunk, one message."""
+    def send(self, sweep: str, chunk: Chunk, message: str = "") -> None:
+        """One chunk, one message; `message`: its id, which `lacks` knows it by."""
         self.app.send_task(
-            CHUNK_TASK,
-            args=(sweep, chunk.id),
-            # it stands in the message three times, so it is shorter than Celery's
-            task_id=secrets.token_hex(8),
-            queue=queue or queue_name(versions()),
+            CHUNK_TASK, args=(sweep, chunk.id), task_id=message or message_id(), queue=self.settings.queue
         )
 
     def waiting(self) -> int:
         """Messages on the queue plus those handed out and not yet acknowledged, of all sweeps."""
-        queue = queue_name(versions())
         redis: Any = self.redis
-        return int(redis.llen(queue)) + int(redis.hlen("unacked"))
+        return int(redis.llen(self.settings.queue)) + int(redis.hlen("unacked"))
+
+    def lacks(self, messages: Iterable[str]) -> set[str]:
+        """Which of these messages are neither on the queue nor handed out. Reads them all: not for every second."""
+        redis: Any = self.redis
+        missing = {message.encode() for message in messages}
+        # handed out last: what goes from the queue to a node between the two looks is seen there
+        for raw in chain(redis.lrange(self.settings.queue, 0, -1), redis.hvals("unacked")):
+            missing = {message for message in missing if message not in raw}
+            if not missing:
+                break
+        return {message.decode() for message in missing}
 
     def nodes(self) -> list[Node]:
         """The nodes that are there, of any version; those long gone are forgotten."""
@@ -106,8 +116,8 @@ class Cluster:
         return nodes
 
     def children(self) -> int:
-        """Children that take chunks of this version."""
-        return sum(node.children for node in self.nodes() if node.queue == queue_name(versions()))
+        """Children that take this desk's chunks."""
+        return sum(node.children for node in self.nodes() if node.queue == self.settings.queue)
 
     def check_alive(self) -> None:
         """Raise BrokerError when the embedded node ended by itself."""
@@ -119,6 +129,11 @@ class Cluster:
             log = Path(self.embedded["folder"]) / "node.log"
             lines = log.read_text(errors="replace").splitlines() if log.is_file() else []
             raise BrokerError(f"the local node ended: {lines[-1] if lines else 'without a word'}") from None
+
+
+def message_id() -> str:
+    """A new one. It stands in the message three times, so it is shorter than Celery's."""
+    return secrets.token_hex(8)
 
 
 @contextlib.contextmanager
@@ -195,6 +210,7 @@ def reach(settings: Settings) -> Cluster:
     try:
         with contextlib.closing(connect(settings, patient=False)) as client:
             client.ping()
+            _refuse_open(client, settings)
     except AuthenticationError as error:
         raise BrokerError(
             f"broker {shown}: refused the password ({error}); set HUMMINGSWEEP_BROKER_PASSWORD"
@@ -206,15 +222,54 @@ def reach(settings: Settings) -> Cluster:
     return Cluster(settings)
 
 
-def wait_for_children(cluster: Cluster, patience_s: float) -> int:
-    """Children that are there, waiting up to `patience_s` seconds for the first. Raises BrokerError when none comes."""
-    deadline = time.monotonic() + patience_s
-    while time.monotonic() < deadline:
+def _refuse_open(client: Redis, settings: Settings) -> None:
+    """A server that lets everybody in must not listen beyond this machine. Raises BrokerError.
+
+    Seen from here it may be on loopback. Whoever needs no password may read its configuration.
+    """
+    from redis.exceptions import ResponseError
+
+    parts = urlsplit(settings.broker)
+    if parts.password or "ssl_certfile" in parts.query:
+        return
+    try:
+        answer: Any = client.config_get("bind", "protected-mode")
+    except ResponseError:
+        return
+    bound = [address.lstrip("-") for address in answer.get("bind", "").split()] or ["*"]
+    if answer.get("protected-mode") == "no" and not set(bound) <= set(LOOPBACK):
+        raise BrokerError(
+            f"broker {settings.broker}: listens on {' '.join(bound)} without a password; set requirepass or an ACL "
+            "file (ops/redis), or bind it to 127.0.0.1"
+        )
+
+
+def wait_for_children(cluster: Cluster, patience_s: float, say: Callable[[str], None] = lambda _: None) -> int:
+    """Children that are there, waiting up to `patience_s` seconds for the first. Raises BrokerError when none comes.
+
+    Nodes that never take a chunk of this desk are reason to give up earlier.
+    """
+    started = time.monotonic()
+    told = cluster.embedded is not None
+    while True:
         cluster.check_alive()
         if count := cluster.children():
             return count
+        others = cluster.nodes()
+        waited = time.monotonic() - started
+        if waited > (min(patience_s, OTHERS_PATIENCE_S) if others else patience_s):
+            break
+        if waited > 1 and not told:
+            told = True
+            say(f"waiting up to {patience_s:g} s for a node: `hummingsweep worker` starts one")
         time.sleep(0.1)
-    others = [f"{node.name}: {node.versions}" for node in cluster.nodes()]
+    alike = [node.name for node in others if node.versions == versions()]
+    if alike:
+        raise BrokerError(
+            f"no node with this desk's key ({', '.join(alike)}: another key, nothing of this desk runs there): "
+            "give desk and nodes the same HUMMINGSWEEP_KEY or HUMMINGSWEEP_KEY_FILE"
+        )
     if others:
-        raise BrokerError(f"no node with the versions of this desk ({versions()}); there are {'; '.join(others)}")
+        there = "; ".join(f"{node.name}: {node.versions}" for node in others)
+        raise BrokerError(f"no node with the versions of this desk ({versions()}); there are {there}")
     raise BrokerError("no node on this broker: start one with `hummingsweep worker --broker ...`")

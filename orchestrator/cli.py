@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from typing import Any
 
@@ -29,11 +30,16 @@ class _Commands(TyperGroup):
             sys.stderr.close()
             raise SystemExit(Exit.DONE) from None
         except Exception as error:
-            from redis.exceptions import OutOfMemoryError
+            from kombu.exceptions import OperationalError
+            from redis.exceptions import OutOfMemoryError, RedisError
 
-            if not isinstance(error, OutOfMemoryError):
+            if isinstance(error, OutOfMemoryError):
+                text = "the broker's memory is full; ops/RUNBOOK.md says what takes the room"
+            elif isinstance(error, RedisError | OperationalError):
+                text = f"the broker went away or refuses: {error}; the same command goes on when it is mended"
+            else:
                 raise
-            sys.stderr.write("hummingsweep: the broker's memory is full; ops/RUNBOOK.md says what takes the room\n")
+            sys.stderr.write(f"hummingsweep: {' '.join(text.split())}\n")
             raise SystemExit(Exit.BAD_INPUT) from None
 
 
@@ -71,7 +77,16 @@ app.add_typer(candles.mirror_app, name="mirror")
 
 def main() -> None:
     """Entry point of the command."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:  # nohup ignores SIGHUP: leave that
+            signal.signal(number, _end)
     app()
+
+
+def _end(number: int, frame: object) -> None:
+    """Told to stop by another: what was started is stopped and what was claimed given free on the way out."""
+    sys.stderr.write(f"hummingsweep: ended by {signal.Signals(number).name}\n")
+    raise SystemExit(128 + number)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from orchestrator.run import Summary, gather, run
 from orchestrator.store import Store
 from orchestrator.sweep import Sweep, parse
 from orchestrator.watcher import Silent, Watcher
-from tasks.errors import ExpressionError, HummingsweepError, SweepFileError
+from tasks.errors import BrokerError, ExpressionError, HummingsweepError, SweepFileError
 from tasks.messages import Kind
 from tasks.settings import Settings, without_password
 
@@ -75,6 +75,7 @@ def run_sweep(
             target_s=settings.chunk_seconds,
             most=most,
             on_first_rows=lambda: _check_columns(sweep, store.columns(definition.sweep)),
+            lay_down=lambda: _lay_down_again(sweep, definition, cluster, watcher),
         )
         if estimate or summary.interrupted:
             return Answer(summary, out, None)
@@ -176,6 +177,16 @@ def _ask(
         return gather(cluster, asked, list(points), watcher or Silent())
     finally:
         publish.forget(asked, cluster)
+
+
+def _lay_down_again(sweep: Sweep, definition: SweepDefinition, cluster: broker.Cluster, watcher: Watcher) -> None:
+    """The broker lost what was published. Raises BrokerError when candles or controllers are others by now."""
+    watcher.say("the broker lost this sweep's data: they are laid down again")
+    if publish.publish(sweep, cluster, watcher).sweep != definition.sweep:
+        raise BrokerError(
+            "the broker lost this sweep's data, and candles, controllers or trading rules changed since it began: "
+            "give the same command again to start with those"
+        )
 
 
 def _check_columns(sweep: Sweep, columns: list[str]) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from orchestrator import broker
 from tasks.errors import HummingsweepError
-from tasks.settings import Settings, queue_name, versions, without_password
+from tasks.settings import Settings, versions, without_password
 
 #: Free bytes under which a sweep of 100,000 rows may not fit.
 ROOM_BYTES = 1 << 30
@@ -90,11 +90,11 @@ def _cluster(settings: Settings) -> Iterator[Finding]:
     kept = redis.info("memory").get("maxmemory_policy", "unknown")
     yield Finding("broker memory policy", kept == "noeviction", str(kept), "set maxmemory-policy noeviction")
     nodes = cluster.nodes()
-    mine = [node for node in nodes if node.queue == queue_name(versions())]
+    mine = [node for node in nodes if node.queue == settings.queue]
     children = sum(node.children for node in mine)
     yield Finding(
         "nodes",
         bool(mine),
-        f"{len(mine)} of this version, {children} children; {len(nodes) - len(mine)} of others",
+        f"{len(mine)} of these versions and this key, {children} children; {len(nodes) - len(mine)} of others",
         "start one: hummingsweep worker --broker ...",
     )

@@ -22,7 +22,7 @@ from prometheus_client.registry import Collector, CollectorRegistry
 from orchestrator.broker import Cluster, Node
 from tasks.errors import HummingsweepError
 from tasks.messages import SWEEPS_KEY, Keys
-from tasks.settings import Settings, queue_name, versions
+from tasks.settings import Settings
 
 if TYPE_CHECKING:
     from tasks.candles.mirror import Mirror
@@ -57,6 +57,8 @@ class Sweep:
     #: chunks whose rows wait for a desk
     uncollected: int
     tried_again: int
+    #: where its chunks wait
+    queue: str
     nodes: dict[str, Tally] = field(default_factory=dict)
 
 
@@ -78,13 +80,13 @@ def read(cluster: Cluster) -> Broker:
     redis: Any = cluster.redis
     memory = redis.info("memory")
     nodes = cluster.nodes()
-    queues = sorted({queue_name(versions()), *(node.queue for node in nodes)})
+    sweeps = _sweeps(redis, [name.decode() for name in redis.zrevrange(SWEEPS_KEY, 0, MOST_SWEEPS - 1)])
+    queues = sorted({*(node.queue for node in nodes), *(sweep.queue for sweep in sweeps if sweep.queue)})
     with redis.pipeline(transaction=False) as pipeline:
-        pipeline.zrevrange(SWEEPS_KEY, 0, MOST_SWEEPS - 1)
         pipeline.hlen("unacked")
         for queue in queues:
             pipeline.llen(queue)
-        names, handed_out, *lengths = pipeline.execute()
+        handed_out, *lengths = pipeline.execute()
     return Broker(
         memory_bytes=int(memory["used_memory"]),
         memory_limit_bytes=int(memory["maxmemory"]),
@@ -92,7 +94,7 @@ def read(cluster: Cluster) -> Broker:
         waiting=dict(zip(queues, map(int, lengths), strict=True)),
         handed_out=int(handed_out),
         nodes=nodes,
-        sweeps=_sweeps(redis, [name.decode() for name in names]),
+        sweeps=sweeps,
     )
 
 
@@ -118,6 +120,7 @@ def _sweeps(redis: Any, names: list[str]) -> list[Sweep]:
             stored=int(status[b"done"]),
             uncollected=int(uncollected),
             tried_again=sum(int(count) > 1 for count in attempts),
+            queue=status.get(b"queue", b"").decode(),
         )
         for key, value in tally.items():
             name, _, what = key.decode().rpartition(" ")

@@ -6,6 +6,7 @@ the output folder.
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,17 +14,18 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator import broker, publish
+from orchestrator.claim import CLAIM_S, claim
 from orchestrator.collect import Stream
 from orchestrator.desk import remember
 from orchestrator.plan import Planner, spread
-from orchestrator.run import claim, collect_waiting, gather
+from orchestrator.run import collect_waiting, gather
 from orchestrator.store import Store, resolve
 from orchestrator.sweep import Sweep
-from orchestrator.watcher import Progress, Watcher, span
+from orchestrator.watcher import NodeProgress, Progress, Watcher, span
 from tasks.errors import BrokerError, HummingsweepError, StoreError
 from tasks.grid import Grid
 from tasks.messages import SWEEPS_KEY, Chunk, Keys, Kind, Status, SweepDefinition
-from tasks.settings import Settings, queue_name
+from tasks.settings import Settings
 
 #: Points timed before a submitted sweep is cut into chunks.
 TIMED_POINTS = 4
@@ -49,7 +51,7 @@ def submit(sweep: Sweep, out: Path, settings: Settings, watcher: Watcher) -> Sen
         remember(store, definition, sweep)
         keys = Keys(definition.sweep)
         redis: Any = cluster.redis
-        with claim(redis, keys):
+        with claim(redis, keys, watcher.say):
             generation = int(redis.incr(keys.generation))
             redis.delete(keys.cancelled)
             stored = sum(collect_waiting(Stream(redis, keys), store, definition.sweep).values())
@@ -65,21 +67,24 @@ def submit(sweep: Sweep, out: Path, settings: Settings, watcher: Watcher) -> Sen
                 if chunks % 1000 == 0:
                     watcher.say(f"{chunks} chunks sent (up to {chunk_id})")
             facts = {"points": size, "done": stored, "failed": 0, "state": "submitted", "at": time.time()}
-            redis.hset(keys.status, mapping=facts)
+            redis.hset(keys.status, mapping={**facts, "queue": cluster.settings.queue})
             redis.zadd(SWEEPS_KEY, {keys.sweep: time.time()})
     return Sent(definition.sweep, size - stored, chunks, str(out))
 
 
 def watch(reference: str, settings: Settings, watcher: Watcher) -> None:
-    """Follow until every point has a row, collecting the rows when nobody else does. Raises BrokerError."""
+    """Follow until every point has a row, collecting the rows when nobody else does. Raises BrokerError.
+
+    Ends with a word when nothing can come any more: the sweep was stopped, or its command is gone.
+    """
     with broker.session(_cluster_settings(settings)) as cluster:
         name, folder = _name(reference, cluster)
         keys = Keys(name)
         redis: Any = cluster.redis
-        started, first = time.monotonic(), None
+        started, first, tended = time.monotonic(), None, time.monotonic()
         while True:
             if folder and not redis.exists(keys.collector) and redis.xlen(keys.rows):
-                with claim(redis, keys), Store.create(folder) as store:
+                with claim(redis, keys, watcher.say), Store.create(folder) as store:
                     counts = collect_waiting(Stream(redis, keys), store, name)
                     done = sum(counts.values())
                     redis.hset(keys.status, mapping={"done": done, "failed": done - counts.get(Status.OK, 0)})
@@ -87,11 +92,22 @@ def watch(reference: str, settings: Settings, watcher: Watcher) -> None:
             first = standing["done"] if first is None else first
             seconds = time.monotonic() - started
             speed = (standing["done"] - first) / seconds if seconds > 0 else 0.0
-            left = (standing["points"] - standing["done"]) / speed if speed else None
-            children = sum(node["children"] for node in standing["nodes"])
-            watcher.update(Progress(standing["points"], standing["done"], standing["failed"], speed, left, children))
+            left = (standing["points"] - standing["done"]) / speed if speed else standing["left_s"]
+            nodes = tuple(NodeProgress(**node) for node in standing["nodes"])
+            children = sum(node.children for node in nodes)
+            watcher.update(
+                Progress(standing["points"], standing["done"], standing["failed"], speed, left, children, nodes)
+            )
             if standing["done"] >= standing["points"] or standing["state"] in ("stopped", "cancelled"):
                 watcher.say(f"sweep {name}: {standing['state']}, {standing['done']}/{standing['points']} points")
+                return
+            if standing["state"] != "running" or standing["collector"] or standing["chunks_running"]:
+                tended = time.monotonic()
+            elif time.monotonic() - tended > CLAIM_S:
+                watcher.say(
+                    f"sweep {name}: {standing['done']}/{standing['points']} points, and the command that ran it is "
+                    f"gone; go on with: hummingsweep resume {folder or name}"
+                )
                 return
             time.sleep(0.5)
 
@@ -107,13 +123,12 @@ def lines(standing: dict[str, Any]) -> Iterator[str]:
     yield (
         f"sweep {standing['sweep']}: {standing['state']}, {standing['done']}/{standing['points']} points, "
         f"{standing['failed']} failed, {standing['chunks_running']} chunks running, "
-        f"{standing['chunks_tried_again']} tried again"
+        f"{standing['chunks_lost']} lost, {standing['chunks_tried_again']} tried again"
+        + (f", {span(standing['left_s'])} left" if standing["left_s"] else "")
     )
-    for node in standing["nodes"]:
-        yield (
-            f"  node {node['name']}: {node['children']} children, {node['running']} chunks running, "
-            f"oldest {span(node['oldest_s'])}"
-        )
+    for facts in standing["nodes"]:
+        node = NodeProgress(**facts)
+        yield f"  node {node.name}: {node.points} points, {node.facts()}"
 
 
 def cancel(reference: str, settings: Settings) -> str:
@@ -181,26 +196,49 @@ def _facts(cluster: broker.Cluster, name: str) -> dict[str, Any]:
 def _standing(cluster: broker.Cluster, name: str) -> dict[str, Any]:
     keys = Keys(name)
     redis: Any = cluster.redis
-    running: dict[bytes, bytes] = redis.hgetall(keys.running)
+    facts = _facts(cluster, name)
     tries: dict[bytes, bytes] = redis.hgetall(keys.attempts)
-    now = time.time()
-    nodes: dict[str, dict[str, Any]] = {
-        node.name: {"name": node.name, "children": node.children, "running": 0, "oldest_s": 0.0}
-        for node in cluster.nodes()
-    }
-    for value in running.values():
-        who, _, since = value.decode().partition(" ")
-        node = nodes.setdefault(
-            who.partition("/")[0], {"name": who.partition("/")[0], "children": 0, "running": 0, "oldest_s": 0.0}
-        )
-        node["running"] += 1
-        node["oldest_s"] = max(node["oldest_s"], now - float(since or now))
+    collector: bytes | None = redis.get(keys.collector)
+    nodes = _nodes(cluster, keys)
+    speed = sum(node.points_per_s or 0.0 for node in nodes)
     return {
-        **_facts(cluster, name),
-        "chunks_running": len(running),
+        **facts,
+        "collector": collector.decode() if collector else None,
+        "chunks_running": sum(node.running for node in nodes),
+        "chunks_lost": sum(node.lost for node in nodes),
         "chunks_tried_again": sum(int(count) > 1 for count in tries.values()),
-        "nodes": list(nodes.values()),
+        "points_per_s": speed or None,
+        "left_s": (facts["points"] - facts["done"]) / speed if speed else None,
+        "nodes": [dataclasses.asdict(node) for node in nodes],
     }
+
+
+def _nodes(cluster: broker.Cluster, keys: Keys) -> list[NodeProgress]:
+    """Every node that is there, and those that went away with chunks in their hands."""
+    redis: Any = cluster.redis
+    tally = {name.decode(): float(value) for name, value in redis.hgetall(keys.tally).items()}
+    began: dict[str, list[float]] = {}
+    for value in redis.hvals(keys.running):
+        who, _, since = value.decode().partition(" ")
+        began.setdefault(who.partition("/")[0], []).append(float(since))
+    alive = {node.name: node.children for node in cluster.nodes()}
+    now = time.time()
+    found = []
+    for name in {**alive, **began}:
+        points, seconds = tally.get(f"{name} points", 0.0), tally.get(f"{name} seconds", 0.0)
+        under_way = began.get(name, [])
+        found.append(
+            NodeProgress(
+                name=name,
+                children=alive.get(name, 0),
+                points=int(points),
+                points_per_s=points / seconds * alive.get(name, 0) if seconds else None,
+                running=len(under_way) if name in alive else 0,
+                lost=0 if name in alive else len(under_way),
+                oldest_s=max((now - since for since in under_way), default=0.0),
+            )
+        )
+    return found
 
 
 def _time_points(cluster: broker.Cluster, definition: SweepDefinition, watcher: Watcher) -> float:
@@ -219,5 +257,5 @@ def _send_all(cluster: broker.Cluster, definition: SweepDefinition, planner: Pla
     while points := planner.next(children):
         chunk = Chunk.of(generation, points)
         cluster.redis.sadd(keys.sent, chunk.id)
-        cluster.send(definition.sweep, chunk, queue_name(definition.versions))
+        cluster.send(definition.sweep, chunk)
         yield chunk.id

@@ -67,7 +67,7 @@ def publish(sweep: Sweep, cluster: Cluster, watcher: Watcher, *, kind: Kind = Ki
     """
     bundle = pack_controllers(sweep.controllers)
     controllers = cluster.blobs.put(bundle, sign=True)
-    wait_for_children(cluster, CHILDREN_READY_S)
+    wait_for_children(cluster, CHILDREN_READY_S, watcher.say)
     bare = sweep.definition(kind=Kind.PROBE, controllers=controllers, versions=versions())
     needs = _needs(bare, cluster)
     slices, lead = _slices(sweep, needs, cluster, watcher)

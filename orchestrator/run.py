@@ -11,23 +11,23 @@ earlier one left on the queue are passed over by the children.
 
 from __future__ import annotations
 
-import os
 import signal
-import socket
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.broker import message_id
+from orchestrator.claim import claim
 from orchestrator.collect import Stream
 from orchestrator.plan import Planner, spread
 from orchestrator.watcher import Progress, Watcher
 from tasks.blobs import EXPIRY_S
 from tasks.errors import BrokerError
 from tasks.grid import Grid
-from tasks.messages import SWEEPS_KEY, Chunk, Keys, Rows, Status, SweepDefinition
-from tasks.settings import queue_name
+from tasks.messages import BLOB_PREFIX, SWEEPS_KEY, Chunk, Keys, Rows, Status, SweepDefinition
 
 if TYPE_CHECKING:
     from orchestrator.broker import Cluster
@@ -35,10 +35,11 @@ if TYPE_CHECKING:
 
 #: Chunks on the way per child: one that runs, one that waits.
 DEPTH = 2
-#: Seconds without a message on the broker after which chunks that are on the way are sent again.
+#: Seconds without rows after which the broker is asked whether it holds what is on the way, and between two looks.
 LOST_AFTER_S = 20.0
-#: Seconds a collector's claim holds without being renewed.
-CLAIM_S = 30
+LOOK_EVERY_S = 3.0
+#: Seconds between two signs to the broker that the sweep's parcels are still needed.
+NEEDED_S = 3600.0
 #: Points that go first and alone, spread over the grid; fewer where the grid is small.
 PROBES = 8
 
@@ -65,26 +66,40 @@ class _Flight:
     """Chunks that are on the way."""
 
     chunks: dict[str, Chunk] = field(default_factory=dict)
+    #: chunk id -> id of the message that carries it
+    _messages: dict[str, str] = field(default_factory=dict)
     _quiet_since: float = field(default_factory=time.monotonic)
-    _empty_looks: int = 0
+    _looked: float = 0.0
+    #: messages that were missing at the last look
+    _missing: set[str] = field(default_factory=set)
+
+    def add(self, chunk: Chunk) -> str:
+        """Under way from now on; the id for its message."""
+        self.chunks[chunk.id] = chunk
+        self._messages[chunk.id] = message_id()
+        return self._messages[chunk.id]
 
     def land(self, chunk_id: str) -> None:
         self.chunks.pop(chunk_id, None)
+        self._messages.pop(chunk_id, None)
 
     def heard(self) -> None:
         """Rows came in."""
-        self._quiet_since, self._empty_looks = time.monotonic(), 0
+        self._quiet_since, self._missing = time.monotonic(), set()
 
-    def lost(self, cluster: Cluster) -> bool:
-        """True when the broker has been silent for long and holds no message: it lost what was on the way.
+    def lost(self, cluster: Cluster) -> list[Chunk]:
+        """The chunks whose messages the broker holds no more although no rows came for long.
 
-        The last rows may have come between two looks, so one look is not enough.
+        A message is nowhere for a moment on its way to a node, and the last rows may have come between two looks: it
+        is lost when it was missing twice.
         """
-        if time.monotonic() - self._quiet_since < LOST_AFTER_S or cluster.waiting() > 0:
-            self._empty_looks = 0
-        else:
-            self._empty_looks += 1
-        return self._empty_looks > 3
+        now = time.monotonic()
+        if now - self._quiet_since < LOST_AFTER_S or now - self._looked < LOOK_EVERY_S:
+            return []
+        self._looked = now
+        missing, before = cluster.lacks(self._messages.values()), self._missing
+        self._missing = missing
+        return [self.chunks[chunk] for chunk, message in self._messages.items() if message in missing & before]
 
 
 def run(
@@ -96,18 +111,20 @@ def run(
     target_s: float,
     most: int | None = None,
     on_first_rows: Callable[[], None] = lambda: None,
+    lay_down: Callable[[], object] = lambda: None,
 ) -> Summary:
     """Compute every point of the definition's grid that has no row yet, and store its row.
 
     `most`: stop after that many points (an estimate); they are the probes. `on_first_rows` is called when the first
-    good row is stored; what it raises ends the run. Raises BrokerError, StoreError.
+    good row is stored; what it raises ends the run. `lay_down` puts definition and parcels onto a broker that lost
+    them. Raises BrokerError, StoreError.
     """
     sweep = definition.sweep
     keys = Keys(sweep)
     size = Grid.from_mapping(definition.grid).size
     redis: Any = cluster.redis
     started = time.monotonic()
-    with claim(redis, keys), _interrupts() as interrupted:
+    with claim(redis, keys, watcher.say) as held, _interrupts() as interrupted:
         generation = int(redis.incr(keys.generation))
         redis.delete(keys.cancelled)
         stream = Stream(redis, keys)
@@ -117,16 +134,19 @@ def run(
         planner = Planner(store.missing_runs(sweep, size), size - stored, target_s=target_s, probes=probes)
         flight = _Flight()
         computed, children = 0, 0
-        looked, first = -10.0, True
+        looked, needed, first = -10.0, time.monotonic(), True
         while True:
             now = time.monotonic()
             if now - looked > 1.0:
                 looked, children = now, cluster.children()
                 cluster.check_alive()
-                redis.expire(keys.collector, CLAIM_S)
+                held.check()
+                if now - needed > NEEDED_S:
+                    needed = now
+                    keep(redis, keys, definition)
             stopping = interrupted() or (most is not None and computed + _points(flight) >= most)
             if not stopping:
-                _fill(cluster, keys, definition, planner, flight, generation, children)
+                _fill(cluster, keys, planner, flight, generation, children)
             if not flight.chunks:
                 break
             if interrupted() and not redis.exists(keys.cancelled):
@@ -134,11 +154,13 @@ def run(
                 redis.set(keys.cancelled, "interrupted")
             came = False
             for entry, rows in stream.read(0.25):
-                computed += store.insert(sweep, rows)
+                new = store.insert(sweep, rows)
+                computed += new
                 stream.forget([entry])
                 flight.land(rows.chunk)
                 planner.speeds.add(rows.node.partition("/")[0], rows.seconds, len(rows))
-                _count(counts, rows)
+                # a chunk of an earlier start may hold points that have their rows
+                counts = _counted(counts, rows) if new == len(rows) else store.counts(sweep)
                 came = True
             if came:
                 flight.heard()
@@ -146,15 +168,27 @@ def run(
                     first = False
                     on_first_rows()
             elif interrupted():
-                _drop_skipped(redis, keys, flight)
-            elif flight.lost(cluster):
-                generation = _send_again(cluster, keys, definition, flight, generation)
+                _drop_skipped(cluster, keys, flight)
+            elif lost := flight.lost(cluster):
+                watcher.say(f"the broker lost {len(lost)} chunks: they are sent again")
+                if not keep(redis, keys, definition):
+                    lay_down()
+                generation = _send_again(cluster, keys, flight, lost, generation)
                 flight.heard()
             watcher.update(_progress(size, counts, computed, now - started, planner, children))
-            _tell(redis, keys, size, counts, "running")
-        _tell(redis, keys, size, counts, "done" if sum(counts.values()) >= size else "stopped")
+            _tell(cluster, keys, size, counts, "running")
+        _tell(cluster, keys, size, counts, "done" if sum(counts.values()) >= size else "stopped")
         redis.delete(keys.cancelled)
-        for key in (keys.sent, keys.done, keys.rows, keys.attempts, keys.running, keys.status, keys.generation):
+        for key in (
+            keys.sent,
+            keys.done,
+            keys.rows,
+            keys.attempts,
+            keys.running,
+            keys.status,
+            keys.generation,
+            keys.tally,
+        ):
             redis.expire(key, EXPIRY_S)
     return Summary(
         sweep=sweep,
@@ -181,8 +215,7 @@ def gather(cluster: Cluster, definition: SweepDefinition, points: list[int], wat
     flight = _Flight()
     for start in range(0, len(points), part):
         chunk = Chunk.of(generation, points[start : start + part])
-        flight.chunks[chunk.id] = chunk
-        cluster.send(definition.sweep, chunk, queue_name(definition.versions))
+        cluster.send(definition.sweep, chunk, flight.add(chunk))
     stream = Stream(redis, keys)
     rows: dict[int, dict[str, Any]] = {}
     started = time.monotonic()
@@ -204,7 +237,6 @@ def gather(cluster: Cluster, definition: SweepDefinition, points: list[int], wat
 def _fill(
     cluster: Cluster,
     keys: Keys,
-    definition: SweepDefinition,
     planner: Planner,
     flight: _Flight,
     generation: int,
@@ -213,15 +245,11 @@ def _fill(
     """Send chunks until every child has one to run and one that waits."""
     while len(flight.chunks) < DEPTH * max(1, children):
         points = planner.next(children)
-        if not points:
-            return
-        chunk = Chunk.of(generation, points)
-        flight.chunks[chunk.id] = chunk
-        if not _send(cluster, keys, definition, chunk):
+        if not points or not _send(cluster, keys, flight, Chunk.of(generation, points)):
             return
 
 
-def _send(cluster: Cluster, keys: Keys, definition: SweepDefinition, chunk: Chunk) -> bool:
+def _send(cluster: Cluster, keys: Keys, flight: _Flight, chunk: Chunk) -> bool:
     """False when the broker has no room for it, or goes away in this moment.
 
     The chunk counts as on the way all the same: collecting goes on and makes room, and what is lost is sent again.
@@ -229,27 +257,29 @@ def _send(cluster: Cluster, keys: Keys, definition: SweepDefinition, chunk: Chun
     from kombu.exceptions import OperationalError
     from redis.exceptions import OutOfMemoryError
 
+    message = flight.add(chunk)
     try:
         cluster.redis.sadd(keys.sent, chunk.id)
-        cluster.send(keys.sweep, chunk, queue_name(definition.versions))
+        cluster.send(keys.sweep, chunk, message)
     except (OperationalError, OutOfMemoryError):
         return False
     return True
 
 
-def _send_again(cluster: Cluster, keys: Keys, definition: SweepDefinition, flight: _Flight, generation: int) -> int:
-    """The broker knows nothing of what is on the way (it lost its data): send it once more, as a new generation."""
+def _send_again(cluster: Cluster, keys: Keys, flight: _Flight, lost: list[Chunk], generation: int) -> int:
+    """Send these once more under new names. The others stay on the way, so the generation is that of this start."""
     from redis.exceptions import OutOfMemoryError
 
+    redis: Any = cluster.redis
     try:
-        generation = int(cluster.redis.incr(keys.generation))
+        # a broker that lost its data counts from nothing
+        generation = max(generation + 1, int(redis.incr(keys.generation)))
+        redis.set(keys.generation, generation)
     except OutOfMemoryError:
         return generation
-    for chunk in list(flight.chunks.values()):
+    for chunk in lost:
         flight.land(chunk.id)
-        again = Chunk(generation, chunk.runs)
-        flight.chunks[again.id] = again
-        _send(cluster, keys, definition, again)
+        _send(cluster, keys, flight, Chunk(generation, chunk.runs))
     return generation
 
 
@@ -262,19 +292,31 @@ def collect_waiting(stream: Stream, store: Store, sweep: str) -> dict[Status, in
     return store.counts(sweep)
 
 
-def _drop_skipped(redis: Any, keys: Keys, flight: _Flight) -> None:
-    """After an interrupt: chunks no child runs will not come back."""
-    running = {chunk.decode() for chunk in redis.hkeys(keys.running)}
+def _drop_skipped(cluster: Cluster, keys: Keys, flight: _Flight) -> None:
+    """After an interrupt: chunks that no child of a living node runs will not come back."""
+    redis: Any = cluster.redis
+    alive = {node.name for node in cluster.nodes()}
+    running = {
+        chunk.decode() for chunk, who in redis.hgetall(keys.running).items() if who.decode().partition("/")[0] in alive
+    }
     done = [chunk_id for chunk_id in flight.chunks if chunk_id not in running]
     for chunk_id in done:
         if not redis.sismember(keys.done, chunk_id):
             flight.land(chunk_id)
 
 
-def _count(counts: dict[Status, int], rows: Rows) -> None:
-    for text in rows.columns.get("status", ()):
-        status = Status(text)
-        counts[status] = counts.get(status, 0) + 1
+def keep(redis: Any, keys: Keys, definition: SweepDefinition) -> bool:
+    """Put off the expiry of what the sweep's children fetch; False when something of it is not there."""
+    parcels = [BLOB_PREFIX + address for address in (*definition.slices.values(), definition.controllers)]
+    there = [redis.expire(name, EXPIRY_S) for name in (keys.definition, *parcels)]
+    address = redis.get(keys.definition)
+    there.append(address is not None and redis.expire(BLOB_PREFIX + address.decode(), EXPIRY_S))
+    return all(there)
+
+
+def _counted(counts: dict[Status, int], rows: Rows) -> dict[Status, int]:
+    """With these rows."""
+    return dict(Counter(counts) + Counter(Status(text) for text in rows.columns.get("status", ())))
 
 
 def _points(flight: _Flight) -> int:
@@ -291,31 +333,23 @@ def _progress(
     return Progress(size, done, failed, computed / seconds if seconds else 0.0, left, children)
 
 
-def _tell(redis: Any, keys: Keys, size: int, counts: dict[Status, int], state: str) -> None:
-    """What `watch` and `list` show."""
+def _tell(cluster: Cluster, keys: Keys, size: int, counts: dict[Status, int], state: str) -> None:
+    """What `watch`, `list` and the exporter show."""
     from redis.exceptions import OutOfMemoryError
 
+    redis: Any = cluster.redis
     done = sum(counts.values())
-    facts = {"points": size, "done": done, "failed": done - counts.get(Status.OK, 0), "state": state, "at": time.time()}
+    facts = {
+        "points": size,
+        "done": done,
+        "failed": done - counts.get(Status.OK, 0),
+        "state": state,
+        "at": time.time(),
+        "queue": cluster.settings.queue,
+    }
     with suppress(OutOfMemoryError):  # nothing hangs on it, and collecting makes room
         redis.hset(keys.status, mapping=facts)
         redis.zadd(SWEEPS_KEY, {keys.sweep: time.time()})
-
-
-@contextmanager
-def claim(redis: Any, keys: Keys) -> Iterator[None]:
-    """One collector per sweep. Raises BrokerError when another command has it."""
-    me = f"{socket.gethostname()}, process {os.getpid()}"
-    if not redis.set(keys.collector, me, nx=True, ex=CLAIM_S):
-        other = (redis.get(keys.collector) or b"another command").decode()
-        raise BrokerError(
-            f"sweep {keys.sweep} is being collected by {other}; watch it with `hummingsweep watch {keys.sweep}`, "
-            f"or wait {CLAIM_S} s when that command was killed"
-        )
-    try:
-        yield
-    finally:
-        redis.delete(keys.collector)
 
 
 @contextmanager

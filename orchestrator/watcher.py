@@ -12,6 +12,31 @@ PLAIN_EVERY_S = 5.0
 
 
 @dataclass(frozen=True)
+class NodeProgress:
+    """What one node does for a sweep."""
+
+    name: str
+    children: int
+    #: points it committed
+    points: int
+    #: points per second with all its children at work on this sweep, as measured; None before its first chunk
+    points_per_s: float | None
+    #: chunks its children run now
+    running: int
+    #: chunks it had when it went away
+    lost: int
+    #: seconds since the oldest of them began
+    oldest_s: float
+
+    def facts(self) -> str:
+        """As words."""
+        speed = f"{self.points_per_s:.1f} points/s" if self.points_per_s is not None else "not measured yet"
+        lost = f", {self.lost} lost with it" if self.lost else ""
+        oldest = f", the oldest since {span(self.oldest_s)}" if self.running else ""
+        return f"{speed}, {self.children} children, {self.running} chunks running{oldest}{lost}"
+
+
+@dataclass(frozen=True)
 class Progress:
     """Where a sweep stands."""
 
@@ -23,6 +48,8 @@ class Progress:
     #: seconds to the end at this speed; None when not known
     left_s: float | None
     children: int
+    #: each node's share, where it is known
+    nodes: tuple[NodeProgress, ...] = ()
 
     def line(self) -> str:
         """As one line of text."""
@@ -77,6 +104,8 @@ class PlainLines:
         if finished or now - self._last >= PLAIN_EVERY_S:
             self._last, self._shown = now, progress.done
             self.say(progress.line())
+            for node in progress.nodes:
+                self.say(f"  {node.name}: {node.points} points, {node.facts()}")
 
     def close(self) -> None:
         """Nothing to close."""
@@ -99,6 +128,7 @@ class Bar:
             console=Console(stderr=True),
         )
         self._task: Any = None
+        self._nodes: dict[str, Any] = {}
         self._bar.start()
 
     def say(self, text: str) -> None:
@@ -113,6 +143,10 @@ class Bar:
         if self._task is None:
             self._task = self._bar.add_task("points", total=progress.points, facts=facts)
         self._bar.update(self._task, completed=progress.done, total=progress.points, facts=facts)
+        for node in progress.nodes:
+            if node.name not in self._nodes:
+                self._nodes[node.name] = self._bar.add_task(node.name, total=progress.points, facts="")
+            self._bar.update(self._nodes[node.name], completed=node.points, facts=node.facts())
 
     def close(self) -> None:
         """Leave the bar as it stands."""

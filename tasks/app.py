@@ -12,7 +12,7 @@ from celery.signals import before_task_publish
 from kombu.utils.url import parse_url
 
 from tasks.errors import BrokerError, HummingsweepError
-from tasks.settings import Settings, queue_name, versions
+from tasks.settings import Settings
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -34,7 +34,7 @@ def make_app(settings: Settings) -> Celery:
     }
     app = Celery("hummingsweep", broker=settings.broker, include=["tasks.chunk"])
     app.conf.update(
-        task_default_queue=queue_name(versions()),
+        task_default_queue=settings.queue,
         task_serializer="ujson",
         result_serializer="ujson",
         event_serializer="ujson",

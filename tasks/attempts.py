@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import ujson
 
+from tasks.beat import node_sign
+from tasks.deadline import HARD_GRACE_S
 from tasks.messages import Chunk, Keys, Rows, Status
 
 if TYPE_CHECKING:
@@ -57,7 +59,8 @@ class Attempts:
         """Rows that earlier careful attempts laid down, by point.
 
         A marked point under which the child died too often is one of them, and so is one that was under way for its
-        whole time (native code that never came back).
+        whole time (native code that never came back) on a node that is still there: the chunk of a node that died
+        comes back late, whatever its point did.
         """
         redis: Any = self.redis
         fields: dict[bytes, bytes] = redis.hgetall(self.keys.partial(chunk))
@@ -68,10 +71,11 @@ class Attempts:
                 rows[int(text)] = ujson.loads(value)
         marked = fields.get(_UNDER_WAY.encode())
         if marked is not None:
-            text, _, since = marked.decode().partition(" ")
+            text, since, who = marked.decode().split(" ", 2)
             point = int(text)
+            lives = redis.exists(node_sign(who.rpartition("/")[0]))
             deaths = int(redis.hincrby(self.keys.partial(chunk), f"deaths {point}", 1))
-            if time.time() - float(since) >= point_timeout_s:
+            if lives and time.time() - float(since) >= point_timeout_s + HARD_GRACE_S:
                 rows[point] = {
                     "point": point,
                     "status": Status.TIMEOUT.value,
@@ -85,9 +89,13 @@ class Attempts:
                 }
         return rows
 
-    def mark(self, chunk: str, point: int) -> None:
-        """This point is under way."""
-        self.redis.hset(self.keys.partial(chunk), _UNDER_WAY, f"{point} {time.time()}")
+    def let_go(self, chunk: str) -> None:
+        """This attempt ends without rows, and the chunk is the desk's to send again."""
+        self.redis.hdel(self.keys.running, chunk)
+
+    def mark(self, chunk: str, point: int, who: str) -> None:
+        """This point is under way in the child `who`."""
+        self.redis.hset(self.keys.partial(chunk), _UNDER_WAY, f"{point} {time.time()} {who}")
 
     def lay_down(self, chunk: str, row: dict[str, Any]) -> None:
         """This point is finished; nothing is under way."""

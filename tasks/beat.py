@@ -18,7 +18,7 @@ from celery import bootsteps
 from celery.worker import state
 
 from tasks.messages import NODES_KEY
-from tasks.settings import Settings, queue_name, versions
+from tasks.settings import Settings, versions
 
 #: Seconds between two signs of life; a node is gone after NODE_EXPIRY_S without one.
 BEAT_S = 2.0
@@ -59,7 +59,7 @@ class NodeBeat(bootsteps.StartStopStep):  # type: ignore[misc]  # celery has no 
         about = ujson.dumps(
             {
                 "children": consumer.app.conf.worker_concurrency,
-                "queue": queue_name(versions()),
+                "queue": settings.queue,
                 "versions": versions(),
                 "since": time.time(),
             }

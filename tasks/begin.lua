@@ -2,11 +2,13 @@
 -- KEYS: done, sent, attempts, running, cancelled, generation     ARGV: chunk id, who, the chunk's generation
 -- Answers: -1 done already, -2 cancelled or left by an earlier orchestrator, else the number of this attempt (1 = first).
 if redis.call('SISMEMBER', KEYS[1], ARGV[1]) == 1 then
+  redis.call('HDEL', KEYS[4], ARGV[1])
   return -1
 end
 local generation = tonumber(redis.call('GET', KEYS[6]) or '0')
 if redis.call('EXISTS', KEYS[5]) == 1 or tonumber(ARGV[3]) < generation then
   redis.call('SREM', KEYS[2], ARGV[1])
+  redis.call('HDEL', KEYS[4], ARGV[1])
   return -2
 end
 redis.call('HSET', KEYS[4], ARGV[1], ARGV[2])

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow
 
-from tasks.errors import BlobError, ControllerError
+from tasks.errors import BlobError, ControllerError, ParcelMissing
 from tasks.messages import BLOB_PREFIX
 
 if TYPE_CHECKING:
@@ -39,6 +39,9 @@ LIMIT_BYTES = 2 * 1024 * 1024 * 1024
 BUNDLE_LIMIT_BYTES = 20 * 1024 * 1024
 #: Seconds a parcel is kept after it was last used.
 EXPIRY_S = 7 * 24 * 3600
+
+#: The bundle as it came, beside what was made of it.
+BUNDLE = "bundle.tar"
 
 _LEFT_OUT = {"__pycache__", "node_modules", "venv"}
 
@@ -86,7 +89,9 @@ class Blobs:
         name = BLOB_PREFIX + digest
         fields: dict[bytes, bytes] = self._redis.hgetall(name)
         if not fields:
-            raise BlobError(f"parcel {digest[:12]} is not on the broker (expired or removed): start the sweep again")
+            raise ParcelMissing(
+                f"parcel {digest[:12]} is not on the broker (expired or removed): start the sweep again"
+            )
         if signed:
             given = fields.get(b"signature", b"").decode()
             if not given:
@@ -142,7 +147,7 @@ def unpack_controllers(data: bytes, into: Path) -> Path:
     Paths that leave the folder, links and devices are refused (tarfile's data filter). Raises BlobError.
     """
     target = into / digest_of(data)[:32]
-    if target.is_dir():
+    if unpacked(digest_of(data), into):
         return target
     into.mkdir(parents=True, exist_ok=True)
     beside = Path(tempfile.mkdtemp(prefix=".unpack-", dir=into))
@@ -151,6 +156,8 @@ def unpack_controllers(data: bytes, into: Path) -> Path:
             if sum(entry.size for entry in bundle) > BUNDLE_LIMIT_BYTES:
                 raise BlobError(f"a controllers bundle over {BUNDLE_LIMIT_BYTES >> 20} MB is refused")
             bundle.extractall(beside, filter="data")
+        (beside / BUNDLE).write_bytes(data)
+        shutil.rmtree(target, ignore_errors=True)  # there, but not as it was
         try:
             beside.rename(target)
         except OSError:
@@ -160,6 +167,33 @@ def unpack_controllers(data: bytes, into: Path) -> Path:
         raise BlobError(f"a controllers bundle cannot be unpacked: {error}") from error
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+    return target
+
+
+def unpacked(digest: str, into: Path) -> Path | None:
+    """The folder that `unpack_controllers` made of this bundle, mended; None when there is none or it is beyond that.
+
+    A controller may delete or change its own files: the next sweep, and a child that starts later, must not see it.
+    """
+    target = into / digest[:32]
+    try:
+        data = (target / BUNDLE).read_bytes()
+        if digest_of(data) != digest:
+            return None
+        with tarfile.open(fileobj=io.BytesIO(data)) as bundle:
+            for entry in bundle:
+                content = bundle.extractfile(entry)
+                if content is None:  # a folder
+                    continue
+                file = target / tarfile.data_filter(entry, str(target)).name
+                wanted = content.read()
+                if not file.is_file() or file.read_bytes() != wanted:
+                    file.parent.mkdir(parents=True, exist_ok=True)
+                    beside = file.with_name(f".{file.name}.{os.getpid()}")
+                    beside.write_bytes(wanted)
+                    beside.replace(file)
+    except (OSError, tarfile.TarError):
+        return None
     return target
 
 

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasks.app import connect
-from tasks.blobs import Blobs, unpack_controllers
-from tasks.errors import VersionMismatch
+from tasks.blobs import Blobs, unpack_controllers, unpacked
+from tasks.errors import BlobError, ParcelMissing, VersionMismatch
 from tasks.messages import Keys, SweepDefinition
 from tasks.settings import Settings, versions
 
@@ -72,25 +72,25 @@ class Child:
         """The sweep's definition, fetched when it is new. Raises BlobError, VersionMismatch."""
         digest = self.redis.get(Keys(sweep).definition)
         if digest is None:
-            from tasks.errors import BlobError
-
-            raise BlobError(f"sweep {sweep} is not on the broker any more")
+            raise ParcelMissing(f"sweep {sweep} is not on the broker any more")
         address = digest.decode()  # type: ignore[union-attr]  # the client is synchronous and does not decode
         if address not in self._definitions:
             definition = SweepDefinition.decode(self.blobs.get(address, signed=True))
             mine = versions()
             if definition.versions != mine:
                 raise VersionMismatch(f"sweep {sweep} wants {definition.versions}, node {self.name} has {mine}")
+            if definition.sweep != sweep:  # signed, but for another sweep
+                raise BlobError(f"sweep {sweep}: the broker holds the definition of {definition.sweep} in its place")
             _keep(self._definitions, address, definition)
         return self._definitions[address]
 
     def controllers(self, definition: SweepDefinition) -> Path:
-        """Folder that holds `controllers/` of this sweep, extracted once per node and content."""
-        into = self.settings.cache_folder / "bundles"
-        target = into / definition.controllers[:32]
-        if target.is_dir():
-            return target
-        return unpack_controllers(self.blobs.get(definition.controllers, signed=True), into)
+        """Folder that holds `controllers/` of this sweep, extracted once per node and content.
+
+        A controller may have touched its own files, so they are looked at, and mended.
+        """
+        into, digest = self.settings.cache_folder / "bundles", definition.controllers
+        return unpacked(digest, into) or unpack_controllers(self.blobs.get(digest, signed=True), into)
 
     def market(self, definition: SweepDefinition) -> Market:
         """Candles and rules of this sweep, mapped from the mirror; what lacks there is fetched from the broker."""

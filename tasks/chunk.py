@@ -11,18 +11,23 @@ Nothing passes between processes per point, except on the careful second attempt
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import time
 from typing import Any
 
 from celery import shared_task
+from celery.exceptions import Reject
 from celery.signals import worker_process_init
 from redis.exceptions import RedisError
 
 from tasks.attempts import CANCELLED, DONE, Attempts
 from tasks.child import Child, begin, child
-from tasks.errors import HummingsweepError, describe
+from tasks.errors import HummingsweepError, ParcelMissing, describe
 from tasks.messages import CHUNK_TASK, Chunk, Keys, Rows, Status, SweepDefinition
+
+#: Seconds before a chunk that the broker refuses to keep account of is handed back.
+REFUSED_WAIT_S = 5.0
 
 
 @worker_process_init.connect(weak=False)  # type: ignore[untyped-decorator]  # celery has no type information
@@ -45,35 +50,61 @@ def run_chunk(sweep: str, chunk_id: str) -> None:
     chunk = Chunk.parse(chunk_id)
     finished: dict[int, dict[str, Any]] = {}
     todo = chunk.points
+    course = _Course(me, chunk_id, attempts)
     try:
         definition = me.definition(sweep)
         if attempt > 1:
             finished = attempts.finished(chunk_id, definition.point_timeout_s)
             todo = [point for point in todo if point not in finished]
-        fresh = asyncio.run(_loop(me, definition, todo, attempts if attempt > 1 else None, chunk_id))
-    except RedisError:
-        raise  # the broker is gone for good: it hands the chunk out again when it is back
-    except Exception as error:
-        # what the whole chunk lacks (a parcel, memory, a version) is every point's error
+        asyncio.run(course.run(definition, todo, careful=attempt > 1))
+        fresh = course.rows
+    except ParcelMissing:
+        # the broker lost its data, or somebody made room: the desk lays it down again and sends what has no row
+        attempts.let_go(chunk_id)
+        return
+    except RedisError as error:
+        # the broker is away for longer than a child waits, or refuses to write
+        time.sleep(REFUSED_WAIT_S)
+        raise Reject(error, requeue=True) from error
+    except BaseException as error:
+        if course.begun:
+            # A point broke what its neighbours need (stopped the event loop, closed its descriptors). A fresh child
+            # goes carefully, so that the point stands alone in the end.
+            os._exit(1)
+        # what the whole chunk lacks (memory, a version, a signature) is every point's error
         text = str(error) if isinstance(error, HummingsweepError) else describe(error)
         fresh = [{"point": point, "status": Status.ERROR.value, "error": text} for point in todo]
     rows = sorted([*finished.values(), *fresh], key=lambda row: row["point"])
     attempts.commit(chunk_id, Rows.from_dicts(chunk_id, me.name, time.perf_counter() - started, rows))
 
 
-async def _loop(
-    me: Child, definition: SweepDefinition, points: list[int], careful: Attempts | None, chunk_id: str
-) -> list[dict[str, Any]]:
-    """One row a point. With `careful`, each point is marked before and laid down after."""
-    from tasks.point import Bench
+class _Course:
+    """The points of one attempt, one after another."""
 
-    bench = Bench(me, definition)
-    rows = []
-    for point in bench.in_order(points):
-        if careful:
-            careful.mark(chunk_id, point)
-        row = await bench.row(point)
-        if careful:
-            careful.lay_down(chunk_id, row)
-        rows.append(row)
-    return rows
+    def __init__(self, me: Child, chunk_id: str, attempts: Attempts):
+        self._me, self._chunk_id, self._attempts = me, chunk_id, attempts
+        self.rows: list[dict[str, Any]] = []
+        #: from here on what goes wrong outside a row is a point's doing
+        self.begun = False
+
+    async def run(self, definition: SweepDefinition, points: list[int], *, careful: bool) -> None:
+        """One row a point. With `careful`, each point is marked before and laid down after."""
+        from tasks.point import Bench
+
+        bench = Bench(self._me, definition)
+        for point in bench.in_order(points):
+            if careful:
+                self._attempts.mark(self._chunk_id, point, self._me.name)
+            self.begun = True
+            row = await bench.row(point)
+            _check_loop()
+            if careful:
+                self._attempts.lay_down(self._chunk_id, row)
+            self.rows.append(row)
+
+
+def _check_loop() -> None:
+    """Raises OSError when a controller closed the descriptor its event loop lives on: no later point would run."""
+    selector = getattr(asyncio.get_running_loop(), "_selector", None)
+    if selector is not None:
+        os.fstat(selector.fileno())

@@ -12,7 +12,8 @@ HummingsweepError                 exit 2: bad input, one line, what to do
 ├── TradingRulesMissing
 ├── BrokerError
 ├── ExchangeError                 an exchange that cannot be reached, refuses, or sends what cannot be used
-├── BlobError                     a parcel that is missing, too large or wrongly signed
+├── BlobError                     a parcel that is too large, damaged or wrongly signed
+│   └── ParcelMissing             and one that is not there: the desk lays it down again
 ├── VersionMismatch
 ├── StoreError                    the output folder
 └── ExpressionError               rank_by or where
@@ -78,7 +79,11 @@ class ExchangeError(HummingsweepError):
 
 
 class BlobError(HummingsweepError):
-    """A parcel is missing on the broker, too large, or its signature is wrong."""
+    """A parcel is too large or damaged, or its signature is wrong."""
+
+
+class ParcelMissing(BlobError):
+    """A parcel is not on the broker (any more)."""
 
 
 class VersionMismatch(HummingsweepError):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasks import blackout
 from tasks.deadline import deadline
-from tasks.errors import HummingsweepError, PointTimeout, describe, one_line
+from tasks.errors import HummingsweepError, ParcelMissing, PointTimeout, describe, one_line
 from tasks.grid import Grid
 from tasks.messages import Kind, Status, SweepDefinition
 
@@ -45,7 +45,7 @@ class Bench:
         self._engines: dict[str, Engine] = {}
 
     async def row(self, point: int) -> Row:
-        """The row of a point, whatever happens in it short of the child's death."""
+        """The row of a point, whatever happens in it short of the child's death. Raises ParcelMissing."""
         started = time.perf_counter()
         row: Row = {"point": point, "status": Status.OK.value, "error": "", "engine": "", "seconds": 0.0}
         try:
@@ -56,9 +56,11 @@ class Bench:
                     row |= await self._work[self._definition.kind](point)
         except PointTimeout:
             row |= {"status": Status.TIMEOUT.value, "error": f"took longer than {self._definition.point_timeout_s:g} s"}
+        except ParcelMissing:
+            raise
         except HummingsweepError as error:
             row |= {"status": Status.ERROR.value, "error": one_line(str(error))}
-        except (Exception, SystemExit) as error:  # a controller may raise anything; the sweep goes on
+        except BaseException as error:  # a controller may raise anything, KeyboardInterrupt too; the sweep goes on
             row |= {"status": Status.ERROR.value, "error": describe(error)}
         finally:
             await blackout.sweep_up(asyncio.get_running_loop())
@@ -77,6 +79,8 @@ class Bench:
         """A fresh controller config of a point. Raises ControllerError."""
         from tasks.upstream.build import controller_config
 
+        if not self._controllers.is_dir() or not any(self._controllers.glob("controllers/*")):
+            self._controllers = self._me.controllers(self._definition)  # a point before this one deleted them
         values = {**self._definition.controller, **self._grid.values(point)}
         return controller_config(values, self._controllers, config_id=f"{self._definition.sweep}-{point}")
 

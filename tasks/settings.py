@@ -7,6 +7,8 @@ HUMMINGSWEEP_*. Nothing else in the project reads os.environ for settings.
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import hmac
 import os
 import platform
 import subprocess
@@ -112,6 +114,11 @@ class Settings:
         return Path(self.cache) if self.cache else user_cache_folder(platform.system(), os.environ)
 
     @property
+    def queue(self) -> str:
+        """The queue on which a desk and a node of these settings meet."""
+        return queue_name(versions(), self.key)
+
+    @property
     def child_count(self) -> int:
         """Children a node starts."""
         return self.children or core_count(platform.system())
@@ -193,9 +200,13 @@ def versions() -> dict[str, str]:
     }
 
 
-def queue_name(of: Mapping[str, str]) -> str:
-    """The queue whose nodes have exactly these versions, so that versions never mix."""
-    return f"hummingsweep.{of['hummingsweep']}-hummingbot.{of['hummingbot']}-python.{of['python']}"
+def queue_name(of: Mapping[str, str], key: str) -> str:
+    """The queue whose nodes have exactly these versions and this key, so that neither ever mixes.
+
+    A node with another key would refuse every chunk it takes, and the points in it would end as errors.
+    """
+    mark = hmac.new(key.encode(), b"hummingsweep queue", hashlib.sha256).hexdigest()[:8] if key else "none"
+    return f"hummingsweep.{of['hummingsweep']}-hummingbot.{of['hummingbot']}-python.{of['python']}-key.{mark}"
 
 
 def _version(distribution: str) -> str:

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 import ujson
 
-from tasks.settings import Settings
+from tasks.settings import Settings, without_password
 
 
 class Exit(IntEnum):
@@ -56,6 +56,11 @@ def settings_for(broker: str = "", children: int = 0, **more: Any) -> Settings:
     environment = dict(os.environ)
     if broker:
         environment["HUMMINGSWEEP_BROKER"] = broker
+        if without_password(broker) != broker:
+            sys.stderr.write(
+                "the password in --broker is seen by everybody on this machine (ps): "
+                "HUMMINGSWEEP_BROKER_PASSWORD_FILE keeps it\n"
+            )
     settings = Settings.read(environment)
     changes: dict[str, Any] = {name: value for name, value in more.items() if value is not None}
     if children:

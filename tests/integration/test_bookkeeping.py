@@ -11,7 +11,9 @@ from orchestrator import guardian
 from orchestrator.collect import Stream
 from tasks.app import connect
 from tasks.attempts import CANCELLED, DEATHS, DONE, Attempts
+from tasks.beat import node_sign
 from tasks.blobs import PART_BYTES, Blobs
+from tasks.deadline import HARD_GRACE_S
 from tasks.errors import BlobError
 from tasks.messages import BLOB_PREFIX, Keys, Rows
 from tasks.settings import Settings
@@ -70,17 +72,30 @@ def test_the_point_that_kills_its_child_is_found(attempts: Attempts) -> None:
         assert 2 not in finished
         for point in (0, 1):
             if point not in finished:
-                attempts.mark(chunk, point)
+                attempts.mark(chunk, point, "n@host/7")
                 attempts.lay_down(chunk, {"point": point, "status": "ok"})
-        attempts.mark(chunk, 2)  # ... and dies here
+        attempts.mark(chunk, 2, "n@host/7")  # ... and dies here
     finished = attempts.finished(chunk, 600)
     assert sorted(finished) == [0, 1, 2]
     assert finished[2]["status"] == "crashed"
 
 
-def test_a_point_that_never_comes_back_is_a_timeout(attempts: Attempts) -> None:
-    attempts.mark("1:0-0", 0)
-    assert attempts.finished("1:0-0", point_timeout_s=0.0)[0]["status"] == "timeout"
+def test_a_point_that_never_comes_back_is_a_timeout(attempts: Attempts, redis: Any) -> None:
+    redis.set(node_sign("n@host"), 1)
+    attempts.mark("1:0-0", 0, "n@host/7")
+    assert attempts.finished("1:0-0", point_timeout_s=-HARD_GRACE_S)[0]["status"] == "timeout"
+
+
+def test_the_time_in_which_a_dead_node_held_a_point_is_not_the_points(attempts: Attempts) -> None:
+    attempts.mark("1:0-0", 0, "gone@host/7")
+    assert attempts.finished("1:0-0", point_timeout_s=-HARD_GRACE_S) == {}
+
+
+def test_a_chunk_that_may_not_begin_is_not_running(attempts: Attempts, redis: Any) -> None:
+    attempts.begin("1:0-1", "a node that died")
+    redis.set(attempts.keys.cancelled, "cancelled")
+    assert attempts.begin("1:0-1", "me") == CANCELLED
+    assert redis.hkeys(attempts.keys.running) == []
 
 
 def test_the_stream_keeps_what_is_not_stored(attempts: Attempts, redis: Any) -> None:

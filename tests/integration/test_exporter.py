@@ -20,7 +20,7 @@ from orchestrator.exporter import MOST_SWEEPS
 from tasks.app import connect
 from tasks.attempts import Attempts
 from tasks.messages import NODES_KEY, SWEEPS_KEY, Keys, Rows
-from tasks.settings import Settings, queue_name, versions
+from tasks.settings import Settings
 from tests.integration.configured import Configured, free_port, serve
 from tests.integration.conftest import Cluster, eventually
 
@@ -85,7 +85,7 @@ def tell(redis: Redis, sweep: str, state: str, at: float, points: int = 100, don
 
 def test_sweeps_nodes_and_broker(cluster: Cluster, exporters: Any) -> None:
     redis = connect(Settings.read(cluster.environment), patient=False)
-    queue = queue_name(versions())
+    queue = Settings.read(cluster.environment).queue
     redis.hset(NODES_KEY, "a@host", f'{{"children": 4, "queue": "{queue}", "versions": {{}}}}')
     redis.set("hs:node:a@host", 1)
     redis.hset(NODES_KEY, "gone@host", f'{{"children": 4, "queue": "{queue}", "versions": {{}}}}')

@@ -100,6 +100,18 @@ def test_the_broker_is_restarted(sweep: Place, cluster: Cluster, undisturbed: li
     assert results(sweep.rows()) == undisturbed
 
 
+def test_the_broker_loses_everything(sweep: Place, cluster: Cluster, undisturbed: list[dict[str, Any]]) -> None:
+    """As one without an append-only file does when it is restarted."""
+    cluster.add_node(children=2)
+    process = started(sweep)
+    redis: Any = connect(settings_of(cluster), patient=False)
+    redis.flushall()
+    _, err = process.communicate(timeout=150)
+    assert process.returncode == 0, err
+    assert "the broker lost this sweep's data" in err
+    assert results(sweep.rows()) == undisturbed
+
+
 def test_the_broker_is_full(sweep: Place, cluster: Cluster, undisturbed: list[dict[str, Any]]) -> None:
     cluster.add_node(children=2)
     process = started(sweep)
@@ -125,8 +137,40 @@ def test_the_orchestrator_is_killed_and_resumed(
     process = started(sweep)
     process.kill()
     process.communicate()
-    eventually(lambda: sweep.run("resume", "runs/test").code == 0, 90, "the end of the dead one's claim and a resume")
+    finished = sweep.run("resume", "runs/test")  # it waits until the dead one's claim has run out
+    assert finished.code == 0, finished.err
     assert results(sweep.rows()) == undisturbed
+
+
+def test_a_second_orchestrator_is_refused_while_the_first_lives(sweep: Place, cluster: Cluster) -> None:
+    cluster.add_node(children=2)
+    sweep.sweep["grid"] = {"trouble": ["sleep:0", "sleep:20", "sleep:21"]}
+    first = started(sweep, points=1)
+    second = sweep.run("run", sweep.file, "--out", "runs/other")
+    assert (second.code, "is being collected by" in second.err) == (2, True), second.err
+    finish(first)
+
+
+def test_the_orchestrator_is_told_to_end(sweep: Place, cluster: Cluster, undisturbed: list[dict[str, Any]]) -> None:
+    cluster.add_node(children=2)
+    process = started(sweep)
+    process.terminate()
+    _, err = process.communicate(timeout=20)
+    assert (process.returncode, err.splitlines()[-1]) == (143, "hummingsweep: ended by SIGTERM")
+    redis: Any = connect(settings_of(cluster), patient=False)
+    assert list(redis.scan_iter("hs:*:collector")) == []
+    finish(sweep.start("run", sweep.file, "--no-audit", "--no-report"))
+    assert results(sweep.rows()) == undisturbed
+
+
+def test_an_interrupt_does_not_wait_for_a_node_that_died(sweep: Place, cluster: Cluster) -> None:
+    doomed = cluster.add_node(children=1)
+    sweep.sweep["grid"] = {"trouble": ["sleep:0", "sleep:60"]}
+    process = started(sweep, points=1)
+    os.killpg(doomed.pid, signal.SIGKILL)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=40)
+    assert process.returncode == 130
 
 
 def test_it_is_resumed_from_an_old_copy_of_the_output_folder(
@@ -168,6 +212,15 @@ def test_a_point_that_kills_its_child_stands_alone(
     assert [row["length"] for row in rows if row["status"] == "crashed"] == [17]
     fine = [row for row in rows if row["status"] == "ok"]
     assert results(fine) == [row for row in undisturbed if row["length"] != 17]
+
+
+@pytest.mark.parametrize("way", ["descriptors", "stop"])
+def test_a_point_that_breaks_the_event_loop_harms_no_other(sweep: Place, cluster: Cluster, way: str) -> None:
+    cluster.add_node(children=2)
+    sweep.sweep["grid"] = {"length": LENGTHS[:6], "trouble": ["sleep:0", way, "sleep:0.1"]}
+    finished = sweep.run("run", sweep.file, "--no-audit", "--no-report")
+    assert finished.code == 3, finished.err
+    assert {row["trouble"] for row in sweep.rows() if row["status"] != "ok"} == {way}
 
 
 def test_native_code_that_never_comes_back_is_a_timeout(sweep: Place, cluster: Cluster) -> None:

@@ -76,7 +76,7 @@ def test_rows_equal_the_stock_engine_called_directly(place: Place) -> None:
 
 def test_a_point_that_fails_is_a_row_and_the_others_finish(place: Place) -> None:
     place.sweep["grid"] = {
-        "trouble": ["", "raise", "exit", "aiohttp", "requests", "socket", "task", "wait", "loop"],
+        "trouble": ["", "raise", "exit", "interrupt", "aiohttp", "requests", "socket", "task", "wait", "loop"],
         "take_profit": [0.002],
         "length": [5, "nonsense", 10],
     }
@@ -84,7 +84,7 @@ def test_a_point_that_fails_is_a_row_and_the_others_finish(place: Place) -> None
     finished = place.run("run", place.file, "--json", "--no-audit", "--no-report")
     assert finished.code == 3, finished.err
     rows = {(row["trouble"], row["length"]): row for row in place.rows()}
-    assert len(rows) == 27
+    assert len(rows) == 30
     assert all(rows[trouble, "nonsense"]["status"] == "error" for trouble, _ in rows)
     assert "length" in rows["", "nonsense"]["error"]
     for fine in ("", "task"):
@@ -98,7 +98,8 @@ def test_a_point_that_fails_is_a_row_and_the_others_finish(place: Place) -> None
         assert "network" in rows[network, 5]["error"].lower()
     for slow in ("wait", "loop"):
         assert rows[slow, 5]["status"] == rows[slow, 10]["status"] == "timeout"
-    assert rows["exit", 5]["status"] == "error"
+    assert rows["exit", 5]["status"] == rows["interrupt", 5]["status"] == "error"
+    assert "KeyboardInterrupt" in rows["interrupt", 5]["error"]
 
 
 def test_rows_come_out_as_csv_json_and_parquet(place: Place) -> None:

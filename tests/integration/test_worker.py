@@ -128,10 +128,24 @@ def test_a_node_needs_broker_and_key(bare_environment: dict[str, str], session_c
     assert (open_.returncode, "password" in open_.stderr) == (2, True)
 
 
-def test_a_sweep_signed_with_another_key_is_refused(place: Place) -> None:
+def test_a_desk_with_another_key_is_refused(place: Place) -> None:
     finished = place.run("run", place.file, HUMMINGSWEEP_KEY="not the cluster's")
     assert finished.code == 2
-    assert "signed with another key" in finished.err
+    assert "no node with this desk's key" in finished.err
+
+
+def test_a_node_with_another_key_takes_no_chunk(place: Place, cluster: Cluster) -> None:
+    cluster.add_node(children=1)
+    stranger = cluster.add_node(children=1, name="stranger", HUMMINGSWEEP_KEY="another")
+    place.environment = cluster.environment
+    broker = Broker(settings_of(cluster))
+    eventually(lambda: len(broker.nodes()) == 2, 90, "two nodes")
+    finished = place.run("run", place.file, "--no-audit", "--no-report")
+    assert finished.code == 0, finished.err
+    assert stranger.poll() is None
+    nodes = place.run("watch", "runs/test", "--json").document["nodes"]
+    assert {node["name"].partition("-")[0]: node["points"] for node in nodes} == {"n0": 12, "stranger": 0}
+    assert [node["points_per_s"] is not None for node in nodes] == [node["points"] > 0 for node in nodes]
 
 
 def test_two_versions_of_a_controller_run_at_the_same_time(place: Place) -> None:

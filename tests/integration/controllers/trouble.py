@@ -16,6 +16,13 @@ async def make(trouble: str) -> None:
     kind, _, rest = trouble.partition(":")
     if kind == "raise":
         raise ValueError("no luck today")
+    if kind == "interrupt":
+        raise KeyboardInterrupt
+    if kind == "descriptors":
+        os.closerange(0, 256)
+    if kind == "stop":
+        asyncio.get_running_loop().stop()
+        await asyncio.sleep(1)
     if kind == "exit":
         raise SystemExit(7)
     if kind == "die":

@@ -291,7 +291,7 @@ def exported() -> set[str]:
 
     from orchestrator.exporter import ClusterCollector, MachineCollector, _of_sweeps
 
-    sweep = Sweep("s", "running", 1, 0, 0, 0, {"n": Tally()})
+    sweep = Sweep("s", "running", 1, 0, 0, 0, "queue", {"n": Tally()})
     families = list(_of_sweeps([sweep]))
     names = {sample.name for family in families for sample in family.samples}
     names |= {sample.name for family in cluster_families(ClusterCollector) for sample in family.samples}

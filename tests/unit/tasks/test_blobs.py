@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
+import shutil
 import tarfile
 from pathlib import Path
 
 import pytest
 
-from tasks.blobs import BUNDLE_LIMIT_BYTES, pack_controllers, unpack_controllers
+from tasks.blobs import BUNDLE, BUNDLE_LIMIT_BYTES, digest_of, pack_controllers, unpack_controllers, unpacked
 from tasks.errors import BlobError, ControllerError
 
 
@@ -33,6 +34,19 @@ def test_unpack_gives_the_files_back(tmp_path: Path) -> None:
     target = unpack_controllers(bundle, tmp_path / "into")
     assert (target / "controllers" / "directional" / "a.py").read_text() == "x = 1"
     assert unpack_controllers(bundle, tmp_path / "into") == target
+
+
+def test_what_a_controller_did_to_its_own_files_is_mended(tmp_path: Path) -> None:
+    bundle = pack_controllers(folder_with(tmp_path / "source", directional__a="x = 1", helpers="y = 2"))
+    target = unpack_controllers(bundle, tmp_path / "into")
+    (target / "controllers" / "helpers.py").write_text("y = 3")
+    shutil.rmtree(target / "controllers" / "directional")
+    assert unpacked(digest_of(bundle), tmp_path / "into") == target
+    assert pack_controllers(target / "controllers") == bundle
+    (target / BUNDLE).unlink()
+    (target / "controllers" / "helpers.py").unlink()
+    assert unpacked(digest_of(bundle), tmp_path / "into") is None
+    assert pack_controllers(unpack_controllers(bundle, tmp_path / "into") / "controllers") == bundle
 
 
 def test_two_versions_lie_side_by_side(tmp_path: Path) -> None:

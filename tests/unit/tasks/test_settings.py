@@ -69,7 +69,9 @@ def test_caches_lie_where_the_platform_keeps_them() -> None:
 
 
 def test_the_queue_is_that_of_the_versions() -> None:
-    assert queue_name(versions()) != queue_name({**versions(), "hummingbot": "other"})
+    assert queue_name(versions(), "key") != queue_name({**versions(), "hummingbot": "other"}, "key")
+    assert queue_name(versions(), "key") != queue_name(versions(), "another")
+    assert "another" not in queue_name(versions(), "another")
 
 
 @pytest.mark.parametrize("broker", ["redis://127.0.0.1:6379/0", "rediss://:p@192.0.2.1:6380/0", "redis://u:p@host/0"])
