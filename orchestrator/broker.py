@@ -74,11 +74,11 @@ class Cluster:
         """The parcels on this broker."""
         return Blobs(self.redis, self.settings.key)
 
-    def send(self, sweep: str, chunk: Chunk, queue: str = "") -> None:
-        """One chunk, one message."""
+    def send(self, sweep: str, chunk: Chunk, queue: str = "", limit_s: float = 0.0) -> None:
+        """One chunk, one message. `limit_s`: seconds after which the child leaves the rest of it; 0: never."""
         self.app.send_task(
             CHUNK_TASK,
-            args=(sweep, chunk.id),
+            args=(sweep, chunk.id, round(limit_s, 3)) if limit_s else (sweep, chunk.id),
             # it stands in the message three times, so it is shorter than Celery's
             task_id=secrets.token_hex(8),
             queue=queue or queue_name(versions()),

@@ -15,7 +15,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -58,6 +58,8 @@ class Summary:
     #: wall-clock seconds per point of one child, as measured; None when nothing was computed
     seconds_per_point: float | None = None
     children: int = 0
+    #: most memory a child ever held, resident; 0 when nothing was computed
+    memory_bytes: int = 0
 
 
 @dataclass
@@ -68,8 +70,10 @@ class _Flight:
     _quiet_since: float = field(default_factory=time.monotonic)
     _empty_looks: int = 0
 
-    def land(self, chunk_id: str) -> None:
-        self.chunks.pop(chunk_id, None)
+    def land(self, chunk_id: str, points: Sequence[int] = ()) -> list[int]:
+        """A chunk has come back with rows of these points; those that it was stopped before."""
+        chunk = self.chunks.pop(chunk_id, None)
+        return sorted(set(chunk.points).difference(points)) if chunk and points else []
 
     def heard(self) -> None:
         """Rows came in."""
@@ -116,7 +120,8 @@ def run(
         probes = [] if stored else spread(size, min(PROBES, max(2, size // 25)))
         planner = Planner(store.missing_runs(sweep, size), size - stored, target_s=target_s, probes=probes)
         flight = _Flight()
-        computed, children = 0, 0
+        computed, children, memory_bytes = 0, 0, 0
+        seen: set[str] = set()
         looked, first = -10.0, True
         while True:
             now = time.monotonic()
@@ -136,8 +141,11 @@ def run(
             for entry, rows in stream.read(0.25):
                 computed += store.insert(sweep, rows)
                 stream.forget([entry])
-                flight.land(rows.chunk)
-                planner.speeds.add(rows.node.partition("/")[0], rows.seconds, len(rows))
+                planner.give_back(flight.land(rows.chunk, rows.columns.get("point", ())))
+                node = rows.node.partition("/")[0]
+                planner.speeds.add(node, rows.seconds, len(rows), cold=rows.node not in seen)
+                seen.add(rows.node)
+                memory_bytes = max(memory_bytes, rows.memory_bytes)
                 _count(counts, rows)
                 came = True
             if came:
@@ -166,6 +174,7 @@ def run(
         interrupted=interrupted(),
         seconds_per_point=planner.speeds.seconds_per_point(),
         children=children,
+        memory_bytes=memory_bytes,
     )
 
 
@@ -217,11 +226,11 @@ def _fill(
             return
         chunk = Chunk.of(generation, points)
         flight.chunks[chunk.id] = chunk
-        if not _send(cluster, keys, definition, chunk):
+        if not _send(cluster, keys, definition, chunk, planner.limit_s(len(points))):
             return
 
 
-def _send(cluster: Cluster, keys: Keys, definition: SweepDefinition, chunk: Chunk) -> bool:
+def _send(cluster: Cluster, keys: Keys, definition: SweepDefinition, chunk: Chunk, limit_s: float = 0.0) -> bool:
     """False when the broker has no room for it, or goes away in this moment.
 
     The chunk counts as on the way all the same: collecting goes on and makes room, and what is lost is sent again.
@@ -231,7 +240,7 @@ def _send(cluster: Cluster, keys: Keys, definition: SweepDefinition, chunk: Chun
 
     try:
         cluster.redis.sadd(keys.sent, chunk.id)
-        cluster.send(keys.sweep, chunk, queue_name(definition.versions))
+        cluster.send(keys.sweep, chunk, queue_name(definition.versions), limit_s)
     except (OperationalError, OutOfMemoryError):
         return False
     return True

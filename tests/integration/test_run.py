@@ -139,6 +139,8 @@ def test_estimate_says_how_long_and_stops(place: Place) -> None:
     assert finished.document["points"] == 1200
     assert finished.document["done"] < 40
     assert finished.document["left_s"] > 0
+    assert finished.document["points_per_s"] > 0
+    assert 50 < finished.document["memory_bytes"] / 2**20 < 2000
 
 
 def test_plain_lines_where_there_is_no_terminal(place: Place) -> None:
