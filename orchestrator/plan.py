@@ -3,11 +3,15 @@
 A sweep begins with probes: single points spread over the grid, whose time says how dear a point is. Then chunks of
 consecutive points that take about `target_s` seconds, and towards the end smaller ones, so that all children finish
 together (guided self-scheduling: never more than a share of what remains).
+
+Where points are suddenly dearer than those before them, a chunk would take many times what was planned while other
+children wait. So each is sent with a limit: the child stops there, and the points it did not reach are handed out anew.
 """
 
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -20,6 +24,9 @@ ID_CHARACTERS = 80
 SHARES = 3
 #: But no chunk of cheap points takes less than these seconds: to hand it out costs a tenth of them.
 LEAST_S = 0.03
+#: A child stops a chunk that takes so many times the planned seconds, but not before LEAST_LIMIT_S.
+OVERRUN = 2.0
+LEAST_LIMIT_S = 1.0
 
 
 @dataclass
@@ -28,9 +35,22 @@ class Speeds:
 
     seconds: dict[str, float] = field(default_factory=dict)
     points: dict[str, int] = field(default_factory=dict)
+    #: nodes of which only first chunks have come back
+    _cold: set[str] = field(default_factory=set)
 
-    def add(self, node: str, seconds: float, points: int) -> None:
-        """A chunk came back. Older chunks weigh less: a sweep's points may differ along an axis."""
+    def add(self, node: str, seconds: float, points: int, *, cold: bool = False) -> None:
+        """A chunk came back. Older chunks weigh less: a sweep's points may differ along an axis.
+
+        `cold`: the first of its child, which fetched and imported what the others find there; it counts until a
+        better one comes.
+        """
+        if cold and node in self.seconds and node not in self._cold:
+            return
+        if cold:
+            self._cold.add(node)
+        elif node in self._cold:
+            self._cold.discard(node)
+            self.seconds[node], self.points[node] = 0.0, 0
         self.seconds[node] = self.seconds.get(node, 0.0) * 0.8 + seconds
         self.points[node] = int(self.points.get(node, 0) * 0.8) + points
 
@@ -59,6 +79,7 @@ class Planner:
         self._target_s = target_s
         self._probes = list(dict.fromkeys(probes))
         self._probed = frozenset(self._probes)
+        self._returned: deque[int] = deque()
         self.speeds = Speeds()
 
     @property
@@ -74,6 +95,17 @@ class Planner:
             points = list(islice(self._few_runs(), self._size(max(1, children))))
         self._left -= len(points)
         return points
+
+    def limit_s(self, points: int) -> float:
+        """Seconds after which a chunk of so many points is to be stopped; 0: never."""
+        each = self.speeds.slowest()
+        return max(LEAST_LIMIT_S, OVERRUN * points * each) if each is not None and points > 1 else 0.0
+
+    def give_back(self, points: Iterable[int]) -> None:
+        """A chunk was stopped before it came to these: they go next."""
+        before = len(self._returned)
+        self._returned = deque(sorted([*self._returned, *points]))
+        self._left += len(self._returned) - before
 
     def _size(self, children: int) -> int:
         each = self.speeds.seconds_per_point()
@@ -98,12 +130,17 @@ class Planner:
             yield point
 
     def _peek(self) -> int | None:
-        """The next point that is missing and no probe."""
+        """The next point: one that came back, or that is missing and no probe."""
+        if self._returned:
+            return self._returned[0]
         while self._run is not None and self._run[0] in self._probed:
-            self._skip()
+            self._skip()  # nothing has come back here, so that this is the run's
         return self._run[0] if self._run is not None else None
 
     def _skip(self) -> None:
+        if self._returned:
+            self._returned.popleft()
+            return
         assert self._run is not None
         first, last = self._run
         self._run = (first + 1, last) if first < last else next(self._runs, None)

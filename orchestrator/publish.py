@@ -22,6 +22,7 @@ from orchestrator.watcher import Silent, Watcher
 from tasks.blobs import EXPIRY_S, pack_controllers
 from tasks.candles.formats import find
 from tasks.candles.resample import slice_for
+from tasks.candles.soundness import contradiction
 from tasks.errors import CandlesMissing, ControllerError
 from tasks.grid import Grid
 from tasks.messages import FeedNeed, Keys, Kind, SweepDefinition
@@ -203,6 +204,8 @@ def _slices(
                 f"{need.key}: indicators ask for {depth} candles before the period, the files hold {cut.lead} of them; "
                 "`hummingsweep sync` fetches the others"
             )
+        if odd := contradiction(cut.columns):
+            watcher.say(f"{need.key}: {odd}")
         for gap in cut.gaps[:1]:
             watcher.say(f"{need.key}: {len(cut.gaps)} gaps in the candles, the first after {gap} (gaps: {sweep.gaps})")
         addresses[need.key] = cluster.blobs.put(cut.ipc())

@@ -14,7 +14,7 @@ from __future__ import annotations
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -59,6 +59,8 @@ class Summary:
     #: wall-clock seconds per point of one child, as measured; None when nothing was computed
     seconds_per_point: float | None = None
     children: int = 0
+    #: most memory a child ever held, resident; 0 when nothing was computed
+    memory_bytes: int = 0
 
 
 @dataclass
@@ -79,9 +81,11 @@ class _Flight:
         self._messages[chunk.id] = message_id()
         return self._messages[chunk.id]
 
-    def land(self, chunk_id: str) -> None:
-        self.chunks.pop(chunk_id, None)
+    def land(self, chunk_id: str, points: Sequence[int] = ()) -> list[int]:
+        """A chunk has come back with rows of these points; those that it was stopped before."""
+        chunk = self.chunks.pop(chunk_id, None)
         self._messages.pop(chunk_id, None)
+        return sorted(set(chunk.points).difference(points)) if chunk and points else []
 
     def heard(self) -> None:
         """Rows came in."""
@@ -133,7 +137,8 @@ def run(
         probes = [] if stored else spread(size, min(PROBES, max(2, size // 25)))
         planner = Planner(store.missing_runs(sweep, size), size - stored, target_s=target_s, probes=probes)
         flight = _Flight()
-        computed, children = 0, 0
+        computed, children, memory_bytes = 0, 0, 0
+        seen: set[str] = set()
         looked, needed, first = -10.0, time.monotonic(), True
         while True:
             now = time.monotonic()
@@ -157,8 +162,11 @@ def run(
                 new = store.insert(sweep, rows)
                 computed += new
                 stream.forget([entry])
-                flight.land(rows.chunk)
-                planner.speeds.add(rows.node.partition("/")[0], rows.seconds, len(rows))
+                planner.give_back(flight.land(rows.chunk, rows.columns.get("point", ())))
+                node = rows.node.partition("/")[0]
+                planner.speeds.add(node, rows.seconds, len(rows), cold=rows.node not in seen)
+                seen.add(rows.node)
+                memory_bytes = max(memory_bytes, rows.memory_bytes)
                 # a chunk of an earlier start may hold points that have their rows
                 counts = _counted(counts, rows) if new == len(rows) else store.counts(sweep)
                 came = True
@@ -200,6 +208,7 @@ def run(
         interrupted=interrupted(),
         seconds_per_point=planner.speeds.seconds_per_point(),
         children=children,
+        memory_bytes=memory_bytes,
     )
 
 
@@ -245,11 +254,14 @@ def _fill(
     """Send chunks until every child has one to run and one that waits."""
     while len(flight.chunks) < DEPTH * max(1, children):
         points = planner.next(children)
-        if not points or not _send(cluster, keys, flight, Chunk.of(generation, points)):
+        if not points:
+            return
+        limit_s = planner.limit_s(len(points))
+        if not _send(cluster, keys, flight, Chunk.of(generation, points), limit_s):
             return
 
 
-def _send(cluster: Cluster, keys: Keys, flight: _Flight, chunk: Chunk) -> bool:
+def _send(cluster: Cluster, keys: Keys, flight: _Flight, chunk: Chunk, limit_s: float = 0.0) -> bool:
     """False when the broker has no room for it, or goes away in this moment.
 
     The chunk counts as on the way all the same: collecting goes on and makes room, and what is lost is sent again.
@@ -260,7 +272,7 @@ def _send(cluster: Cluster, keys: Keys, flight: _Flight, chunk: Chunk) -> bool:
     message = flight.add(chunk)
     try:
         cluster.redis.sadd(keys.sent, chunk.id)
-        cluster.send(keys.sweep, chunk, message)
+        cluster.send(keys.sweep, chunk, message, limit_s)
     except (OperationalError, OutOfMemoryError):
         return False
     return True

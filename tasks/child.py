@@ -9,6 +9,8 @@ from __future__ import annotations
 import gc
 import logging
 import os
+import platform
+import resource
 import socket
 from collections import OrderedDict
 from dataclasses import dataclass, field
@@ -149,6 +151,12 @@ def begin(settings: Settings | None = None) -> Child:
     gc.freeze()
     _child = Child(settings, f"{settings.node or socket.gethostname()}/{os.getpid()}")
     return _child
+
+
+def peak_memory_bytes() -> int:
+    """Most memory this process ever held, resident."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if platform.system() == "Darwin" else peak << 10  # macOS counts bytes, Linux kilobytes
 
 
 def _keep(kept: OrderedDict[Any, Any], key: Any, value: Any) -> None:

@@ -22,7 +22,7 @@ from celery.signals import worker_process_init
 from redis.exceptions import RedisError
 
 from tasks.attempts import CANCELLED, DONE, Attempts
-from tasks.child import Child, begin, child
+from tasks.child import Child, begin, child, peak_memory_bytes
 from tasks.errors import HummingsweepError, ParcelMissing, describe
 from tasks.messages import CHUNK_TASK, Chunk, Keys, Rows, Status, SweepDefinition
 
@@ -36,8 +36,12 @@ def _enter(**_: Any) -> None:
 
 
 @shared_task(name=CHUNK_TASK, acks_late=True)  # type: ignore[untyped-decorator]
-def run_chunk(sweep: str, chunk_id: str) -> None:
-    """Run one chunk; all its life is on this page."""
+def run_chunk(sweep: str, chunk_id: str, limit_s: float = 0.0) -> None:
+    """Run one chunk; all its life is on this page.
+
+    After `limit_s` seconds (0: never) no point of it is begun: the rows that are there are committed, and whoever sent
+    the chunk hands the others out again.
+    """
     # Billiard's handler raises SystemExit in the middle of a controller, which would look like the controller's own.
     # A node that leaves in a hurry hands the chunk back, so its child may simply end.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -56,7 +60,7 @@ def run_chunk(sweep: str, chunk_id: str) -> None:
         if attempt > 1:
             finished = attempts.finished(chunk_id, definition.point_timeout_s)
             todo = [point for point in todo if point not in finished]
-        asyncio.run(course.run(definition, todo, careful=attempt > 1))
+        asyncio.run(course.run(definition, todo, limit_s, careful=attempt > 1))
         fresh = course.rows
     except ParcelMissing:
         # the broker lost its data, or somebody made room: the desk lays it down again and sends what has no row
@@ -75,7 +79,8 @@ def run_chunk(sweep: str, chunk_id: str) -> None:
         text = str(error) if isinstance(error, HummingsweepError) else describe(error)
         fresh = [{"point": point, "status": Status.ERROR.value, "error": text} for point in todo]
     rows = sorted([*finished.values(), *fresh], key=lambda row: row["point"])
-    attempts.commit(chunk_id, Rows.from_dicts(chunk_id, me.name, time.perf_counter() - started, rows))
+    seconds = time.perf_counter() - started
+    attempts.commit(chunk_id, Rows.from_dicts(chunk_id, me.name, seconds, rows, peak_memory_bytes()))
 
 
 class _Course:
@@ -87,12 +92,15 @@ class _Course:
         #: from here on what goes wrong outside a row is a point's doing
         self.begun = False
 
-    async def run(self, definition: SweepDefinition, points: list[int], *, careful: bool) -> None:
+    async def run(self, definition: SweepDefinition, points: list[int], limit_s: float, *, careful: bool) -> None:
         """One row a point. With `careful`, each point is marked before and laid down after."""
         from tasks.point import Bench
 
         bench = Bench(self._me, definition)
+        began = time.perf_counter()
         for point in bench.in_order(points):
+            if limit_s and self.rows and time.perf_counter() - began > limit_s:
+                break
             if careful:
                 self._attempts.mark(self._chunk_id, point, self._me.name)
             self.begun = True

@@ -3,7 +3,7 @@
 Everything is encoded with ujson (floats, NaN and infinities come back exact). Nothing here knows hummingbot or pandas.
 
     desk -> Redis   SweepDefinition            once a sweep, as a blob
-    desk -> child   (sweep id, chunk id)       one Celery message a chunk; the chunk id says which points
+    desk -> child   (sweep id, chunk id, limit)  one Celery message a chunk; the chunk id says which points
     child -> desk   Rows                       one entry of the sweep's stream a chunk, columnar
 """
 
@@ -200,12 +200,16 @@ class Rows:
     #: seconds of wall clock the chunk took in the child
     seconds: float
     columns: dict[str, list[Any]]
+    #: most memory the child ever held, resident bytes; 0: not known
+    memory_bytes: int = 0
 
     @classmethod
-    def from_dicts(cls, chunk: str, node: str, seconds: float, rows: Sequence[dict[str, Any]]) -> Rows:
+    def from_dicts(
+        cls, chunk: str, node: str, seconds: float, rows: Sequence[dict[str, Any]], memory_bytes: int = 0
+    ) -> Rows:
         """From one dict a row; columns in order of first appearance."""
         names = dict.fromkeys(name for row in rows for name in row)
-        return cls(chunk, node, seconds, {name: [row.get(name) for row in rows] for name in names})
+        return cls(chunk, node, seconds, {name: [row.get(name) for row in rows] for name in names}, memory_bytes)
 
     def to_dicts(self) -> list[dict[str, Any]]:
         """One dict a row."""

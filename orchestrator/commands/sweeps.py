@@ -35,7 +35,7 @@ def run(
     broker: Broker = "",
     children: Children = 0,
     estimate: Annotated[
-        bool, typer.Option("--estimate", help="Run a few points, say how long all take, stop.")
+        bool, typer.Option("--estimate", help="Run a few points, say how long all take and in how much memory, stop.")
     ] = False,
     retry: Annotated[bool, typer.Option("--retry", help="Compute failed points again.")] = False,
     audit: Annotated[bool, typer.Option(help="A small look-ahead audit of the best point at the end.")] = True,
@@ -183,6 +183,7 @@ def _document(answer: desk.Answer, sweep: Sweep) -> dict[str, Any]:
         "audit": answer.audit,
         "report": str(answer.report) if answer.report else None,
         "left_s": estimated_seconds(answer.summary),
+        "points_per_s": estimated_speed(answer.summary),
     }
 
 
@@ -195,9 +196,11 @@ def _closing_lines(answer: desk.Answer, sweep: Sweep, estimate: bool) -> list[st
         left = estimated_seconds(summary)
         each = summary.seconds_per_point or 0.0
         lines.append(
-            f"estimate: {each:.3f} s a point, {summary.children} children, "
-            f"{summary.points - summary.done} points left: {span(left) if left is not None else 'unknown'}"
+            f"estimate: {each:.3f} s a point, {estimated_speed(summary) or 0.0:.1f} points/s on {summary.children} "
+            f"children, {summary.points - summary.done} points left: {span(left) if left is not None else 'unknown'}"
         )
+        megabytes = summary.memory_bytes / 2**20
+        lines.append(f"memory: {megabytes:.0f} MB a child, {megabytes * summary.children:.0f} MB for all children")
     lines.append(
         f"sweep {summary.sweep}: {summary.done}/{summary.points} points, {summary.failed} failed, "
         f"{summary.computed} computed in {span(summary.seconds)}"
@@ -216,8 +219,12 @@ def _closing_lines(answer: desk.Answer, sweep: Sweep, estimate: bool) -> list[st
     return lines
 
 
+def estimated_speed(summary: Summary) -> float | None:
+    """Points per second of these children together."""
+    return summary.children / summary.seconds_per_point if summary.seconds_per_point and summary.children else None
+
+
 def estimated_seconds(summary: Summary) -> float | None:
     """Seconds the points that are left take on these children."""
-    if summary.seconds_per_point is None or not summary.children:
-        return None
-    return (summary.points - summary.done) * summary.seconds_per_point / summary.children
+    speed = estimated_speed(summary)
+    return (summary.points - summary.done) / speed if speed else None

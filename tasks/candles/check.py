@@ -30,6 +30,7 @@ from tasks.candles.formats import (
     scale_name,
     scales_of,
 )
+from tasks.candles.rowgroups import damage
 from tasks.candles.slices import Columns, Gap, select
 from tasks.candles.soundness import check_header, raw_times
 from tasks.errors import CandlesBroken
@@ -154,10 +155,13 @@ def _read(file: CandleFile, wanted: list[str], findings: list[Finding]) -> _Raw:
         source = parquet.ParquetFile(file.path)
         names = header_names(source.schema_arrow.names)
         present = [name for name in check_header(file.path, names) if name in wanted]
-        table = source.read(columns=[source.schema_arrow.names[names.index(name)] for name in present])
+        written = {name: source.schema_arrow.names[names.index(name)] for name in present}
+        table = source.read(columns=list(written.values()))
         table = table.select(range(len(present))).rename_columns(
             [header_names([name])[0] for name in table.column_names]
         )
+        if what := damage(source.metadata, range(source.num_row_groups), written, table):
+            findings.append(Finding(Severity.ERROR, "damaged", 1, what))
         return _Raw({name: _numbers(name, table[name]) for name in present}, "row", 1)
     return _read_csv(file, wanted, findings)
 

@@ -21,7 +21,7 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import csv
 
-from tasks.candles.formats import header_names, iso, parse_time, scale_name, scale_of
+from tasks.candles.formats import header_names, iso, parse_time, scale_name, scale_of, split_line
 from tasks.candles.soundness import broken, check_header, raw_times, times_fault
 from tasks.errors import CandlesBroken, CandlesMissing
 
@@ -151,7 +151,7 @@ class CsvMap:
     def _check_last_line(self) -> None:
         start = self._data.rfind(b"\n", self.begin, self.end) + 1 or self.begin
         last = self._data[start : self.end]
-        fields = last.count(b",") + 1
+        fields = len(split_line(last.decode(errors="replace")))
         if fields != len(self.names):
             shown = last[:60].decode(errors="replace")
             raise broken(
@@ -210,7 +210,10 @@ class CsvMap:
         )
 
     def _field(self, start: int, stop: int) -> str:
-        fields = self._data[start:stop].split(b",", self._place + 1)
+        line = self._data[start:stop]
+        fields = line.split(b",", self._place + 1)
+        if b'"' in line:
+            fields = [field.encode() for field in split_line(line.decode(errors="replace"))]
         return fields[self._place].decode(errors="replace").strip().strip('"') if self._place < len(fields) else ""
 
     def _line_end(self, start: int) -> int:
@@ -229,7 +232,7 @@ class CsvMap:
         while at < end:
             start, stop = self.line(at)
             line = self._data[start:stop].decode(errors="replace")
-            fields = [field.strip().strip('"') for field in line.split(",")]
+            fields = [field.strip().strip('"') for field in split_line(line)]
             if len(fields) != len(self.names):
                 what = f"{len(fields)} fields instead of {len(self.names)}: {line[:80]!r}"
                 return broken(self.path, self.where(start, 0), what)

@@ -201,9 +201,14 @@ def iso(time: float) -> str:
     return moment.isoformat(timespec="milliseconds" if moment.microsecond else "seconds").replace("+00:00", "Z")
 
 
+def split_line(line: str) -> list[str]:
+    """The fields of one line of a CSV, without the quotes around them."""
+    return next(csv.reader([line]), []) if '"' in line else line.split(",")
+
+
 def header_names(fields: Iterable[str]) -> list[str]:
     """Column names as COLUMNS writes them."""
-    return [field.strip().strip('"').lstrip("\ufeff").lower() for field in fields]
+    return [field.strip().lstrip("\ufeff").strip('"').strip().lower() for field in fields]
 
 
 def spacing(path: Path) -> str:

@@ -9,16 +9,17 @@ import hashlib
 import os
 import tempfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyarrow import csv, parquet
 
-from tasks.candles.formats import CandleFile, header_names, parse_time, scale_of
+from tasks.candles.formats import CandleFile, header_names, parse_time, scale_of, split_line
 from tasks.candles.soundness import broken, check_header, raw_times, times_fault, to_seconds
 from tasks.errors import CandlesMissing
 
@@ -80,9 +81,12 @@ class ParquetMap:
             names = [self._as_written[name] for name in columns]
             rows = sum(self._file.metadata.row_group(group).num_rows for group in groups)
             table = self._file.read_row_groups(groups, columns=names, use_threads=rows > 1 << 17)
-            return table.select(names).rename_columns(columns)
+            table = table.select(names).rename_columns(columns)
         except (pa.ArrowInvalid, OSError) as error:
             raise broken(self.path, "", f"a row group cannot be read ({_first_line(error)})") from error
+        if what := damage(self._file.metadata, groups, dict(zip(columns, names, strict=True)), table):
+            raise broken(self.path, "", what, "fetch it again with `hummingsweep sync`")
+        return table
 
     def _times(self, groups: list[int]) -> Any:
         try:
@@ -92,13 +96,11 @@ class ParquetMap:
 
     def _group_bounds(self) -> Any:
         """Least and greatest raw time of each group, shape (groups, 2), from statistics where they are numbers."""
-        place = self._file.schema_arrow.names.index(self._as_written["timestamp"])
-        # leaf columns of a flat file have the places of the schema's fields
-        bounds = []
+        meta, bounds = self._file.metadata, []
+        place = leaves(meta)[self._as_written["timestamp"]]
         for group in self._groups:
-            statistics = self._file.metadata.row_group(group).column(place).statistics
-            numeric = statistics is not None and statistics.has_min_max and _is_plain(statistics)
-            if numeric and not statistics.null_count:
+            statistics = plain_statistics(meta, group, place)
+            if statistics is not None and not statistics.null_count:
                 bounds.append((float(statistics.min), float(statistics.max)))
             else:
                 times = self._times([group])
@@ -112,6 +114,40 @@ class ParquetMap:
         least, greatest = self._bounds[:, 0], self._bounds[:, 1]
         mixed = any(scale_of(time) != self.scale for time in self._bounds.reshape(-1))
         return mixed or bool((least[1:] <= greatest[:-1]).any())
+
+
+def leaves(meta: Any) -> dict[str, int]:
+    """Column name -> its place in a row group; a nested column takes several places, under other names."""
+    return {meta.schema.column(place).path: place for place in range(meta.num_columns)}
+
+
+def plain_statistics(meta: Any, group: int, place: int) -> Any:
+    """What a row group says of a column's least and greatest value, where that is said in plain numbers."""
+    statistics = meta.row_group(group).column(place).statistics
+    return statistics if statistics is not None and statistics.has_min_max and _is_plain(statistics) else None
+
+
+def damage(meta: Any, groups: Sequence[int], as_written: Mapping[str, str], table: Any) -> str:
+    """A sentence when row groups hold values beyond their own statistics, so that their bytes are not as written.
+
+    `table`: what was read of these groups, one after the other. Pages carry no checksum as a rule, and what a disk
+    lost (zeros) may still unpack into numbers.
+    """
+    places, first = leaves(meta), 0
+    for group in groups:
+        rows = meta.row_group(group).num_rows
+        for name, written in as_written.items():
+            if written not in places or not pa.types.is_primitive(table[name].type):
+                continue
+            said = plain_statistics(meta, group, places[written])
+            found = pc.min_max(table[name].slice(first, rows)).as_py() if said is not None else {"min": None}
+            if found["min"] is not None and (found["min"] < said.min or found["max"] > said.max):
+                return (
+                    f"damaged: {name} of row group {group} goes from {found['min']} to {found['max']}, where the file "
+                    f"itself says {said.min} to {said.max}"
+                )
+        first += rows
+    return ""
 
 
 def parquet_twin(file: CandleFile, cache: Path, say: Callable[[str], None]) -> Path:
@@ -186,7 +222,7 @@ def _head(path: Path) -> tuple[list[str], str]:
 
     with gzip.open(path, "rt", encoding="utf-8", errors="replace") as lines:
         names = header_names(next(lines, "").split(","))
-        fields = next(lines, "").split(",")
+        fields = split_line(next((line for line in lines if line.strip()), ""))
     place = names.index("timestamp") if "timestamp" in names else -1
     if any(_is_float(name) for name in names):
         raise broken(path, "line 1", "no header", "let the first line name the columns: timestamp,open,high,...")

@@ -15,6 +15,8 @@ from tasks.candles.formats import COLUMNS, NEEDED, first_off_grid, iso, parse_ti
 from tasks.candles.slices import Columns
 from tasks.errors import CandlesBroken
 
+#: Columns that hold a price.
+PRICES = COLUMNS[1:5]
 _REMEDY = "mend the file or fetch it again with `hummingsweep sync`; `hummingsweep candles check` lists every fault"
 
 
@@ -45,14 +47,19 @@ def check_header(path: Path, names: list[str]) -> list[str]:
 def raw_times(column: Any) -> NDArray[np.float64]:
     """A pyarrow column of times as raw numbers (s, ms, us or ns); datetimes become seconds, nulls NaN.
 
-    Raises ValueError for text that is no time.
+    Raises ValueError for what is no time.
     """
     if pa.types.is_timestamp(column.type):
         seconds = pc.cast(pc.cast(column, pa.timestamp("us"), safe=False), pa.int64())
         return np.asarray(pc.cast(seconds, pa.float64(), safe=False).to_numpy(zero_copy_only=False) / 1e6)
     if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
         return np.array([np.nan if text is None else parse_time(text) for text in column.to_pylist()], np.float64)
-    return np.asarray(pc.cast(column, pa.float64(), safe=False).to_numpy(zero_copy_only=False))
+    if pa.types.is_date(column.type):
+        return raw_times(pc.cast(column, pa.timestamp("s")))
+    try:
+        return np.asarray(pc.cast(column, pa.float64(), safe=False).to_numpy(zero_copy_only=False))
+    except pa.ArrowNotImplementedError as error:
+        raise ValueError(f"{column.type} is no time") from error
 
 
 def times_fault(raw: NDArray[np.float64], scale: float, before: float | None = None) -> tuple[int, str] | None:
@@ -94,7 +101,8 @@ def to_seconds(
     """A table of raw candles as columns with open times in seconds.
 
     `where` says in words where the row of an index lies. Raises CandlesBroken for the first fault: a value that is NaN
-    or infinite in the first six columns, mixed units, unsorted or duplicate times, times off the interval's grid.
+    or infinite in the first six columns, a price that is not above 0, mixed units, unsorted or duplicate times, times
+    off the interval's grid.
     """
     try:
         raw = raw_times(table["timestamp"])
@@ -119,4 +127,22 @@ def to_seconds(
             index = int(np.argmax(~np.isfinite(values)))
             raise broken(path, where(index), f"{name} is {values[index]}")
         columns[name] = values
+        if name in PRICES and (values <= 0).any():
+            index = int(np.argmax(values <= 0))
+            raise broken(path, where(index), f"{name} is {values[index]:g}: no price")
     return {name: columns[name] for name in COLUMNS if name in columns}
+
+
+def contradiction(columns: Columns) -> str:
+    """How many candles contradict themselves, and when the first does; empty when none does.
+
+    Exchanges have sent such candles, so they are served, and said.
+    """
+    body = np.stack([columns["open"], columns["close"]])
+    bad = (columns["high"] < body.max(axis=0)) | (columns["low"] > body.min(axis=0)) | (columns["volume"] < 0)
+    if not bad.any():
+        return ""
+    return (
+        f"{int(bad.sum())} candles contradict themselves (high below, low above open or close, or a volume below 0), "
+        f"the first at {iso(float(columns['timestamp'][np.argmax(bad)]))}; `hummingsweep candles check` lists them"
+    )

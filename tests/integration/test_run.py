@@ -140,6 +140,23 @@ def test_estimate_says_how_long_and_stops(place: Place) -> None:
     assert finished.document["points"] == 1200
     assert finished.document["done"] < 40
     assert finished.document["left_s"] > 0
+    assert finished.document["points_per_s"] > 0
+    assert 50 < finished.document["memory_bytes"] / 2**20 < 2000
+
+
+def test_a_stretch_of_dear_points_is_shared_out(place: Place) -> None:
+    log = place.folder / "log"
+    place.sweep["grid"] = {
+        "length": [5, 6],
+        "trouble": ["", f"log-and-sleep:{log}:0.4", "", ""],
+        "cooldown_time": {"range": [60, 1200, 60]},
+    }
+    finished = place.run("run", place.file, "--json", "--no-report", "--no-audit")
+    assert finished.code == 0, finished.err
+    assert [row["point"] for row in place.rows()] == list(range(160))
+    pids = log.read_text().split()
+    assert len(set(pids)) == 2
+    assert max(pids.count(pid) for pid in set(pids)) <= 30  # of 40
 
 
 def test_plain_lines_where_there_is_no_terminal(place: Place) -> None:

@@ -33,7 +33,8 @@ def feeds(draw: st.DrawFn) -> Columns:
     digits = draw(st.integers(0, 17))
     columns: Columns = {"timestamp": START + 60 * minutes}
     for name in COLUMNS[1 : draw(st.sampled_from([6, 10]))]:
-        columns[name] = np.round(10 ** seed.uniform(-4, 9, len(minutes)), digits)
+        # a price is above 0
+        columns[name] = np.fmax(np.round(10 ** seed.uniform(-4, 9, len(minutes)), digits), 1e-4)
     return columns
 
 

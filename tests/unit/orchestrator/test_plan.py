@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from itertools import pairwise
 
 from hypothesis import given
@@ -62,6 +63,56 @@ def test_the_slowest_node_sets_the_last_chunks() -> None:
     planner.speeds.add("fast", 1.0, 1000)
     planner.speeds.add("slow", 10.0, 5)
     assert len(planner.next(children=4)) <= 2
+
+
+def idle(costs: list[float], children: int) -> float:
+    """Share of the children's time they wait, when points cost so many seconds: each child has one chunk waiting."""
+    planner = Planner([(0, len(costs) - 1)], len(costs), target_s=5.0, probes=spread(len(costs), 8))
+    queue: list[tuple[list[int], float]] = []
+    running: list[tuple[float, list[int], list[int]]] = []
+    free, now, handed = children, 0.0, 0
+
+    def fill() -> None:
+        nonlocal free
+        while len(queue) + len(running) < 2 * children and (chunk := planner.next(children)):
+            queue.append((chunk, planner.limit_s(len(chunk))))
+        while free and queue:
+            chunk, limit = queue.pop(0)
+            taken, seconds = [], 0.0
+            for point in chunk:
+                if limit and taken and seconds > limit:
+                    break
+                taken.append(point)
+                seconds += costs[point]
+            free -= 1
+            heapq.heappush(running, (now + seconds, chunk, taken))
+
+    fill()
+    while running:
+        now, chunk, taken = heapq.heappop(running)
+        free, handed = free + 1, handed + len(taken)
+        planner.give_back(chunk[len(taken) :])
+        planner.speeds.add("node", sum(costs[point] for point in taken), len(taken))
+        fill()
+    assert handed == len(costs)
+    return 1 - sum(costs) / (children * now)
+
+
+def test_children_stay_busy_when_some_points_are_a_hundred_times_dearer() -> None:
+    cheap, dear = [0.01], [1.0]
+    assert idle(cheap * 4500 + dear * 500 + cheap * 5000, 8) < 0.05  # one value of the first axis
+    assert idle(cheap * 9500 + dear * 500, 8) < 0.05
+    assert idle(dear * 500 + cheap * 9500, 8) < 0.05
+    assert idle((cheap * 19 + dear) * 500, 8) < 0.05  # one of the last
+
+
+def test_a_childs_first_chunk_says_little() -> None:
+    planner = Planner([(0, 9999)], 10_000, target_s=5.0)
+    planner.speeds.add("node", 2.0, 1, cold=True)
+    assert planner.speeds.seconds_per_point() == 2.0
+    planner.speeds.add("node", 0.01, 1)
+    planner.speeds.add("node", 2.0, 1, cold=True)
+    assert planner.speeds.seconds_per_point() == 0.01
 
 
 def test_a_million_million_points_are_planned_lazily() -> None:

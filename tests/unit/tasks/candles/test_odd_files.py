@@ -1,0 +1,119 @@
+"""Files as other programs leave them: read as they are meant, or refused; wrong candles are never served in silence."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tasks.candles.check import examine
+from tasks.candles.cut import cut
+from tasks.candles.formats import CandleFile, candle_file
+from tasks.candles.slices import Columns
+from tasks.candles.soundness import contradiction
+from tasks.errors import CandlesBroken, CandlesNotCovering
+
+from .conftest import MONDAY, candles, csv_lines
+
+PERIOD = MONDAY + 60 * 1000, MONDAY + 60 * 1100
+
+
+def parquet_file(tmp_path: Path, table: pa.Table, **options: object) -> CandleFile:
+    path = tmp_path / "candles_binance_BTC-USDT_1m.parquet"
+    pq.write_table(table, path, row_group_size=100, **options)
+    file = candle_file(path)
+    assert file is not None
+    return file
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("kind", ["quoted after a byte order mark", "quoted comma before", "quoted comma after"])
+def test_quotes(write, kind: str, packed: bool) -> None:
+    columns = candles(2000)
+    expected = cut(write(columns), *PERIOD)
+    lines = csv_lines(columns)
+    if kind == "quoted after a byte order mark":
+        lines = [",".join(f'"{field}"' for field in line.split(",")) for line in lines]
+        lines[0] = "\ufeff" + lines[0]
+    elif kind == "quoted comma before":
+        lines = ["note," + lines[0], *('"a,b",' + line for line in lines[1:])]
+    else:
+        lines = [lines[0] + ",note", *(line + ',"a,b"' for line in lines[1:])]
+    file = write(lines)
+    if packed:
+        path = file.path.with_name(file.path.name + ".gz")
+        path.write_bytes(gzip.compress(file.path.read_bytes()))
+        file = candle_file(path)
+    assert cut(file, *PERIOD, cache=file.path.parent / "cache").digest == expected.digest
+
+
+def test_a_nested_column_before_the_times(write, tmp_path: Path) -> None:
+    columns = candles(2000)
+    expected = cut(write(columns), *PERIOD)
+    # the second number inside looks like times of another week, and has their place when columns are counted
+    nested = pa.array([{"a": 1, "b": MONDAY + 7 * 86400 + 60 * row} for row in range(2000)])
+    assert cut(parquet_file(tmp_path, pa.table({"meta": nested, **columns})), *PERIOD).digest == expected.digest
+
+
+@pytest.mark.parametrize("kind", ["date", "time of day"])
+def test_times_of_a_type_that_is_no_moment(tmp_path: Path, kind: str) -> None:
+    columns: dict[str, object] = {**candles(2000)}
+    seconds = np.asarray(columns["timestamp"], np.int64)
+    columns["timestamp"] = (
+        pa.array(seconds // 86400, pa.int32()).cast(pa.date32())
+        if kind == "date"
+        else pa.array(seconds % 86400 * 10**6).cast(pa.time64("us"))
+    )
+    with pytest.raises(CandlesBroken, match="there twice" if kind == "date" else "is no time"):
+        cut(parquet_file(tmp_path, pa.table(columns)), *PERIOD)
+
+
+def test_days_as_dates(tmp_path: Path) -> None:
+    columns: dict[str, object] = {**candles(100, 86400)}
+    days = np.asarray(columns["timestamp"], np.int64) // 86400
+    columns["timestamp"] = pa.array(days, pa.int32()).cast(pa.date32())
+    path = tmp_path / "candles_binance_BTC-USDT_1d.parquet"
+    pq.write_table(pa.table(columns), path)
+    file = candle_file(path)
+    assert file is not None
+    assert len(cut(file, MONDAY + 86400 * 10, MONDAY + 86400 * 20)) == 11
+
+
+def test_bytes_a_disk_has_lost(tmp_path: Path) -> None:
+    columns = candles(2000)
+    file = parquet_file(tmp_path, pa.table(columns), compression=None, use_dictionary=False)
+    data = bytearray(file.path.read_bytes())
+    at = data.find(columns["volume"][1050:1060].tobytes())
+    data[at : at + 80] = bytes(80)
+    file.path.write_bytes(data)
+    with pytest.raises(CandlesBroken, match="damaged: volume of row group 10"):
+        cut(file, *PERIOD)
+    assert "damaged" in [finding.kind for finding in examine(file).findings]
+
+
+@pytest.mark.parametrize("value", [0.0, -5.0])
+def test_what_is_no_price(write, value: float) -> None:
+    columns = candles(2000)
+    columns["low"][1050] = value
+    with pytest.raises(CandlesBroken, match=r"line 1052: low is .*: no price"):
+        cut(write(columns), *PERIOD)
+
+
+def test_candles_that_contradict_themselves_are_said() -> None:
+    columns: Columns = candles(100)
+    assert contradiction(columns) == ""
+    columns["high"][50] = columns["low"][50] - 1
+    assert contradiction(columns).startswith("1 candles contradict themselves")
+    assert "2024-01-01T00:50:00Z" in contradiction(columns)
+
+
+def test_candles_of_another_interval_than_the_name_says(write) -> None:
+    file = write(candles(1000, 300))
+    with pytest.raises(CandlesBroken, match="open 5m apart, its name says 1m"):
+        cut(file, *PERIOD)
+    with pytest.raises(CandlesNotCovering):
+        cut(write(candles(10)), *PERIOD)
