@@ -34,7 +34,13 @@ def rows(
     to: Annotated[Path | None, typer.Option("--to", help="File to write; default standard output.")] = None,
     status: Annotated[str, typer.Option(help="Only rows with this status: ok, error, crashed, timeout.")] = "",
 ) -> None:
-    """Every row, machine-readable, at full precision; works while the sweep runs."""
+    """Every row, machine-readable, at full precision; works while the sweep runs.
+
+    Examples:
+      hummingsweep rows runs/mine > rows.csv
+      hummingsweep rows runs/mine --format parquet --to rows.parquet
+      hummingsweep rows runs/mine --format json --status error
+    """
     from orchestrator.export import write
 
     found = SweepRef.find(sweep)
@@ -52,7 +58,12 @@ def report(
     broker: Broker = "",
     json: Json = False,
 ) -> None:
-    """Write one self-contained HTML page of a sweep; curves are computed again in a child."""
+    """Write one self-contained HTML page of a sweep; curves are computed again in a child.
+
+    Examples:
+      hummingsweep report runs/mine
+      hummingsweep report runs/mine --point 17 --to page.html
+    """
     watcher = watcher_for(json)
     try:
         path = desk.report(resolve(sweep), settings_for(broker), watcher, points=point or [], best=best, to=to)
@@ -77,6 +88,10 @@ def verify(
     """Run N points on the stock and the jump-ahead engine and compare results, ledger and time series exactly.
 
     Exit code 1 when anything differs.
+
+    Examples:
+      hummingsweep verify sweep.yml --sample 20
+      hummingsweep verify sweep.yml --point 17 --json
     """
     watcher = watcher_for(json)
     try:
@@ -118,6 +133,10 @@ def audit(
     """Test the controller for look-ahead: cut the data at random moments, compare every decision before the cut.
 
     Exit code 1 when a decision changed.
+
+    Examples:
+      hummingsweep audit sweep.yml
+      hummingsweep audit sweep.yml --sample 5 --cuts 20
     """
     watcher = watcher_for(json)
     try:
@@ -147,7 +166,12 @@ def promote(
     force: Annotated[bool, typer.Option("--force", help="Overwrite files that are there.")] = False,
     json: Json = False,
 ) -> None:
-    """Write a point as a controller config (and script config) that Hummingbot loads."""
+    """Write a point as a controller config (and script config) that Hummingbot loads.
+
+    Examples:
+      hummingsweep promote runs/mine --rank 1 --to ~/hummingbot
+      hummingsweep promote runs/mine --point 17 --to ~/hummingbot --force
+    """
     from orchestrator.promote import promote as write
 
     found = SweepRef.find(sweep)
