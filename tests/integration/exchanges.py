@@ -39,7 +39,7 @@ class Exchanges(Exchange):
         query = {name: values[0] for name, values in parse_qs(parts.query).items()}
         market = PATHS.get(parts.path)
         if parts.path == "/api/v1/bullet-public":  # KuCoin's feeds ask for a token of its stream, whatever they want
-            servers = [{"endpoint": "wss://127.0.0.1:1", "pingInterval": 18_000}]
+            servers = [{"endpoint": "wss://127.0.0.1:1", "pingInterval": 18_000, "pingTimeout": 10_000}]
             _send(handler, Answer(), json.dumps({"data": {"token": "t", "instanceServers": servers}}).encode())
             return
         if market is None:
