@@ -16,6 +16,7 @@ from __future__ import annotations
 import ast
 import difflib
 import re
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -80,7 +81,9 @@ class Expression:
         if len(source) > MOST_CHARACTERS:
             raise ExpressionError(f"the expression has {len(source)} characters; at most {MOST_CHARACTERS}")
         try:
-            tree = ast.parse(source, mode="eval").body
+            with warnings.catch_warnings():  # "\\d" is a text like any other
+                warnings.simplefilter("ignore", SyntaxWarning)
+                tree = ast.parse(source, mode="eval").body
             _check(tree)
         except SyntaxError as error:
             where = f"character {error.offset}" if error.offset else "at its end"

@@ -39,6 +39,8 @@ def remarks(ranking: Ranking) -> list[str]:
         f"the best point has the {edge.end} value of {edge.axis} ({edge.value}): the best may lie beyond the grid"
         for edge in ranking.edges
     ]
+    if ranking.rows and abs(ranking.rows[0]["objective"]) == float("inf"):
+        said.append(f"{ranking.rank_by} of the best point is infinite: divided by 0?")
     footing = ranking.neighbourhood.footing
     if footing == Footing.SPIKE:
         said.append("the best point stands on a spike: its neighbours are hardly better than the middle of the field")
