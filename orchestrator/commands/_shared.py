@@ -47,7 +47,7 @@ Broker = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
 Children = Annotated[
-    int, typer.Option("--children", help="Children of the local node; default one per core.", show_default=False)
+    int, typer.Option("--children", min=0, help="Children of the local node; default one per core.", show_default=False)
 ]
 
 

@@ -53,7 +53,7 @@ def report(
     point: Annotated[
         list[int] | None, typer.Option("--point", help="Show the curves of this point (repeatable).")
     ] = None,
-    best: Annotated[int, typer.Option(help="Show the curves of so many of the best points.")] = 3,
+    best: Annotated[int, typer.Option(min=0, help="Show the curves of so many of the best points.")] = 3,
     to: Annotated[Path | None, typer.Option("--to", help="File to write; default report.html in the folder.")] = None,
     broker: Broker = "",
     json: Json = False,
@@ -77,7 +77,7 @@ def report(
 
 def verify(
     file: SweepFile,
-    sample: Annotated[int, typer.Option("--sample", help="Points, spread over the grid.")] = 10,
+    sample: Annotated[int, typer.Option("--sample", min=1, help="Points, spread over the grid.")] = 10,
     point: Annotated[
         list[int] | None, typer.Option("--point", help="This point (repeatable) in place of a sample.")
     ] = None,
@@ -124,8 +124,10 @@ def verify(
 
 def audit(
     file: SweepFile,
-    sample: Annotated[int, typer.Option("--sample", help="Points, spread over the grid.")] = 3,
-    cuts: Annotated[int, typer.Option("--cuts", help="Random moments at which the data are cut, per point.")] = 8,
+    sample: Annotated[int, typer.Option("--sample", min=1, help="Points, spread over the grid.")] = 3,
+    cuts: Annotated[
+        int, typer.Option("--cuts", min=1, help="Random moments at which the data are cut, per point.")
+    ] = 8,
     broker: Broker = "",
     children: Children = 0,
     json: Json = False,

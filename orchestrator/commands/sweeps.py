@@ -40,7 +40,7 @@ def run(
     retry: Annotated[bool, typer.Option("--retry", help="Compute failed points again.")] = False,
     audit: Annotated[bool, typer.Option(help="A small look-ahead audit of the best point at the end.")] = True,
     report: Annotated[bool, typer.Option(help="Write report.html into the output folder.")] = True,
-    top: Annotated[int, typer.Option(help="Rows of the ranking that are shown.")] = 10,
+    top: Annotated[int, typer.Option(min=0, help="Rows of the ranking that are shown.")] = 10,
     json: Json = False,
 ) -> None:
     """Run a sweep: submit, watch, rank. With the same file and folder it continues what is there.
@@ -68,7 +68,7 @@ def resume(
     broker: Broker = "",
     children: Children = 0,
     retry: Annotated[bool, typer.Option("--retry", help="Compute failed points again.")] = False,
-    top: Annotated[int, typer.Option(help="Rows of the ranking that are shown.")] = 10,
+    top: Annotated[int, typer.Option(min=0, help="Rows of the ranking that are shown.")] = 10,
     json: Json = False,
 ) -> None:
     """Go on with the sweep of an output folder: the points without a row are computed.

@@ -45,6 +45,11 @@ def test_help_ends_in_examples_of_this_command(path: tuple[str, ...]) -> None:
         (["serve", "--port", "abc"], "--port"),
         (["serve", ".", "--port", "99999"], "give a port from 1 to 65535"),
         (["bench", "nope"], "is not one of"),
+        (["run", "x.yml", "--top", "-1"], "--top"),
+        (["run", "x.yml", "--children", "-1"], "--children"),
+        (["report", "x", "--best", "-1"], "--best"),
+        (["verify", "x.yml", "--sample", "0"], "--sample"),
+        (["audit", "x.yml", "--cuts", "0"], "--cuts"),
     ],
 )
 def test_wrong_usage_is_one_line(arguments: list[str], words: str) -> None:
