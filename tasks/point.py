@@ -113,14 +113,18 @@ class Bench:
         )
 
     async def _back_test(self, point: int) -> Row:
+        from tasks.engine.chance import throw
+
         definition = self._definition
         market = self._me.market(definition)
         row: Row = {}
+        throw(definition.seed, point)
         if definition.fills in ("stock", "both"):
             config = self.config(point)
             row |= _results(await self.engine(definition.engine).run(config, market), config, market)
         if definition.fills in ("honest", "both"):
             config = self.config(point)
+            throw(definition.seed, point)
             honest = _results(await self.engine("honest").run(config, market), config, market)
             if definition.fills == "both":
                 row |= {f"honest_{name}": value for name, value in honest.items() if name not in _NOT_PREFIXED}
@@ -136,11 +140,13 @@ class Bench:
         return {"feeds": [[need.connector, need.trading_pair, need.interval, need.max_records] for need in needs]}
 
     async def _verify(self, point: int) -> Row:
+        from tasks.engine.chance import held_clock
         from tasks.engine.compare import compare
 
         market = self._me.market(self._definition)
-        stock = await self._outcome_or_error("stock", point, market)
-        jump = await self._outcome_or_error("jump", point, market)
+        with held_clock():
+            stock = await self._outcome_or_error("stock", point, market)
+            jump = await self._outcome_or_error("jump", point, market)
         if isinstance(stock, str) or isinstance(jump, str):
             # a point that fails must fail in the same words
             said = [outcome if isinstance(outcome, str) else "no error" for outcome in (stock, jump)]
@@ -153,7 +159,10 @@ class Bench:
         }
 
     async def _outcome_or_error(self, engine: str, point: int, market: Market) -> Outcome | str:
+        from tasks.engine.chance import throw
+
         config = self.config(point)  # what the config refuses is not the engines' doing
+        throw(self._definition.seed, point)
         try:
             return await self.engine(engine).run(config, market, curves=False)
         except Exception as error:
@@ -176,7 +185,10 @@ class Bench:
         from tasks.engine.detail import detail
 
         engine = "honest" if self._definition.fills == "honest" else self._definition.engine
+        from tasks.engine.chance import throw
+
         config, market = self.config(point), self._me.market(self._definition)
+        throw(self._definition.seed, point)
         outcome = await self.engine(engine).run(config, market)
         return {**_results(outcome, config, market), "detail": detail(outcome)}
 

@@ -2,7 +2,7 @@
 
 Everything that decides a result is upstream's code: the loop over the candles, the simulators, the summary. Replaced
 are the data provider (no network), the preparation of the features (held back by the shift, warmed up; with shift 0
-and no warm-up the same frame) and what an exception says.
+and no warm-up the same frame), what an exception says, and the silence about executors of a kind that no back-test has.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from tasks.engine._base import Market, Outcome
 from tasks.engine.equity import EquityCurve, kept_amounts, linear_exposure
 from tasks.upstream.build import controller_class, upstream_class_cache
-from tasks.upstream.failure import failure
+from tasks.upstream.failure import failure, unsupported
 from tasks.upstream.features import prepare_market_data
 from tasks.upstream.names import (
     BacktestingEngineBase,
@@ -86,8 +86,7 @@ class _Engine(BacktestingEngineBase):  # type: ignore[misc]  # upstream has no t
         self.grid_executor_simulator = GridExecutorSimulator()
         self.order_executor_simulator = OrderExecutorSimulator()
         self._reset_simulation_state()
-        self._simulations: list[Any] = []
-        self._stops: dict[str, float] = {}
+        self._lives: list[_Life] = []
 
     async def initialize_backtesting_data_provider(self) -> None:
         self.backtesting_data_provider.attach(self.controller)
@@ -100,35 +99,57 @@ class _Engine(BacktestingEngineBase):  # type: ignore[misc]  # upstream has no t
         controller.processed_data["features"] = self.features
         return self.features
 
-    def manage_active_executors(self, simulation: Any) -> None:
-        super().manage_active_executors(simulation)
-        if not simulation.executor_simulation.empty:
-            self._simulations.append(simulation)
+    def simulate_executor(self, config: Any, df: pd.DataFrame, trade_cost: float) -> Any:
+        simulation = super().simulate_executor(config, df, trade_cost)
+        if simulation is None:  # upstream trades nothing and says nothing
+            controller: Any = self.controller
+            raise unsupported(config, controller.config, self.backtesting_data_provider)
+        return simulation
+
+    def update_executors_info(self, timestamp: float) -> None:
+        before, booked = self.active_executor_simulations, len(self.stopped_executors_info)
+        super().update_executors_info(timestamp)
+        if len(self.stopped_executors_info) > booked:
+            # By their order, not by their ids: a controller may give several executors one id.
+            ended = [one for one in before if one.executor_simulation.index[-1] <= timestamp]
+            for simulation, info in zip(ended, self.stopped_executors_info[booked:], strict=True):
+                self._lives.append(_Life(simulation, simulation.executor_simulation, info))
 
     def handle_stop_action(self, action: Any, timestamp: float) -> None:
-        before = len(self.stopped_executors_info)
+        before, booked = list(self.active_executor_simulations), len(self.stopped_executors_info)
         super().handle_stop_action(action, timestamp)
-        if len(self.stopped_executors_info) > before:
-            self._stops[action.executor_id] = timestamp
+        if len(self.stopped_executors_info) > booked:
+            left = set(map(id, self.active_executor_simulations))
+            simulation = next(one for one in before if id(one) not in left)
+            lived = simulation.executor_simulation.loc[:timestamp]
+            self._lives.append(_Life(simulation, lived, self.stopped_executors_info[-1]))
 
     def equity_curve(self) -> EquityCurve:
         """Every executor of the run, added up at every candle's close."""
         index = self.features.index
         curve = EquityCurve(self.features["close"].to_numpy(dtype=np.float64))
-        ended = {info.config.id: info for info in self.stopped_executors_info}
-        for simulation in self._simulations:
-            key = simulation.config.id
-            info = ended[key]
-            first = int(index.searchsorted(simulation.executor_simulation.index[0]))
-            kept = info.close_type == CloseType.POSITION_HOLD and info.filled_amount_quote > 0
-            frame = simulation.executor_simulation
-            if key in self._stops:
-                frame = frame.loc[: self._stops[key]]
-            pnl, value, traded = _lived(simulation, frame, closes=not kept)
-            curve.add_executor(first, pnl, value, traded, kept=kept)
-            if kept:
-                curve.add_held(first + len(frame) - 1, *kept_amounts(info))
+        for life in self._lives:
+            first = int(index.searchsorted(life.frame.index[0]))
+            pnl, value, traded = _lived(life.simulation, life.frame, closes=life.kept is None)
+            curve.add_executor(first, pnl, value, traded, kept=life.kept is not None)
+            if life.kept is not None:
+                curve.add_held(first + len(life.frame) - 1, *life.kept)
         return curve
+
+
+class _Life:
+    """What an executor did until it ended or was stopped."""
+
+    __slots__ = ("frame", "kept", "simulation")
+
+    def __init__(self, simulation: Any, frame: pd.DataFrame, info: Any) -> None:
+        self.simulation = simulation
+        #: its rows up to then
+        self.frame = frame
+        #: what it handed over to a held position; None where it closed
+        self.kept: tuple[float, float, float] | None = None
+        if info.close_type == CloseType.POSITION_HOLD and info.filled_amount_quote > 0:
+            self.kept = kept_amounts(info)
 
 
 def plain_results(results: dict[str, Any]) -> dict[str, Any]:

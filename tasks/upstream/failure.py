@@ -25,8 +25,22 @@ def failure(error: Exception, config: Any, provider: SweepDataProvider | None = 
         seen = seen.__cause__ or seen.__context__
     when = "before the first candle"
     if provider is not None and provider.stepping:
-        when = f"at candle {datetime.fromtimestamp(provider.time(), UTC):%Y-%m-%dT%H:%M:%SZ}"
+        when = at_candle(provider)
     return ControllerError(f"{config.controller_name} {when}: {in_users_words(error)}")
+
+
+def unsupported(executor_config: Any, config: Any, provider: SweepDataProvider) -> ControllerError:
+    """The error for an executor that no back-test simulates; upstream's engine would trade nothing and say nothing."""
+    return ControllerError(
+        f"{config.controller_name} {at_candle(provider)}: creates an executor of type "
+        f"{getattr(executor_config, 'type', '?')!r} ({type(executor_config).__name__}); a back-test has "
+        "position_executor, dca_executor, grid_executor and order_executor"
+    )
+
+
+def at_candle(provider: SweepDataProvider) -> str:
+    """`at candle` and its open time."""
+    return f"at candle {datetime.fromtimestamp(provider.time(), UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def in_users_words(error: BaseException) -> str:

@@ -12,6 +12,7 @@ import heapq
 from array import array
 from collections.abc import Callable, Iterator
 from decimal import Decimal
+from sys import getrefcount
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,6 +26,9 @@ from tasks.upstream.names import BacktestingEngineBase, BacktestPositionHold, Cl
 
 #: Seconds for which an ended executor stays visible to the controller.
 WINDOW_S = BacktestingEngineBase.DEFAULT_TERMINATED_EXECUTORS_WINDOW
+
+#: References to a config that only its trajectory holds: the trajectory's and getrefcount's own.
+_UNSHARED = 2
 
 #: From so many ended executors on, configs are put away: it takes time, and a few thousand of them are no burden.
 PUT_AWAY_FROM = 5000
@@ -187,7 +191,11 @@ class Book:
             raise NotReproduced("an executor without a timestamp")
         executor = Executor(self._created, trajectory)
         self._created += 1
-        self._shares_ids = self._shares_ids or trajectory.config.id in self._by_id
+        namesake = self._by_id.get(trajectory.config.id)
+        if namesake is not None:
+            self._shares_ids = True
+            if self.active[namesake].config is trajectory.config:
+                raise NotReproduced("one config object for several executors at a time")
         self._by_id[trajectory.config.id] = executor.number
         self.active[executor.number] = executor
         # Upstream looks at an executor from the row after its creation on.
@@ -301,6 +309,8 @@ class Book:
             if kept:
                 self._curve.add_held(row, *kept_amounts(executor.info))
         trajectory.release()
+        if getrefcount(trajectory.config) > _UNSHARED:
+            executor.info  # noqa: B018  # someone holds the config and may change it: its values are taken now
 
     def _forget(self, executor: Executor) -> None:
         self.active.pop(executor.number, None)

@@ -8,7 +8,16 @@ from pydantic import BaseModel
 
 from tasks.engine.jump.book import Book
 from tasks.engine.jump.candles import Candles
-from tasks.engine.jump.deciders import Asked, Create, Decider, Declared, Directional, MarketMaking
+from tasks.engine.jump.deciders import (
+    UNKNOWN_POSITION,
+    Asked,
+    Create,
+    Decider,
+    Declared,
+    Directional,
+    MarketMaking,
+    wants_rebalance,
+)
 from tasks.engine.jump.view import View
 from tasks.upstream import fingerprint
 from tasks.upstream.names import (
@@ -16,6 +25,7 @@ from tasks.upstream.names import (
     MarketMakingControllerBase,
     MarketMakingControllerConfigBase,
 )
+from tasks.upstream.provider import SweepDataProvider
 
 #: Methods in which the bases decide. A controller whose own are these is jumped over.
 DIRECTIONAL_METHODS = (
@@ -37,33 +47,48 @@ _MARKET_MAKING_FIELDS = (
     "sell_amounts_pct",
     "executor_refresh_time", "cooldown_time", "position_rebalance_threshold_pct", "skip_rebalance",
 )  # fmt: skip
+_READING = ("__getattr__", "__getattribute__")
 _REBALANCE_METHODS = ("get_spreads_and_amounts_in_quote", "get_required_base_amount")
 
 
 def choose(controller: Any, book: Book, view: View, candles: Candles, create: Create) -> tuple[Decider, str, str]:
     """(decider, "jump" or "step", why it is not "jump" or "")."""
     parts = (controller, book, view, candles, create)
-    if isinstance(controller, DirectionalTradingControllerBase):
-        reason = _own_logic(controller, DirectionalTradingControllerBase, DIRECTIONAL_METHODS, _DIRECTIONAL_FIELDS)
-        signals = None if reason else _numbers(candles, "signal")
-        if not reason and signals is None:
-            reason = "the features hold no column 'signal' of numbers"
-        if not reason:
+    reason = own_logic(controller)
+    if not reason and isinstance(controller, DirectionalTradingControllerBase):
+        signals = _numbers(candles, "signal")
+        if signals is not None:
             return Directional(*parts, signals=signals), "jump", ""
-    elif isinstance(controller, MarketMakingControllerBase):
-        reason = _own_logic(controller, MarketMakingControllerBase, MARKET_MAKING_METHODS, _MARKET_MAKING_FIELDS)
-        if not reason:
-            rebalances = _rebalances(controller)
-            reference = _numbers(candles, "reference_price") if rebalances else None
-            if rebalances and (reference is None or not _config_is_base(controller)):
-                reason = "the position to rebalance to is not known ahead"
-            else:
-                return MarketMaking(*parts, reference=reference), "jump", ""
-    else:
-        reason = f"{type(controller).__name__} decides by itself"
+        reason = "the features hold no column 'signal' of numbers"
+    elif not reason:
+        rebalances = _has_reference(controller)
+        reference = _numbers(candles, "reference_price") if rebalances and _config_is_base(controller) else None
+        if reference is not None or not (rebalances and wants_rebalance(controller.config)):
+            return MarketMaking(*parts, reference=reference, rebalances=rebalances), "jump", ""
+        reason = UNKNOWN_POSITION
     if callable(getattr(controller, "next_decision_time", None)):
         return Declared(*parts), "jump", ""
     return Asked(*parts), "step", reason
+
+
+def own_logic(controller: Any) -> str:
+    """What of a controller's decisions is not its base's own, in words; "" when nothing is."""
+    if isinstance(controller, DirectionalTradingControllerBase):
+        return _own_logic(controller, DirectionalTradingControllerBase, DIRECTIONAL_METHODS, _DIRECTIONAL_FIELDS)
+    if isinstance(controller, MarketMakingControllerBase):
+        return _own_logic(controller, MarketMakingControllerBase, MARKET_MAKING_METHODS, _MARKET_MAKING_FIELDS)
+    return f"{type(controller).__name__} decides by itself"
+
+
+def broken(decider: Decider) -> str:
+    """What a finished run relied on and a value method has changed meanwhile, in words; "" when nothing."""
+    if isinstance(decider, Asked):
+        return ""
+    controller = decider.controller
+    reason = own_logic(controller)
+    if not reason and isinstance(decider, MarketMaking) and _has_reference(controller) != decider.rebalances:
+        reason = UNKNOWN_POSITION
+    return reason
 
 
 def _own_logic(controller: Any, base: type, methods: tuple[str, ...], fields: tuple[str, ...]) -> str:
@@ -82,8 +107,11 @@ def _own_logic(controller: Any, base: type, methods: tuple[str, ...], fields: tu
         return f"{cls.__name__} keeps processed_data its own way"
     config = type(controller.config)
     unknown = [name for name in fields if name not in config.model_fields]
-    if unknown or _static(config, "__getattr__") is not _static(BaseModel, "__getattr__"):
+    if unknown or any(_static(config, name) is not _static(BaseModel, name) for name in _READING):
         return f"{config.__name__} keeps {', '.join(unknown) or 'its fields'} its own way"
+    provider = controller.market_data_provider
+    if type(provider) is not SweepDataProvider or "time" in vars(provider):
+        return f"{cls.__name__} keeps market_data_provider its own way"
     return fingerprint.changed_decisions(base)
 
 
@@ -95,16 +123,9 @@ def _static(cls: type, name: str) -> Any:
     return None
 
 
-def _rebalances(controller: Any) -> bool:
-    config = controller.config
-    return not (
-        "_perpetual" in config.connector_name
-        or (
-            "reference_price" not in controller.processed_data
-            and "reference_price" not in controller.processed_data["features"]
-        )
-        or config.skip_rebalance
-    )
+def _has_reference(controller: Any) -> bool:
+    data = controller.processed_data
+    return "reference_price" in data or "reference_price" in data["features"]
 
 
 def _config_is_base(controller: Any) -> bool:
@@ -122,4 +143,4 @@ def _numbers(candles: Candles, name: str) -> Any:
     if name not in candles.frame.columns:
         return None
     values = candles.frame[name].to_numpy()
-    return values if values.dtype.kind in "iufb" else None
+    return values.copy() if values.dtype.kind in "iufb" else None

@@ -11,6 +11,8 @@ MarketMaking MarketMakingControllerBase: rows with a level to place, an order to
 
 from __future__ import annotations
 
+import math
+import numbers
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from decimal import Decimal
@@ -21,6 +23,7 @@ import numpy.typing as npt
 
 from tasks.engine.jump.book import WINDOW_S, Book, Executor
 from tasks.engine.jump.candles import Candles
+from tasks.engine.jump.trajectory import NotReproduced
 from tasks.engine.jump.view import View
 from tasks.upstream.names import (
     CloseType,
@@ -32,6 +35,8 @@ from tasks.upstream.names import (
 )
 
 Create = Callable[[Any], None]
+
+UNKNOWN_POSITION = "the position to rebalance to is not known ahead"
 
 
 class Decider(ABC):
@@ -101,7 +106,11 @@ class Declared(Asked):
             self._next = row + 1
             return
         wanted = self.controller.next_decision_time()
-        self._next = self.rows if wanted is None else int(self.candles.timestamp.searchsorted(wanted, side="left"))
+        self._next = self.rows
+        if wanted is not None:
+            if not isinstance(wanted, numbers.Real) or math.isnan(wanted):
+                raise TypeError(f"next_decision_time gives {wanted!r}: seconds as a number, or None, are wanted")
+            self._next = int(self.candles.timestamp.searchsorted(float(wanted), side="left"))
 
 
 class Directional(Decider):
@@ -162,11 +171,14 @@ class MarketMaking(Decider):
     """Reproduces create_actions_proposal, get_levels_to_execute, executors_to_refresh and check_position_rebalance of
     MarketMakingControllerBase."""
 
-    def __init__(self, *args: Any, reference: npt.NDArray[np.float64] | None) -> None:
-        """`reference`: processed_data["reference_price"] on every row, shape (n,); None where check_position_rebalance
-        never answers."""
+    def __init__(self, *args: Any, reference: npt.NDArray[np.float64] | None, rebalances: bool) -> None:
+        """`rebalances`: whether there is a reference price at all, without which check_position_rebalance never
+        answers; `reference`: processed_data["reference_price"] on every row, shape (n,), None where not known ahead."""
         super().__init__(*args)
         self._reference = reference
+        self.rebalances = rebalances
+        self._settings: Any = None
+        self._cooldown: Any = None
         self._stopped_out: list[tuple[int, Executor]] = []  # with their position in the ledger
         self._looked_at = 0
         self._missing: list[str] = []
@@ -194,11 +206,13 @@ class MarketMaking(Decider):
         configs = []
         if self._rebalance_now:
             configs += self._rebalancing_orders()
+            self._look_again(row)
         for level in self._missing:
             price, amount = controller.get_price_and_amount(level)
             config = controller.get_executor_config(level, price, amount)
             if config is not None:
                 configs.append(checked(controller, config))
+        self._look_again(row)  # upstream looks for what is too old after it made what is missing
         due = self._due
         for config in configs:
             self.create(config)
@@ -216,9 +230,15 @@ class MarketMaking(Decider):
         action = controller.create_position_rebalance_order(side, abs(lacking))
         return [action.executor_config] if action else []
 
+    def _look_again(self, row: int) -> None:
+        """Where a value method changed the config on this row."""
+        if settings_of(self.controller.config) != self._settings:
+            self._look(row)
+
     def _look(self, row: int) -> int:
         """Note what there is to do on a row, and return the first row after it on which that can differ."""
         book, candles, config = self.book, self.candles, self.controller.config
+        self._settings = settings_of(config)
         now = candles.timestamp[row]
         change = book.next_change()
         due: list[str] = []
@@ -247,7 +267,9 @@ class MarketMaking(Decider):
         self._missing = [level for level in self._level_ids(config) if level not in working]
         self._due = due
         self._rebalance_now = False
-        if self._reference is not None and not rebalancing:
+        if self.rebalances and not rebalancing and wants_rebalance(config):
+            if self._reference is None:  # it did not want to when the run began
+                raise NotReproduced(UNKNOWN_POSITION)
             at = self._next_imbalance(row, change)
             self._rebalance_now = at == row
             change = min(change, at) if at > row else row + 1
@@ -256,6 +278,8 @@ class MarketMaking(Decider):
     def _cooling(self, row: int, now: float, cooldown: float, working: set[Any], change: int) -> int:
         """Levels that were stopped out stay covered for the cooldown, as long as the controller sees the executor."""
         ended = self.book.ended
+        if cooldown != self._cooldown:
+            self._cooldown, self._looked_at, self._stopped_out = cooldown, self.book.visible_from(), []
         while self._looked_at < len(ended):
             if ended[self._looked_at].close_type == CloseType.STOP_LOSS:
                 self._stopped_out.append((self._looked_at, ended[self._looked_at]))
@@ -316,6 +340,16 @@ class MarketMaking(Decider):
             row += size
             size *= 2
         return until
+
+
+def wants_rebalance(config: Any) -> bool:
+    """Whether a market maker's config lets check_position_rebalance answer."""
+    return "_perpetual" not in config.connector_name and not config.skip_rebalance
+
+
+def settings_of(config: Any) -> tuple[Any, ...]:
+    """What decides which levels are missing and which executors are due."""
+    return config.executor_refresh_time, config.cooldown_time, len(config.buy_spreads), len(config.sell_spreads)
 
 
 def checked(controller: Any, config: Any) -> Any:

@@ -21,17 +21,21 @@ the promise against the stock engine.
 
 from __future__ import annotations
 
+import copy
 import random
 from contextlib import nullcontext
-from datetime import UTC, datetime
 from typing import Any
+
+import numpy as np
 
 from tasks.engine._base import Market, Outcome
 from tasks.engine.equity import EquityCurve
+from tasks.engine.jump.accepted import accepted
 from tasks.engine.jump.book import Book
 from tasks.engine.jump.candles import Candles
-from tasks.engine.jump.choice import choose
+from tasks.engine.jump.choice import broken, choose
 from tasks.engine.jump.lazy import LazyList
+from tasks.engine.jump.locked import WrittenTo, lock, noticed
 from tasks.engine.jump.series import Series, results
 from tasks.engine.jump.shared import Reads, SharedFeatures, State
 from tasks.engine.jump.simulators import StockSimulators
@@ -41,7 +45,7 @@ from tasks.engine.stock import StockEngine, plain_results
 from tasks.errors import ControllerError
 from tasks.upstream import fingerprint
 from tasks.upstream.build import controller_class
-from tasks.upstream.failure import failure
+from tasks.upstream.failure import failure, unsupported
 from tasks.upstream.features import prepare_market_data
 from tasks.upstream.names import (
     CandlesConfig,
@@ -83,16 +87,19 @@ class JumpEngine:
         changed = fingerprint.changed_engine()
         if changed and self._stock is not None:
             return await self._on_stock(config, market, curves, changed)
-        before, dice = _values(config), random.getstate()
+        before, dice = _copied(config), (random.getstate(), np.random.get_state())
         provider = SweepDataProvider(market)
         try:
-            return await self._run(config, market, provider, curves)
-        except NotReproduced as reason:
+            with noticed():
+                return await self._run(config, market, provider, curves)
+        except (NotReproduced, WrittenTo) as reason:
             if self._stock is None:
                 raise ControllerError(f"{config.controller_name}: {reason}: this needs stock fills") from reason
             # As if stock had run at once: the ids of executors come from the dice.
+            vars(config).clear()
             vars(config).update(before)
-            random.setstate(dice)
+            random.setstate(dice[0])
+            np.random.set_state(dice[1])
             return await self._on_stock(config, market, curves, str(reason))
         except Exception as error:  # a controller may raise anything
             raise failure(error, config, provider) from error
@@ -128,6 +135,8 @@ class JumpEngine:
             if shared is not None:
                 shared.keep(controller, before, reads, untouched)
         candles = Candles(controller.processed_data["features"])
+        if self._stock is not None:
+            lock(candles.frame)  # not before: the kernels are compiled for arrays that may be written to
         oddity = candles.oddity()
         if oddity:
             raise NotReproduced(oddity)
@@ -143,13 +152,18 @@ class JumpEngine:
         decider, engine, note = choose(controller, book, view, candles, create)
         book.move_to(0)
         view.present(0)  # an error before the first decision is one on the first candle
+        last, decided = len(candles) - 1, -1
         row = decider.next_row(0)
-        while row < len(candles):
+        while row <= last:
             decider.decide(row)
-            row = decider.next_row(row + 1)
-        book.move_to(len(candles) - 1)
-        view.present(len(candles) - 1)
+            decided, row = row, decider.next_row(row + 1)
+        if decided < last:  # what the controller wrote on the last candle stays
+            book.move_to(last)
+            view.present(last)
         book.finish()
+        changed = broken(decider)
+        if changed:
+            raise NotReproduced(changed)
 
         series = Series(book, candles)
         final_price = provider.prices.get(f"{config.connector_name}_{config.trading_pair}")
@@ -175,23 +189,26 @@ class JumpEngine:
     ) -> Trajectory | None:
         simulators = self._simulators
         if isinstance(config, DCAExecutorConfig):
-            return simulators.dca(candles, row, config, trade_cost)
+            return simulators.dca(candles, row, accepted(config, DCAExecutorConfig), trade_cost)
         if isinstance(config, PositionExecutorConfig):
-            return simulators.position(candles, row, config, trade_cost)
+            return simulators.position(candles, row, accepted(config, PositionExecutorConfig), trade_cost)
         if isinstance(config, GridExecutorConfig):
             try:
                 rules = provider.get_trading_rules(config.connector_name, config.trading_pair)
             except (KeyError, AttributeError):
                 rules = None
-            return simulators.grid(candles, row, config, trade_cost, rules)
+            return simulators.grid(candles, row, accepted(config, GridExecutorConfig), trade_cost, rules)
         if isinstance(config, OrderExecutorConfig):
-            return simulators.order(candles, row, config, trade_cost)
-        when = datetime.fromtimestamp(float(candles.timestamp[row]), UTC)
-        raise ControllerError(
-            f"{of.controller_name} at candle {when:%Y-%m-%dT%H:%M:%SZ}: creates an executor of type "
-            f"{getattr(config, 'type', '?')!r} ({type(config).__name__}); a back-test has position_executor, "
-            "dca_executor, grid_executor and order_executor"
-        )
+            return simulators.order(candles, row, accepted(config, OrderExecutorConfig), trade_cost)
+        raise unsupported(config, of, provider)
+
+
+def _copied(config: Any) -> dict[str, Any]:
+    """What a config holds, as deep as it can be copied: a controller may change it before a run is given up."""
+    try:
+        return copy.deepcopy(vars(config))
+    except Exception:  # a config may hold anything
+        return _values(config)
 
 
 def _values(config: Any) -> dict[str, Any]:

@@ -24,11 +24,12 @@ def executor_info(
 ) -> Any:
     """What upstream's ExecutorSimulation.get_executor_info_at_timestamp gives for a row."""
     config = trajectory.config
+    stamped = config.timestamp
     info = _new(ExecutorInfo)
     # In the order of the model's fields, as pydantic itself fills it.
     values = {
         "id": config.id,
-        "timestamp": config.timestamp,
+        "timestamp": stamped if isinstance(stamped, float) else float(stamped),
         "type": config.type,
         "status": status,
         "config": config,

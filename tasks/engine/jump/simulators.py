@@ -321,7 +321,7 @@ def _stage(candles: Candles, config: Any, level: int, entry: int, last: int, bre
 class DCA(Trajectory):
     """A DCA executor all of whose levels are booked at `fill_row`."""
 
-    __slots__ = ("_after", "_before", "_both_fees", "_stages")
+    __slots__ = ("_after", "_before", "_both_fees", "_side", "_stages")
 
     def __init__(
         self,
@@ -338,6 +338,7 @@ class DCA(Trajectory):
         after: float,
     ) -> None:
         super().__init__(candles, config, first, last, close_type, fill_row)
+        self._side = 1 if config.side == TradeType.BUY else -1
         self._stages = stages
         self._both_fees = both_fees
         self._before = before  # average price before the fill
@@ -346,7 +347,7 @@ class DCA(Trajectory):
     def _build(self) -> Table:
         assert self.fill_row is not None
         rows, waiting = self.last - self.first + 1, self.fill_row - self.first
-        side = 1 if self.config.side == TradeType.BUY else -1
+        side = self._side
         pct, pnl, filled = np.zeros(rows), np.zeros(rows), np.zeros(rows)
         for stage in self._stages:
             gained = self.candles.growth[stage.entry : self.last + 1].copy()

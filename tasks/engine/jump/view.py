@@ -28,12 +28,12 @@ class View:
         self._book = book
         self._candles = candles
         self._rows = _Rows(candles.frame)
-        self._key = f"{controller.config.connector_name}_{controller.config.trading_pair}"
 
     def present(self, row: int) -> None:
         """Everything as of a row. The book is on that row already."""
         controller, provider, book = self._controller, self._provider, self._book
-        provider.prices = {self._key: Decimal(self._candles.close[row])}
+        config = controller.config
+        provider.prices = {f"{config.connector_name}_{config.trading_pair}": Decimal(self._candles.close[row])}
         provider._time = self._rows.time(row)
         controller.processed_data.update(self._rows.values(row))
         controller.executors_info = LazyList(book.executors_reader())
@@ -44,7 +44,7 @@ class _Rows:
     """Rows of a frame as upstream's `row.to_dict()` gives them, taken out of the frame a block at a time."""
 
     def __init__(self, frame: pd.DataFrame) -> None:
-        self._frame = frame
+        self._frame = frame.copy(deep=False)  # columns that the controller adds later are not in upstream's rows
         self._times = frame.index.to_numpy()
         self._names = list(frame.columns)
         # Numbers only: a row is then a float64 series, whatever the columns' own types.
