@@ -7,6 +7,7 @@ point depends on the kind of sweep; each kind gives one dict, and a failure of a
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from tasks.child import Child
     from tasks.engine._base import Engine, Market, Outcome
+    from tasks.engine.jump.shared import SharedFeatures
 
 #: Columns of a row that are not results.
 Row = dict[str, Any]
@@ -74,19 +76,23 @@ class Bench:
         return sorted(points, key=lambda point: [self._grid.digits(point)[place] for place in places])
 
     def config(self, point: int) -> Any:
-        """A fresh controller config of a point. Raises ControllerError."""
+        """A fresh controller config of a point, and the dice as the sweep's seed lays them. Raises ControllerError."""
+        import numpy as np
+
         from tasks.upstream.build import controller_config
 
+        random.seed(self._definition.seed)
+        np.random.seed(self._definition.seed % 2**32)  # controllers use the global one
         values = {**self._definition.controller, **self._grid.values(point)}
         return controller_config(values, self._controllers, config_id=f"{self._definition.sweep}-{point}")
 
     def engine(self, name: str) -> Engine:
         """The engine of that name, made once per chunk."""
         if name not in self._engines:
-            self._engines[name] = self._make_engine(name)
+            self._engines[name] = self._make_engine(name, self._me.features)
         return self._engines[name]
 
-    def _make_engine(self, name: str) -> Engine:
+    def _make_engine(self, name: str, shared: SharedFeatures | None) -> Engine:
         definition = self._definition
         if name == "stock":
             from tasks.engine.stock import StockEngine
@@ -95,7 +101,7 @@ class Bench:
         from tasks.engine.jump.engine import JumpEngine
 
         if name == "jump":
-            return JumpEngine(shared=self._me.features)
+            return JumpEngine(shared=shared)
         from tasks.engine.fills import HonestSimulators
 
         return JumpEngine(
@@ -105,7 +111,7 @@ class Bench:
                 slippage_bps=definition.slippage_bps,
                 funding=definition.funding,
             ),
-            shared=self._me.features,
+            shared=shared,
         )
 
     async def _back_test(self, point: int) -> Row:
@@ -159,8 +165,9 @@ class Bench:
         from tasks.engine.audit import audit
 
         options = self._definition.options
+        engine = "honest" if self._definition.fills == "honest" else self._definition.engine
         report = await audit(
-            self.engine(self._definition.engine),
+            self._make_engine(engine, None),  # every run derives its features itself
             lambda: self.config(point),
             self._me.market(self._definition),
             cuts=int(options.get("cuts", 8)),
