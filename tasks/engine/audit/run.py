@@ -40,11 +40,12 @@ async def audit(
     """Test one point for look-ahead, under the market's own shift and warm-up.
 
     `config_factory` builds a fresh controller config from its folder, with the same values each time. `cuts` moments
-    are drawn with `seed` from the rows that the engine steps over, the first tenth left out; fewer where there are fewer
-    rows. Costs two runs of the period and `cuts` runs of about half of it each; the controller is asked at every candle.
+    are drawn with `seed` from the rows that the engine steps over, the first tenth left out; fewer where there are
+    fewer rows. Costs two runs of the period and `cuts` runs of about half of it each; the controller is asked at every
+    candle.
 
-    To be called inside the event loop that made the engine. Raises what the controller raises on the whole period; what
-    it raises on a cut one is told in the report.
+    To be called inside the event loop that made the engine. Raises what the controller raises on the whole period;
+    what it raises on a cut one is told in the report.
     """
     try:
         return await _Audit(engine, config_factory, market).report(cuts, seed)
