@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from tasks.child import Child
     from tasks.engine._base import Engine, Market, Outcome
+    from tasks.engine.jump.shared import SharedFeatures
 
 #: Columns of a row that are not results.
 Row = dict[str, Any]
@@ -76,21 +77,23 @@ class Bench:
         return sorted(points, key=lambda point: [self._grid.digits(point)[place] for place in places])
 
     def config(self, point: int) -> Any:
-        """A fresh controller config of a point. Raises ControllerError."""
+        """A fresh controller config of a point, and the dice as the sweep's seed lays them. Raises ControllerError."""
+        from tasks.engine.chance import throw
         from tasks.upstream.build import controller_config
 
         if not self._controllers.is_dir() or not any(self._controllers.glob("controllers/*")):
             self._controllers = self._me.controllers(self._definition)  # a point before this one deleted them
+        throw(self._definition.seed, point)
         values = {**self._definition.controller, **self._grid.values(point)}
         return controller_config(values, self._controllers, config_id=f"{self._definition.sweep}-{point}")
 
     def engine(self, name: str) -> Engine:
         """The engine of that name, made once per chunk."""
         if name not in self._engines:
-            self._engines[name] = self._make_engine(name)
+            self._engines[name] = self._make_engine(name, self._me.features)
         return self._engines[name]
 
-    def _make_engine(self, name: str) -> Engine:
+    def _make_engine(self, name: str, shared: SharedFeatures | None) -> Engine:
         definition = self._definition
         if name == "stock":
             from tasks.engine.stock import StockEngine
@@ -99,7 +102,7 @@ class Bench:
         from tasks.engine.jump.engine import JumpEngine
 
         if name == "jump":
-            return JumpEngine(shared=self._me.features)
+            return JumpEngine(shared=shared)
         from tasks.engine.fills import HonestSimulators
 
         return JumpEngine(
@@ -109,22 +112,18 @@ class Bench:
                 slippage_bps=definition.slippage_bps,
                 funding=definition.funding,
             ),
-            shared=self._me.features,
+            shared=shared,
         )
 
     async def _back_test(self, point: int) -> Row:
-        from tasks.engine.chance import throw
-
         definition = self._definition
         market = self._me.market(definition)
         row: Row = {}
-        throw(definition.seed, point)
         if definition.fills in ("stock", "both"):
             config = self.config(point)
             row |= _results(await self.engine(definition.engine).run(config, market), config, market)
         if definition.fills in ("honest", "both"):
             config = self.config(point)
-            throw(definition.seed, point)
             honest = _results(await self.engine("honest").run(config, market), config, market)
             if definition.fills == "both":
                 row |= {f"honest_{name}": value for name, value in honest.items() if name not in _NOT_PREFIXED}
@@ -159,10 +158,7 @@ class Bench:
         }
 
     async def _outcome_or_error(self, engine: str, point: int, market: Market) -> Outcome | str:
-        from tasks.engine.chance import throw
-
         config = self.config(point)  # what the config refuses is not the engines' doing
-        throw(self._definition.seed, point)
         try:
             return await self.engine(engine).run(config, market, curves=False)
         except Exception as error:
@@ -172,8 +168,9 @@ class Bench:
         from tasks.engine.audit import audit
 
         options = self._definition.options
+        engine = "honest" if self._definition.fills == "honest" else self._definition.engine
         report = await audit(
-            self.engine(self._definition.engine),
+            self._make_engine(engine, None),  # every run derives its features itself
             lambda: self.config(point),
             self._me.market(self._definition),
             cuts=int(options.get("cuts", 8)),
@@ -185,10 +182,7 @@ class Bench:
         from tasks.engine.detail import detail
 
         engine = "honest" if self._definition.fills == "honest" else self._definition.engine
-        from tasks.engine.chance import throw
-
         config, market = self.config(point), self._me.market(self._definition)
-        throw(self._definition.seed, point)
         outcome = await self.engine(engine).run(config, market)
         return {**_results(outcome, config, market), "detail": detail(outcome)}
 

@@ -146,15 +146,14 @@ def audit(
     finally:
         watcher.close()
     states = [row["audit"]["state"] if row.get("audit") else "" for row in found]
-    guilty = [row for row, state in zip(found, states, strict=True) if state in ("look_ahead", "fills")]
-    failed = [row for row, state in zip(found, states, strict=True) if state in ("", "not_tested", "not_reproducible")]
+    clean = all(state == "clean" for state in states)
     if json:
-        answer_json({"clean": not guilty and not failed, "points": found})
+        answer_json({"clean": clean, "points": found})
     else:
         for row in found:
             say(f"point {row['point']}: {row['audit']['verdict'] if row.get('audit') else row['error']}")
-        say(_verdict(len(found), len(guilty), len(failed)))
-    if guilty or failed:
+        say(_verdict(states))
+    if not clean:
         raise typer.Exit(Exit.FAILED)
 
 
@@ -193,9 +192,20 @@ def _difference(difference: dict[str, Any]) -> str:
     return f"{difference['field']}: stock {difference['stock']}, jump {difference['jump']}{where}"
 
 
-def _verdict(points: int, guilty: int, failed: int) -> str:
-    if guilty:
-        return f"look-ahead: {guilty} of {points} points decide on data from their future"
+#: What the states of an audit say of some points, the worst first; the rest could not be audited.
+_SAID = {
+    "look_ahead": "look-ahead: {} of {} points decide on data from their future",
+    "remembers": "remembers: {} of {} points decide on what an earlier run left behind",
+    "fills": "fills: {} of {} points are told of the future by stock fills, not by their controller",
+}
+
+
+def _verdict(states: list[str]) -> str:
+    """One line for all points; the worst that was found."""
+    for state, words in _SAID.items():
+        if state in states:
+            return words.format(states.count(state), len(states))
+    failed = len(states) - states.count("clean")
     if failed:
-        return f"{failed} of {points} points could not be audited"
-    return f"clean: no decision of {points} points changed when the future was cut off"
+        return f"{failed} of {len(states)} points could not be audited"
+    return f"clean: no decision of {len(states)} points changed when the future was cut off"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tasks.engine.audit.record import Decision, Record, is_own
+from tasks.engine.audit.record import Decision, Record
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,6 +53,8 @@ class Differences:
     fills: dict[str, Difference] = field(default_factory=dict)
     #: a decision without its like in the other run was met
     unmatched: bool = False
+    #: decisions differed in a cut although the controller had been told the same of its executors
+    unexplained: bool = False
     #: fields that are not compared
     ignored: frozenset[str] = frozenset()
 
@@ -71,7 +73,7 @@ def compare_features(full: Record, cut: Record, until: float, found: Differences
         common = before.index.intersection(after.index)
         before, after = before.loc[common], after.loc[common]
     for column in dict.fromkeys([*before.columns, *after.columns]):
-        if is_own(str(column)):
+        if str(column) in full.own:
             continue
         if column not in before.columns or column not in after.columns:
             lost = column not in after.columns
@@ -109,13 +111,16 @@ def compare_decisions(
     return diverged
 
 
-def compare_views(full: Record, cut: Record, until: float, found: Differences) -> None:
-    """What the controller was told of its executors, on the rows up to and including `until` (seconds)."""
+def compare_views(full: Record, cut: Record, until: float, found: Differences) -> bool:
+    """What the controller was told of its executors, on the rows up to and including `until` (seconds).
+
+    Returns whether it was told different things.
+    """
     assert full.views is not None
     assert cut.views is not None
     for time in sorted(full.views):
         if time > until:
-            return
+            return False
         if full.views[time] == cut.views.get(time):
             continue
         names = ("created", "is_active", "is_trading", "close_type", "close_timestamp", "filled_amount_quote",
@@ -127,7 +132,8 @@ def compare_views(full: Record, cut: Record, until: float, found: Differences) -
                     _add(found.fills, name, Difference(time, 1, _size(a, b), _word(a), _word(b)))
         if len(ours) != len(theirs) or not found.fills:
             _add(found.fills, "executors_info", Difference(time, 1, None, f"{len(ours)} seen", f"{len(theirs)} seen"))
-        return
+        return True
+    return False
 
 
 def _row(time: float, full: list[Decision], cut: list[Decision], found: Differences) -> bool:

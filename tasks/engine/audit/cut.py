@@ -4,6 +4,8 @@
     feed 1m   |-|-|-|-|-|-|-:       the one that is forming shows its open only: high, low and close equal it,
                             ^ cut   volume and the rest are 0; nothing opens after the cut
 
+    changed   |-|-|-|-|-|-|~|~|~:   the same up to the cut; after it the prices of the whole period go on upside down
+
 The forming candle of the engine's own feed also keeps the engine from closing every executor on the last candle that
 is compared. A running bot sees forming candles too, so that a controller that shifts for itself finds what it expects.
 """
@@ -11,6 +13,7 @@ is compared. A running bot sees forming candles too, so that a controller that s
 from __future__ import annotations
 
 import random
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +34,9 @@ HEAD = 0.1
 
 PRICES = ("high", "low", "close")
 
+#: The part of the period that is left after the last decision a cut is laid behind, where there is one so early.
+TAIL = 0.01
+
 
 def engine_candles(market: Market, config: Any) -> Floats:
     """Open times of the candles the engine steps over, seconds, shape (n,)."""
@@ -39,17 +45,34 @@ def engine_candles(market: Market, config: Any) -> Floats:
     return stamps[(stamps >= market.start) & (stamps <= market.end)]
 
 
-def cut_moments(candles: Floats, first_row: float, cuts: int, seed: int) -> list[tuple[float, float]]:
+def cut_moments(
+    candles: Floats, first_row: float, cuts: int, seed: int, decided: Iterable[float] = ()
+) -> list[tuple[float, float]]:
     """Up to `cuts` pairs (moment, open time of the last row before it), ascending; seconds.
 
     A moment is the open of a candle: what opened before it has closed. None lies before the second row on which the
-    controller had features (`first_row` is the first), nor in the first tenth of the period.
+    controller had features (`first_row` is the first), nor in the first tenth of the period. Half of them lie right
+    behind one of the rows `decided` (open times), where what a decision knew of the next candles is gone, the last one
+    near the end; the others anywhere. Both are spread evenly: a cheat that acts in one part of the period is met there.
     """
     n = len(candles)
     lowest = max(int(np.searchsorted(candles, first_row)) + 2, int(n * HEAD), 1)
-    rows = range(lowest, n)
-    chosen = sorted(random.Random(seed).sample(rows, min(cuts, len(rows))))
-    return [(float(candles[row]), float(candles[row - 1])) for row in chosen]
+    chance = random.Random(seed)
+    behind = np.unique(np.searchsorted(candles, np.array(sorted(decided), dtype=np.float64), side="right"))
+    behind = behind[(behind >= lowest) & (behind < n)]
+    chosen = {int(chance.choice(part)) for part in _parts(behind, cuts // 2)}
+    early = behind[behind <= n * (1 - TAIL)]
+    if chosen and len(early):
+        chosen.remove(max(chosen))
+        chosen.add(int(early[-1]))
+    others = np.array([row for row in range(lowest, n) if row not in chosen], dtype=np.int64)
+    chosen |= {int(chance.choice(part)) for part in _parts(others, cuts - len(chosen))}
+    return [(float(candles[row]), float(candles[row - 1])) for row in sorted(chosen)]
+
+
+def _parts(rows: npt.NDArray[np.int64], parts: int) -> list[npt.NDArray[np.int64]]:
+    parts = min(parts, len(rows))
+    return np.array_split(rows, parts) if parts > 0 else []
 
 
 def cut_market(market: Market, moment: float) -> Market:
@@ -61,6 +84,40 @@ def cut_market(market: Market, moment: float) -> Market:
         },
         end=int(moment),
     )
+
+
+def changed_market(market: Market, moment: float) -> Market:
+    """A market whose candles are the same up to the moment and others after it. The market given is not changed.
+
+    A rise becomes a fall as large: price -> A² / price, A the open of the first candle that has not closed. Volumes
+    and counts double. What a cut cannot show, such as the direction of the whole period where a part of it has the
+    same, changes here.
+    """
+    return replace(
+        market,
+        feeds={
+            key: _changed_feed(feed, interval_seconds(key.rpartition("_")[2]), moment)
+            for key, feed in market.feeds.items()
+        },
+    )
+
+
+def _changed_feed(feed: pd.DataFrame, seconds: int, moment: float) -> pd.DataFrame:
+    opened = feed["timestamp"].to_numpy()
+    first = int(np.searchsorted(opened, moment - seconds, side="right"))
+    if first == len(feed):
+        return feed
+    changed = feed.copy()
+    anchor = float(feed["open"].iloc[first])
+    for column in feed.columns:
+        values = feed[column].to_numpy(dtype=np.float64).copy()
+        if column in ("open", *PRICES):
+            other = {"high": "low", "low": "high"}.get(column, column)
+            values[first:] = anchor * anchor / feed[other].to_numpy(dtype=np.float64)[first:]
+        elif column != "timestamp":
+            values[first:] *= 2
+        changed[column] = values
+    return changed
 
 
 def _cut_feed(feed: pd.DataFrame, seconds: int, moment: float) -> pd.DataFrame:

@@ -7,6 +7,7 @@ ledger does not hold, such as an executor whose simulation failed.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -18,13 +19,17 @@ if TYPE_CHECKING:
 #: Fields of an executor config that are new in every run.
 NEW_EACH_RUN = frozenset({"id"})
 
-#: Columns of the merged frame that are the engine's own candle, not the controller's doing, beside those in _bt.
+#: Columns of the merged frame that are the engine's own candle, not the controller's doing; see `own_columns`.
 OWN = frozenset({"timestamp", "open", "high", "low", "close", "volume"})
 
 
-def is_own(column: str) -> bool:
-    """Whether a column of the merged frame is the engine's own."""
-    return column in OWN or column.endswith("_bt")
+def own_columns(feed: pd.DataFrame) -> frozenset[str]:
+    """Columns of a merged frame that the engine makes of its own candles; what else ends in _bt is the controller's."""
+    return OWN | {f"{name}_bt" for name in feed.columns}
+
+
+class Enough(Exception):
+    """The run has come to the last row that is asked for."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,10 @@ class Decision:
 class Record:
     """One run."""
 
+    #: columns of the merged frame that are the engine's own
+    own: frozenset[str] = OWN
+    #: open time of the last row that is run, seconds; -inf: only the features are made
+    until: float = math.inf
     #: open time of the row -> what was decided on it, in order; rows without a decision are left out
     decisions: dict[float, list[Decision]] = field(default_factory=dict)
     #: the features as the controller made them, before the engine merges them; None where it makes none
@@ -51,8 +60,9 @@ class Record:
     merged: pd.DataFrame | None = None
     #: open time of the row -> what the controller was told of its executors; None: not asked for
     views: dict[float, tuple[Any, ...]] | None = None
-    #: whether a decision raised
+    #: whether a decision raised, or the run came to `until`
     raised: bool = False
+    stopped: bool = False
     #: executor id -> (open time of the row that created it, number in that row)
     labels: dict[str, tuple[float, int]] = field(default_factory=dict)
 
@@ -68,7 +78,15 @@ class Record:
     def columns(self) -> list[str]:
         """Names of the feature columns the controller is responsible for."""
         assert self.merged is not None
-        return [str(name) for name in self.merged.columns if not is_own(str(name))]
+        return [str(name) for name in self.merged.columns if str(name) not in self.own]
+
+    def restart(self) -> None:
+        """An engine that gives up begins again, on another: what it wrote down so far does not count."""
+        self.raw = self.merged = None
+        self.decisions.clear()
+        self.labels.clear()
+        if self.views is not None:
+            self.views.clear()
 
     def note(self, time: float, decision: Decision) -> None:
         self.decisions.setdefault(time, []).append(decision)
@@ -91,14 +109,17 @@ def recorded(config: Any, record: Record) -> Any:
 
 def _watched(original: Any, record: Record) -> Any:
     async def update_processed_data(self: Any) -> None:
+        record.restart()
         await original.update_processed_data(self)
-        if record.raw is None:
-            record.raw = self.processed_data.get("features")
+        record.raw = self.processed_data.get("features")
 
     def determine_executor_actions(self: Any) -> list[Any]:
         now = float(self.market_data_provider.time())
         if record.merged is None:
             record.merged = self.processed_data.get("features")
+        if now > record.until:
+            record.stopped = True
+            raise Enough
         if record.views is not None:
             record.views[now] = _view(self, record)
         try:

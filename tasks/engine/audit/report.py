@@ -20,6 +20,8 @@ class State(Enum):
     LOOK_AHEAD = "look_ahead"
     #: the controller is clean, but the engine's fills told it of the future through its executors
     FILLS = "fills"
+    #: a second run in the same process differs from a first one: the controller remembers what it saw before
+    REMEMBERS = "remembers"
     #: two runs on the same candles differ: nothing can be said
     NOT_REPRODUCIBLE = "not_reproducible"
     #: no cut could be tested
@@ -72,6 +74,10 @@ class AuditReport:
     findings: list[Finding] = field(default_factory=list)
     #: moments tested, seconds, ascending
     cuts: list[float] = field(default_factory=list)
+    #: moments after which the candles were changed instead of cut away, seconds
+    changed: list[float] = field(default_factory=list)
+    #: further moments at which the features alone were compared, half of them cut, half changed; seconds
+    feature_cuts: list[float] = field(default_factory=list)
     #: cuts on which the controller raised before the first candle: {"cut": seconds, "reason": sentence}
     not_tested: list[dict[str, Any]] = field(default_factory=list)
     #: decisions of the whole period
@@ -108,6 +114,8 @@ class AuditReport:
             "decisions": self.decisions,
             "columns": self.columns,
             "cuts": self.cuts,
+            "changed": self.changed,
+            "feature_cuts": self.feature_cuts,
             "not_tested": self.not_tested,
             "not_reproducible": self.not_reproducible,
             "findings": [finding.to_dict() for finding in self.findings],
@@ -116,7 +124,7 @@ class AuditReport:
     def _state(self, found: Differences) -> State:
         if not self.cuts:
             return State.NOT_TESTED
-        if found.features or (found.decisions and not found.fills):
+        if found.features or found.unexplained or (found.decisions and not found.fills):
             return State.LOOK_AHEAD
         return State.FILLS if found.fills else State.CLEAN
 
@@ -128,6 +136,12 @@ class AuditReport:
         if self.state is State.NOT_TESTED:
             reason = self.not_tested[0]["reason"] if self.not_tested else "the period is too short to be cut"
             return f"not tested ({of}): {reason}"
+        if self.state is State.REMEMBERS:
+            return (
+                f"remembers ({of}): a second run in one process differs from the first in "
+                f"{_names([finding.field for finding in self.findings])}; the controller keeps something between runs, "
+                "in a class or a module, so that a row depends on what ran before it"
+            )
         if self.state is State.NOT_REPRODUCIBLE:
             return (
                 f"not reproducible ({of}): two runs on the same candles differ in {_names(self.not_reproducible)}; "

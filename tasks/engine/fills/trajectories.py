@@ -219,10 +219,11 @@ class HonestGrid(HonestTrajectory):
         self._rows = None
 
     def custom_info(self, row: int, state: State) -> dict[str, Any]:
-        """GridExecutorSimulation.get_custom_info."""
+        """GridExecutorSimulation.get_custom_info, with the fills up to the row: upstream tells those to come too."""
+        now = self.candles.timestamp[row]
         return {
             **super().custom_info(row, state),
-            "fill_events": self.fill_events,
+            "fill_events": [event for event in self.fill_events if event["timestamp"] <= now],
             "grid_level_prices": self.level_prices,
             "grid_tp_prices": self.tp_prices,
             "grid_side": self.config.side.name,

@@ -14,7 +14,7 @@ import pytest
 
 from tasks.engine._base import Market
 from tasks.engine.audit import AuditReport, State, audit
-from tasks.engine.audit.cut import cut_market, cut_moments
+from tasks.engine.audit.cut import changed_market, cut_market, cut_moments
 from tasks.engine.stock import StockEngine
 from tasks.errors import ControllerError
 from tasks.upstream.build import controller_config, deactivate
@@ -45,6 +45,8 @@ DIRECTIONAL = """
 
 
     class Suspect(DirectionalTradingControllerBase):
+        seen = []
+
         def get_candles_config(self):
             intervals = {"1m", self.config.interval} | ({"15m"} if self.config.kind == "several" else set())
             return [CandlesConfig(connector=self.config.connector_name, trading_pair=self.config.trading_pair,
@@ -141,6 +143,28 @@ DIRECTIONAL = """
             df["high"], df["low"], df["close"], df["volume"] = df["high"].shift(1), df["low"].shift(1), before, 0
             df["z"] = ((before - before.rolling(30).mean()) / before.rolling(30).std()).fillna(0)
             df.drop(df.index[:1], inplace=True)
+
+        def seldom(self, df, close):
+            ahead = close.shift(-4) / close - 1
+            df["z"] = np.where(df["timestamp"] // 60 % 97 == 5, np.sign(ahead), 0)
+
+        def late(self, df, close):
+            self.bands(df, close)
+            df.loc[df["timestamp"] > self.config.until - 900, "z"] = 1000 * (close.shift(-2) / close - 1)
+
+        def named_bt(self, df, close):
+            self.bands(df, close)
+            df["edge_bt"] = (close.shift(-4) / close).fillna(1)
+
+        def kept(self, df, close):
+            longest = max([*Suspect.seen, close], key=len)
+            Suspect.seen.append(longest)
+            df["z"] = 500 * (longest.shift(-4).reindex(close.index) / close - 1).fillna(0)
+
+        def second(self, df, close):
+            self.bands(df, close)
+            df["z"] *= 1 - 2 * min(len(Suspect.seen), 1)
+            Suspect.seen.append(close)
 
         last_row = next_row = raw_feed = asks_every_candle = dice = clock = ten_minutes = bands
 """
@@ -282,6 +306,22 @@ def test_a_feature_that_knows_the_future_is_named(market: Market, controllers: P
     assert "z" in report.verdict
 
 
+@pytest.mark.parametrize(("kind", "column"), [("seldom", "z"), ("late", "z"), ("named_bt", "edge_bt"), ("kept", "z")])
+def test_a_feature_that_knows_the_future_now_and_then_is_named(
+    market: Market, controllers: Path, kind: str, column: str
+) -> None:
+    """On a few rows, in the last minutes, under a name like the engine's, or kept in the class from a longer run."""
+    report = audited(market, controllers, kind, until=market.end)
+    assert report.state is State.LOOK_AHEAD, report.verdict
+    assert column in found(report, "feature")
+
+
+def test_what_a_class_keeps_between_runs_is_told(market: Market, controllers: Path) -> None:
+    report = audited(market, controllers, "second")
+    assert report.state is State.REMEMBERS, report.verdict
+    assert "between runs" in report.verdict and report.cuts == []
+
+
 @pytest.mark.parametrize("kind", ["last_row", "next_row", "raw_feed"])
 def test_a_decision_that_knows_the_future_is_caught(market: Market, controllers: Path, kind: str) -> None:
     report = audited(market, controllers, kind)
@@ -400,6 +440,26 @@ def test_a_cut_market_knows_the_forming_candle_by_its_open_only(market: Market) 
     assert cut.end == moment
     assert len(market.feeds[f"{FEED}_1m"]) == (LEAD + HOURS) * 60 + 1
     assert whole.iloc[len(threes) - 1]["high"] > whole.iloc[len(threes) - 1]["low"]
+
+
+def test_a_changed_market_is_the_same_up_to_the_moment_and_sound_after_it(market: Market) -> None:
+    moment = START + 3600 + 240.0
+    changed, whole = changed_market(market, moment).feeds[f"{FEED}_3m"], market.feeds[f"{FEED}_3m"]
+    forming = int((whole["timestamp"] + 180 <= moment).sum())
+    pd.testing.assert_frame_equal(changed.iloc[:forming], whole.iloc[:forming])
+    after = changed.iloc[forming:]
+    assert after["open"].iloc[0] == pytest.approx(whole["open"].iloc[forming])
+    assert (after["high"] >= after[["open", "close"]].max(axis=1) - 1e-6).all()
+    assert (after["low"] <= after[["open", "close"]].min(axis=1) + 1e-6).all()
+    rise = whole["close"].iloc[-1] / whole["open"].iloc[forming]
+    assert after["close"].iloc[-1] / after["open"].iloc[0] == pytest.approx(1 / rise)
+
+
+def test_half_of_the_cuts_lie_behind_decisions() -> None:
+    candles = START + 60.0 * np.arange(1000)
+    decided = candles[[3, 400, 700, 980, 999]]
+    moments = {moment for moment, _ in cut_moments(candles, START, 8, seed=1, decided=decided)}
+    assert len(moments) == 8 and {candles[401], candles[701], candles[981]} <= moments
 
 
 def test_cuts_are_seeded_sorted_and_behind_the_warm_up() -> None:
