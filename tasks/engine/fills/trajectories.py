@@ -55,7 +55,9 @@ class HonestTrajectory(Trajectory):
 
         A kept executor's pnl is never booked; what it has gained and paid travels in the average price and the fees.
         """
-        if row == self.last or not self.filled_at(row):
+        # An order that fills on the row that creates it has ended there, and can still be stopped on that row.
+        ended = row == self.last and (keep or not self.hands_over)
+        if ended or not self.filled_at(row):
             return self.at(row)
         state, base, cost, realised, funding = self.open_at(row)
         if keep:
@@ -77,6 +79,11 @@ class HonestTrajectory(Trajectory):
         moved = min(self._side * realised, 0.99 * cost)
         paid -= realised - self._side * moved
         return State(0.0, 0.0, paid, cost - moved, (cost - moved) / base)
+
+    @property
+    def hands_over(self) -> bool:
+        """Whether all that is held on the last row becomes a held position: an order's."""
+        return False
 
     @abstractmethod
     def open_at(self, row: int) -> tuple[State, float, float, float, float]:
@@ -100,6 +107,11 @@ class Ladder(HonestTrajectory):
         self._fills = fills
         self._exit = exit_
         self._before = before
+
+    @property
+    def hands_over(self) -> bool:
+        """See HonestTrajectory."""
+        return self._exit is None
 
     def open_at(self, row: int) -> tuple[State, float, float, float, float]:
         """See HonestTrajectory."""

@@ -542,3 +542,16 @@ def test_a_released_grid_is_computed_again() -> None:
     trajectory.release()
     assert trajectory.at(1) == before[0]
     np.testing.assert_array_equal(trajectory.exposure(1, closes=True)[1], before[1])
+
+
+def test_an_order_stopped_on_the_row_it_fills_on_is_sold_at_the_close() -> None:
+    """It does not vanish: base is sold where it was bought, and both fees are paid."""
+    market = candles(QUIET, QUIET)
+    config = OrderExecutorConfig(
+        timestamp=float(START), trading_pair="BTC-USDT", connector_name="binance_perpetual", side=TradeType.BUY,
+        amount=Decimal(2), execution_strategy=ExecutionStrategy.MARKET,
+    )  # fmt: skip
+    trajectory = honest().order(market, 0, config, 0.001)
+    assert trajectory is not None and trajectory.last == 0
+    assert trajectory.stopped(0, keep=False).net_pnl_quote == pytest.approx(-2 * 200 * TAKER)
+    assert trajectory.stopped(0, keep=True).net_pnl_quote == 0.0
