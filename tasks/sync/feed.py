@@ -7,6 +7,7 @@ look at the file and the part file -> missing slots -> windows, many at once -> 
 from __future__ import annotations
 
 import asyncio
+import errno
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from tasks.candles.formats import first_off_grid, iso
 from tasks.errors import ExchangeError, HummingsweepError, describe
 from tasks.sync.journal import Journal, Rows
 from tasks.sync.orders import FeedAnswer, FeedOrder, Status
-from tasks.sync.patience import Gate
+from tasks.sync.patience import Gate, GaveUp
 from tasks.sync.slots import (
     Slots,
     Window,
@@ -35,7 +36,7 @@ from tasks.sync.slots import (
     without,
 )
 from tasks.sync.target import Held, gaps_in, look, read_absent, replace, write_absent
-from tasks.upstream.refusals import Unintelligible
+from tasks.upstream.refusals import OutOfReach, Unintelligible
 
 #: Pages of one feed that are asked for at one time; the gate bounds all feeds of an exchange together.
 _WORKERS = 8
@@ -199,7 +200,12 @@ class _Fetching:
             tries += 1
             return await self._ask(window, again=again, patient=tries > _IMPOSSIBLE_TRIES)
 
-        rows, answered_at = await self._gate.patiently(ask)
+        try:
+            rows, answered_at = await self._gate.patiently(ask)
+        except GaveUp as gave_up:
+            if again and isinstance(gave_up.trouble, OutOfReach):  # by the candles beside the window: nothing is known
+                return
+            raise
         slots = slots_of(rows[:, 0], self._order.interval)
         inside = rows[window.holds(slots) & np.isin(slots, self._missing)]
         if not again:
@@ -250,6 +256,15 @@ class _Fetching:
 
 def failed(answer: FeedAnswer, error: BaseException) -> None:
     """Say in the answer why it failed, and that what came before is kept."""
-    answer.error = str(error) if isinstance(error, HummingsweepError) else describe(error)
+    answer.error = str(error) if isinstance(error, HummingsweepError) else in_words(error)
     if answer.downloaded:
         answer.error += f"; {answer.downloaded} candles are kept in {answer.path}.part"
+
+
+def in_words(error: BaseException) -> str:
+    """An error that is none of ours as one line; of the system's, what and where."""
+    if not isinstance(error, OSError) or not error.strerror:
+        return describe(error)
+    where = f"{error.filename2 or error.filename}: " if error.filename else ""
+    todo = "; free some space and run the same command again" if error.errno == errno.ENOSPC else ""
+    return f"{where}{error.strerror}{todo}"

@@ -1,7 +1,7 @@
 """Which feeds does a sweep ask for? Its controller is asked, as a child asks it before a run.
 
-Not every point is: the first and last, every value of every axis alone, and all combinations of the axes that change
-the feeds (pairs x intervals).
+Not every point is: the first and last, every value of every axis alone, all combinations of the axes that change the
+feeds (pairs x intervals), and the point that has of every axis the value that wants the most history alone.
 """
 
 from __future__ import annotations
@@ -52,6 +52,15 @@ async def feeds_of(sweep: SweepDefinition, controllers: Path) -> list[FeedOrder]
         chosen = dict(zip(steering, digits, strict=True))
         ask(grid.point([chosen.get(place, 0) for place in range(len(grid.axes))]))
     ask(grid.size - 1)
+
+    def history(point: int) -> int:
+        return sum(need.max_records for need in asked.get(point, ()))
+
+    deep = [
+        max(range(min(len(axis), _MOST)), key=lambda digit, at=place: history(alone(at, digit)))  # type: ignore[misc]
+        for place, axis in enumerate(grid.axes)
+    ]
+    ask(grid.point(deep))
 
     deepest: dict[str, FeedNeed] = {}
     for need in (need for needs in asked.values() for need in needs):

@@ -3,7 +3,7 @@
 too many requests (429, 418)    everybody stops asking this exchange until Retry-After has passed, then more slowly
 down or cut off (5xx, no answer) this request waits: twice as long each time, with jitter
 an answer nobody understands    the same, but only a few times
-refused (other 4xx)             no second try
+refused (other 4xx)             no second try, and none for what Hummingbot's feed does not ask for
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from tasks.errors import ExchangeError
-from tasks.upstream.refusals import ExchangeTrouble, Refused, Unintelligible
+from tasks.upstream.refusals import ExchangeTrouble, OutOfReach, Refused, Unintelligible
 
 #: Answers that make no sense are asked for so often, whatever the patience: they rarely get better.
 _UNINTELLIGIBLE_TRIES = 3
@@ -127,6 +127,8 @@ class Gate:
         most = self.patience.attempts
         if isinstance(trouble, Unintelligible):
             most = min(most, _UNINTELLIGIBLE_TRIES)
+        if isinstance(trouble, OutOfReach):
+            raise GaveUp(f"{self.exchange}: {trouble}; ask for a later start", trouble) from trouble
         if isinstance(trouble, Refused) and not trouble.passing:
             raise GaveUp(f"{self.exchange} refuses: {trouble}", trouble) from trouble
         asked_s = trouble.retry_after_s if isinstance(trouble, Refused) else None

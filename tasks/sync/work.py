@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from tasks.candles.formats import interval_seconds
-from tasks.errors import ExchangeError, HummingsweepError, describe
+from tasks.errors import ExchangeError, HummingsweepError
 from tasks.messages import SweepDefinition
 from tasks.sync import feed as feeds
 from tasks.sync.needs import feeds_of
 from tasks.sync.orders import Event, FeedAnswer, FeedOrder, Kind, Order, RulesAnswer, RulesOrder, Status
 from tasks.sync.patience import Gate, GaveUp, Patience
 from tasks.sync.rules import chosen, unknown_pair, write
-from tasks.upstream.refusals import ExchangeTrouble, Refused, Unintelligible
+from tasks.upstream.refusals import ExchangeTrouble, OutOfReach, Refused, Unintelligible
 
 Tell = Callable[[Event], None]
 
@@ -112,9 +112,10 @@ class _Desk:
             answer.status = Status.FAILED
             feeds.failed(answer, error)
             if isinstance(error, GaveUp):
-                answer.bad_input = isinstance(error.trouble, Refused) and error.trouble.status in _UNKNOWN_THING
+                refused = isinstance(error.trouble, Refused) and error.trouble.status in _UNKNOWN_THING
+                answer.bad_input = refused or isinstance(error.trouble, OutOfReach)
             else:
-                answer.bad_input = isinstance(error, HummingsweepError)
+                answer.bad_input = isinstance(error, HummingsweepError) or _is_no_place(error)
             if _may_be_unknown(error) and (nearest := await self._nearest(order)):
                 answer.error, answer.bad_input = nearest, True
 
@@ -135,8 +136,9 @@ class _Desk:
             raise
         except Exception as error:
             answer.status = Status.FAILED
-            answer.error = str(error) if isinstance(error, HummingsweepError) else describe(error)
-            answer.bad_input = isinstance(error, HummingsweepError) and not isinstance(error, GaveUp)
+            answer.error = str(error) if isinstance(error, HummingsweepError) else feeds.in_words(error)
+            ours = isinstance(error, HummingsweepError) and not isinstance(error, GaveUp)
+            answer.bad_input = ours or _is_no_place(error)
 
     def _progress(self, key: str, done: int, total: int) -> None:
         self.tell(Event(Kind.PROGRESS, feed=key, done=done, total=total))
@@ -179,3 +181,9 @@ def _may_be_unknown(error: Exception) -> bool:
     if isinstance(trouble, Refused):
         return trouble.status in _UNKNOWN_THING
     return isinstance(error, ExchangeError) and (trouble is None or isinstance(trouble, Unintelligible))
+
+
+def _is_no_place(error: Exception) -> bool:
+    """Is it the folder that was given where nothing can be written?"""
+    kinds = (FileExistsError, NotADirectoryError, IsADirectoryError, FileNotFoundError, PermissionError)
+    return isinstance(error, kinds)

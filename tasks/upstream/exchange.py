@@ -24,7 +24,16 @@ from numpy.typing import NDArray
 
 from tasks.errors import describe
 from tasks.upstream.patches import import_quietly
-from tasks.upstream.refusals import ExchangeTrouble, Refused, Unintelligible, Unreachable, moment_of, seconds_of
+from tasks.upstream.refusals import (
+    ExchangeTrouble,
+    OutOfReach,
+    Refused,
+    Unintelligible,
+    Unreachable,
+    complaint,
+    moment_of,
+    seconds_of,
+)
 
 with import_quietly():
     from hummingbot.core.api_throttler.async_request_context_base import AsyncRequestContextBase
@@ -34,6 +43,8 @@ with import_quietly():
 
 #: The server's clock at the last answer in this task, seconds since the epoch; local time where it tells none.
 _answered_at: ContextVar[float] = ContextVar("answered_at")
+#: The last answer in this task as it came; None: nothing was asked.
+_answer: ContextVar[str | None] = ContextVar("answer", default=None)
 
 
 @dataclass
@@ -93,8 +104,10 @@ class Feed:
         token = _answered_at.set(asked_at)
         try:
             with told_apart():
-                rows = await self._feed.fetch_candles(end_time=end, limit=limit)
-                return np.asarray(rows, dtype=np.float64).reshape(-1, 10), _answered_at.get()
+                rows = np.asarray(await self._feed.fetch_candles(end_time=end, limit=limit), dtype=np.float64)
+                if not len(rows) and (trouble := complaint(_answer.get() or "")):
+                    raise trouble  # most feeds take an answer that complains for one without candles
+                return rows.reshape(-1, 10), _answered_at.get()
         finally:
             _answered_at.reset(token)
 
@@ -162,6 +175,7 @@ class _Line(RESTConnection):  # type: ignore[misc]  # hummingbot is untyped
         except (aiohttp.ClientError, OSError) as error:
             self._traffic.trouble = Unreachable(f"{_host(request.url)}: {describe(error)}")
             raise self._traffic.trouble from error
+        _answer.set(words)
         now = moment_of(response.headers.get("Date"))
         _answered_at.set(time.time() if now is None else now)
         if response.status >= 400:
@@ -185,12 +199,18 @@ def told_apart() -> Iterator[None]:
 
     Raises ExchangeTrouble for any of them.
     """
+    token = _answer.set(None)
     try:
         yield
     except (ExchangeTrouble, MemoryError):
         raise
     except Exception as error:
-        raise Unintelligible(describe(error)) from error
+        answer = _answer.get()
+        if answer is None and isinstance(error, ValueError):  # Gate.io, Kraken, MEXC and others reach back only so far
+            raise OutOfReach(" ".join(str(error).split()).rstrip(".")) from error
+        raise complaint(answer or "") or Unintelligible(describe(error)) from error
+    finally:
+        _answer.reset(token)
 
 
 def _silence() -> None:

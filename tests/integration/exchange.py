@@ -107,6 +107,9 @@ class Exchange:
             def do_GET(self) -> None:
                 exchange._get(self)
 
+            def do_POST(self) -> None:
+                exchange._get(self)
+
             def log_message(self, *_: object) -> None:
                 pass
 
