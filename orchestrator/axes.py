@@ -29,9 +29,7 @@ def axis_values(spec: Any) -> tuple[Any, ...]:
     if isinstance(spec, list | tuple):
         if not spec:
             raise ValueError("the axis is empty; give at least one value")
-        for value in spec:
-            if isinstance(value, float) and not math.isfinite(value):
-                raise ValueError(f"{value} is no value to try; give finite numbers")
+        _finite(spec)
         return tuple(spec)
     if isinstance(spec, dict):
         return _generated(spec)
@@ -41,6 +39,17 @@ def axis_values(spec: Any) -> tuple[Any, ...]:
 def nearest(name: object, valid: list[str]) -> str:
     """The valid name that looks most like `name`."""
     return difflib.get_close_matches(str(name), valid, n=1, cutoff=0.0)[0]
+
+
+def _finite(value: Any) -> None:
+    """Raises ValueError for NaN and infinities, also within a list or mapping."""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"{value} is no value to try; give finite numbers")
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list | tuple):
+        for item in value:
+            _finite(item)
 
 
 def _generated(spec: dict[Any, Any]) -> tuple[Number, ...]:
@@ -105,7 +114,8 @@ def _count(form: str, a: Number, b: Number, n: Number) -> int:
 
 def _limit(form: str, count: int) -> None:
     if count > MOST_VALUES:
-        raise ValueError(f"{form}: {count:,} values; an axis has at most {MOST_VALUES:,}, widen the step")
+        shown = f"{count:,}" if count < 10**15 else f"{float(min(count, 10**300)):.0e}"
+        raise ValueError(f"{form}: {shown} values; an axis has at most {MOST_VALUES:,}, widen the step")
 
 
 def _number(form: str, part: str, value: Any) -> Number:

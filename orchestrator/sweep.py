@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import ujson
-import yaml
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -49,6 +48,8 @@ CONTROLLER_KEYS = ("controller_type", "controller_name", "connector_name", "trad
 ROW_COLUMNS = ("point", "status", "error", "engine", "seconds")
 #: A point's index is a signed 64-bit integer in the store.
 MOST_POINTS = 2**63 - 1
+#: Units that moments are mistaken in, and how many make a second.
+_FINER = (("milliseconds", 1e3), ("microseconds", 1e6), ("nanoseconds", 1e9))
 #: What does not decide a point's results.
 _NOT_IN_ID = ("sweep", "kind", "point_timeout_s", "options")
 
@@ -73,8 +74,11 @@ def _moment(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise ValueError(f"{value!r} is no moment; write a date (2024-01-31), an ISO timestamp or epoch seconds")
     if abs(value) >= 1e11:
-        raise ValueError(f"{value:.0f} looks like milliseconds; write epoch seconds ({value / 1000:.0f}) or a date")
+        unit, per_s = next((unit for unit in _FINER if abs(value) < 1e8 * unit[1] * 1000), _FINER[-1])
+        raise ValueError(f"{value:.0f} looks like {unit}; write epoch seconds ({value / per_s:.0f}) or a date")
     text = f"{value:.0f}"
+    if re.fullmatch(r"(19|20)\d\d", text):
+        raise ValueError(f"{text} is read as epoch seconds; for a year write its first day, {text}-01-01")
     if re.fullmatch(r"(19|20)\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])", text):
         raise ValueError(f"{text} is read as epoch seconds; for a date write {text[:4]}-{text[4:6]}-{text[6:]}")
     if value < 0:
@@ -232,7 +236,11 @@ class Sweep(BaseModel):
     @classmethod
     def from_mapping(cls, keys: Mapping[str, Any], file: str | Path = "sweep.yml") -> Sweep:
         """As if a sweep file `file` (which need not exist) held these keys. Raises SweepFileError."""
-        return parse(yaml.safe_dump(dict(keys), sort_keys=False, allow_unicode=True), Path(file))
+        try:
+            text = marked.dump(keys)
+        except ValueError as error:
+            raise SweepFileError(f"{file}: {error}") from None
+        return parse(text, Path(file))
 
     @property
     def file(self) -> Path:
@@ -377,7 +385,7 @@ def _first(errors: ValidationError, document: Marked, file: Path) -> SweepFileEr
     error, path = found[place], paths[place]
     kind: type[SweepFileError] = BadAxis if path[:1] == ("grid",) else SweepFileError
     if error["type"] == "extra_forbidden":
-        kind, text = UnknownKey, _unknown(path)
+        kind, text = UnknownKey, _unknown(path, document)
     elif error["type"] == "missing":
         text = f"is missing; {_MISSING.get(path, 'add it')}"
     elif path == ("grid",):
@@ -391,12 +399,13 @@ def _first(errors: ValidationError, document: Marked, file: Path) -> SweepFileEr
     return _error(kind, file, document, path, text)
 
 
-def _unknown(path: marked.Path) -> str:
-    valid = (
-        list(Period.model_fields)
-        if path[0] == "period"
-        else [field.alias or name for name, field in Sweep.model_fields.items()]
-    )
+def _unknown(path: marked.Path, document: Marked) -> str:
+    if path[0] == "period":  # of two keys the one that is there is not meant
+        valid = [name for name in Period.model_fields if name not in document.data["period"]] or list(
+            Period.model_fields
+        )
+    else:
+        valid = [field.alias or name for name, field in Sweep.model_fields.items()]
     close = nearest(path[-1], valid)
     hint = "; a key of the controller's config belongs under `controller:`" if len(path) == 1 else ""
     return f"unknown key; the nearest valid key is `{close}`{hint}"
