@@ -131,7 +131,7 @@ def as_numpy(column: pa.ChunkedArray) -> npt.NDArray[Any]:
     elif pa.types.is_boolean(column.type) and not column.null_count:
         found = column.to_numpy()
     else:
-        found = column.cast(pa.float64()).to_numpy()
+        found = column.cast(pa.float64(), safe=False).to_numpy()  # integers beyond 2^53 are rounded
     return found
 
 

@@ -7,14 +7,16 @@ Written as in Python: numbers, strings, columns, + - * / // % **, comparisons (c
 `a if c else b`, and the functions of FUNCTIONS. Nothing else is accepted, so an expression can neither call nor reach
 anything. Evaluated on whole columns at once.
 
-A missing value (null, NaN) makes a number NaN and a comparison false; x / 0 is an infinity or NaN. All numbers are
-float64.
+A missing value (null, NaN) makes a number NaN and a comparison false, but it is != and `not in` everything, and isnan()
+says where it lacks. x / 0 is an infinity or NaN. All numbers are float64.
 """
 
 from __future__ import annotations
 
 import ast
 import difflib
+import re
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -32,6 +34,17 @@ if TYPE_CHECKING:
 FUNCTIONS = ("abs", "min", "max", "sqrt", "log", "log10", "exp", "round", "floor", "ceil", "isnan")
 #: Longer ones are refused.
 MOST_CHARACTERS = 4000
+
+#: What people write in place of what Python writes.
+_SLIPS = (
+    (r"&&|\bAND\b", "and"),
+    (r"\|\||\bOR\b", "or"),
+    (r"!(?!=)|\bNOT\b", "not"),
+    (r"=>", ">="),
+    (r"=<", "<="),
+    (r"<>", "!="),
+    (r"(?<![<>=!])=(?!=)", "=="),
+)
 
 _BINARY = {
     ast.Add: "add",
@@ -62,16 +75,21 @@ class Expression:
     @classmethod
     def parse(cls, text: str) -> Expression:
         """From text. Raises ExpressionError for what is not an expression of this language."""
-        source = text.strip()
+        source = re.sub(r"\s*\n\s*", " ", text.strip())
         if not source:
             raise ExpressionError("the expression is empty; write a column such as net_pnl")
         if len(source) > MOST_CHARACTERS:
             raise ExpressionError(f"the expression has {len(source)} characters; at most {MOST_CHARACTERS}")
         try:
-            tree = ast.parse(source, mode="eval").body
+            with warnings.catch_warnings():  # "\\d" is a text like any other
+                warnings.simplefilter("ignore", SyntaxWarning)
+                tree = ast.parse(source, mode="eval").body
             _check(tree)
         except SyntaxError as error:
-            raise ExpressionError(f"`{source}`: {error.msg} (character {error.offset})") from None
+            where = f"character {error.offset}" if error.offset else "at its end"
+            slips = [right for wrong, right in _SLIPS if re.search(wrong, source)]
+            hint = f"; write `{slips[0]}`" if slips else ""
+            raise ExpressionError(f"`{source}`: {error.msg} ({where}){hint}") from None
         except (ValueError, RecursionError, MemoryError):
             raise ExpressionError(f"`{source[:60]}`: is no expression") from None
         except _Refused as refused:
@@ -183,8 +201,10 @@ def _check_comparisons(node: ast.Compare) -> None:
                 values = ast.literal_eval(right)
             except ValueError:
                 values = None
-            if not isinstance(values, list | tuple | set):
-                raise _Refused('after `in` stands a list, such as ["BTC-USDT", "ETH-USDT"]')
+            if not isinstance(values, list | tuple | set) or not all(
+                isinstance(one, int | float | str) for one in values
+            ):
+                raise _Refused('after `in` stands a list of numbers or text, such as ["BTC-USDT", "ETH-USDT"]')
         elif type(op) not in _COMPARE:
             raise _Refused("`is` is not allowed; use ==, or isnan(column) for a missing number")
 
@@ -219,6 +239,8 @@ class _Evaluator:
                 return self._compare(node)
             case ast.IfExp(test=test, body=body, orelse=orelse):
                 return np.where(_truth(self.visit(test)), self.visit(body), self.visit(orelse))
+            case ast.Call(func=ast.Name(id="isnan"), args=[value]):
+                return _missing(self.visit(value))
             case ast.Call(func=ast.Name(id=name), args=args):
                 return _function(np, name)(*(_number(self.visit(arg)) for arg in args))
         raise TypeError(f"{type(node).__name__} was not checked")
@@ -230,13 +252,39 @@ class _Evaluator:
             if isinstance(op, ast.In | ast.NotIn):
                 found = np.False_
                 for value in ast.literal_eval(comparator):
-                    found = np.logical_or(found, np.equal(left, value))
+                    found = np.logical_or(found, _compared("equal", left, value))
                 result = np.logical_and(result, np.logical_not(found) if isinstance(op, ast.NotIn) else found)
                 continue
             right = self.visit(comparator)
-            result = np.logical_and(result, getattr(np, _COMPARE[type(op)])(left, right))
+            result = np.logical_and(result, _compared(_COMPARE[type(op)], left, right))
             left = right
         return result
+
+
+def _compared(name: str, left: Any, right: Any) -> Any:
+    """numpy's comparison of that name. Raises TypeError for text with a number."""
+    import numpy as np
+
+    texts = [np.asarray(value).dtype.kind not in "bfiu" for value in (left, right)]
+    if texts[0] != texts[1]:
+        raise TypeError("text with a number")
+    compare = getattr(np, name)
+    if not texts[0] or name in ("equal", "not_equal"):
+        return compare(left, right)
+    # Python has no order of text and None
+    left, right = np.broadcast_arrays(np.asarray(left, dtype=object), np.asarray(right, dtype=object))
+    there = ~(_missing(left) | _missing(right))
+    found = np.zeros(left.shape, dtype=bool)
+    found[there] = compare(left[there], right[there])
+    return found
+
+
+def _missing(value: Any) -> Any:
+    """Where a number is NaN, or text is not there."""
+    import numpy as np
+
+    array: Any = np.asarray(value)
+    return np.isnan(array) if array.dtype.kind == "f" else array == None  # noqa: E711 - each element
 
 
 def _number(value: Any) -> Any:

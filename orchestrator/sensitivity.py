@@ -46,7 +46,7 @@ class AxisEffect:
     axis: str
     #: values with at least one point, in the axis' order
     values: tuple[ValueEffect, ...]
-    #: share of the objective's variance, 0 to 1; None where all points are equal
+    #: share of the objective's variance, 0 to 1; None where all points are equal, or the variance is no float
     explained: float | None
 
 
@@ -57,10 +57,11 @@ def sensitivity(table: pa.Table, rank_by: str, where: str | None = None, *, grid
     found = scored(table, rank_by, where)
     used = np.flatnonzero(found.matching & np.isfinite(found.objective))
     places = digits(grid, found.points[used])
-    return [
-        AxisEffect(axis.name, *_along(axis.values, places[:, number], found, used))
-        for number, axis in enumerate(grid.axes)
-    ]
+    with np.errstate(over="ignore", invalid="ignore"):  # objectives near the largest float
+        return [
+            AxisEffect(axis.name, *_along(axis.values, places[:, number], found, used))
+            for number, axis in enumerate(grid.axes)
+        ]
 
 
 def digits(grid: Grid, points: Integers) -> Integers:
@@ -105,4 +106,4 @@ def _along(
     )
     total = float(np.sum((objective - objective.mean()) ** 2))
     between = float(np.sum(counts * (means - objective.mean()) ** 2))
-    return effects, min(1.0, between / total) if total else None
+    return effects, min(1.0, between / total) if total and np.isfinite([between, total]).all() else None

@@ -39,6 +39,8 @@ def remarks(ranking: Ranking) -> list[str]:
         f"the best point has the {edge.end} value of {edge.axis} ({edge.value}): the best may lie beyond the grid"
         for edge in ranking.edges
     ]
+    if ranking.rows and abs(ranking.rows[0]["objective"]) == float("inf"):
+        said.append(f"{ranking.rank_by} of the best point is infinite: divided by 0?")
     footing = ranking.neighbourhood.footing
     if footing == Footing.SPIKE:
         said.append("the best point stands on a spike: its neighbours are hardly better than the middle of the field")
@@ -80,7 +82,8 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> 
 
 
 def shown(value: Any) -> str:
-    """A cell: floats short, the rest as it is."""
+    """A cell: floats short, the rest as it is, on one line."""
     if isinstance(value, float):
         return f"{value:.6g}"
-    return "" if value is None else str(value)
+    text = "" if value is None else str(value)
+    return text if text.isprintable() else "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)

@@ -137,7 +137,12 @@ def distribution(swept: Swept) -> dict[str, Any] | None:
     if 0 < inner_high - inner_low < (high - low) / 3:
         low, high = inner_low, inner_high
         below, above = int((values < low).sum()), int((values > high).sum())
-    counts, edges = np.histogram(values, bins=HISTOGRAM_BINS if high > low else 1, range=(low, high))
+    reach = max(abs(low), abs(high))
+    if max(1e-9 * reach, 1e-300) < high - low < np.inf:
+        counts, edges = np.histogram(values, bins=HISTOGRAM_BINS, range=(low, high))
+    else:  # values that differ in their last digits only, or by more than a float holds: one bar
+        beside = max(0.5, 1e-9 * reach)
+        counts, edges = np.array([len(values)]), np.array([low - beside, high + beside])
     return {
         "edges": column(edges),
         "counts": counts.tolist(),

@@ -92,6 +92,10 @@ def _winner(evidence: Evidence) -> Iterator[Check]:
     if objective != objective:
         yield Check("bad", f"no ranked point has a number for {ranking.rank_by}")
         return
+    if abs(objective) == float("inf"):
+        yield Check(
+            "bad", f"{ranking.rank_by} of the best point is infinite: divided by 0? The charts leave such points out"
+        )
     if objective <= 0 and not ranking.ascending:
         yield Check("warn", f"no ranked point is above 0: the best {ranking.rank_by} is {shown(objective)}")
     positions = best.get("total_positions")

@@ -70,6 +70,9 @@ def test_numbers(text: str, values: list[float]) -> None:
         ("pair not in ('BTC',)", [False, True, True, False]),
         ("b in [2, 4]", [False, True, False, True]),
         ("isnan(a)", [False, False, True, False]),
+        ("isnan(pair)", [False, False, True, False]),
+        ("pair < 'C'", [True, False, False, True]),
+        ("a > 1\n  or flag", [True, True, True, False]),
         ("a", [True, True, False, True]),
         ("flag", [True, False, True, False]),
         ("True", [True, True, True, True]),
@@ -91,6 +94,14 @@ def test_conditions(text: str, values: list[bool]) -> None:
         ("a & b", "write `and` and `or`"),
         ("a > 1 & b > 2", "write `and` and `or`"),
         ("a is 3", "`is` is not allowed"),
+        ("a > 1 && b", "write `and`"),
+        ("a > 1 || b", "write `or`"),
+        ("!a", "write `not`"),
+        ("a => 3", "write `>=`"),
+        ("a = 3", "write `==`"),
+        ("a > ", "at its end"),
+        ("a in [None, 1]", "a list of numbers or text"),
+        ("a in [[1]]", "a list of numbers or text"),
         ("foo(a)", "no function foo"),
         ("min(a)", "two or more"),
         ("abs(a, b)", "takes one value"),
@@ -129,7 +140,9 @@ def test_a_column_that_is_not_there() -> None:
         Expression.parse("x").evaluate({}, 0)
 
 
-@pytest.mark.parametrize("text", ["pair > 3", "pair + 1", "abs(pair)", "-pair", "a == 'x'"])
+@pytest.mark.parametrize(
+    "text", ["pair > 3", "pair == 3", "pair + 1", "abs(pair)", "-pair", "a == 'x'", "flag != 'True'", "a in [1, 'x']"]
+)
 def test_text_and_numbers_do_not_mix(text: str) -> None:
     with pytest.raises(ExpressionError, match="does not go together"):
         Expression.parse(text).evaluate(COLUMNS, 4)

@@ -69,6 +69,10 @@ class TestOrder:
         found = ranked(line([5.0, 8.0, 9.0]), "net_pnl / x", "x != 1 and own in [1, 2]")
         assert [(row["point"], row["objective"]) for row in found.rows] == [(1, 4.0), (2, 3.0)]
 
+    def test_integers_that_no_float_holds_are_ranked_as_floats(self, ranked: Ranked) -> None:
+        found = ranked([ok(point, net_pnl=2**60 + point * 2**20) for point in range(3)])
+        assert points(found) == [2, 1, 0]
+
     def test_top(self, ranked: Ranked) -> None:
         rows = line([1.0, 2.0, 3.0])
         assert points(ranked(rows, top=2)) == [2, 1]

@@ -91,8 +91,11 @@ def test_distribution_counts_every_point_and_sets_outliers_apart() -> None:
     assert (found["best"], found["positive"]) == (500.0, 501)
 
 
-def test_distribution_of_one_value_is_one_bar() -> None:
-    found = charts.distribution(swept({"a": [1, 2]}, [0.5, 0.5]))
+@pytest.mark.parametrize(
+    "values", [(0.5, 0.5), (0.1, math.nextafter(0.1, 1)), (0.0, 5e-324), (2.0**60, 2.0**60), (-1e308, 1e308)]
+)
+def test_distribution_of_one_value_is_one_bar(values: tuple[float, float]) -> None:
+    found = charts.distribution(swept({"a": [1, 2]}, list(values)))
     assert found is not None
     assert found["counts"] == [2]
 
@@ -178,6 +181,10 @@ def test_a_complete_sweep_is_told(tmp_path: Path) -> None:
 def test_the_edge_of_the_grid_is_told(tmp_path: Path) -> None:
     found = told(tmp_path, grid={"bb_length": [1, 2, 3], "bb_std": [1, 2]}, rank_by="bb_length")
     assert level(found, "highest value of bb_length (3)") == "warn"
+
+
+def test_an_infinite_objective_is_told(tmp_path: Path) -> None:
+    assert level(told(tmp_path, rank_by="1 / 0"), "of the best point is infinite") == "bad"
 
 
 def test_a_loss_and_few_positions_are_told(tmp_path: Path) -> None:
