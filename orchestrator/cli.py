@@ -3,22 +3,34 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from importlib import metadata
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
 from orchestrator.commands import answers, bench, candles, cluster, download, metrics, pages, sweeps, tune
-from orchestrator.commands._shared import Exit
+from orchestrator.commands._shared import Exit, register
 from tasks.errors import HummingsweepError
+
+#: What every wrong usage derives from; typer gives it no name of its own.
+_UsageError: Any = typer.BadParameter.__mro__[1]
 
 
 class _Commands(TyperGroup):
     """Errors a user can mend are one line on standard error and exit code 2, whatever the command."""
 
+    def make_context(self, *arguments: Any, **more: Any) -> Any:
+        try:
+            return super().make_context(*arguments, **more)
+        except _UsageError as error:
+            raise _misused(error) from None
+
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
+        except _UsageError as error:
+            raise _misused(error) from None
         except HummingsweepError as error:
             sys.stderr.write(f"hummingsweep: {' '.join(str(error).split())}\n")
             raise SystemExit(Exit.BAD_INPUT) from None
@@ -37,34 +49,63 @@ class _Commands(TyperGroup):
             raise SystemExit(Exit.BAD_INPUT) from None
 
 
+def _misused(error: Any) -> BaseException:
+    """One line in place of typer's box; a group without a command shows its help."""
+    if type(error).__name__ == "NoArgsIsHelpError":
+        return error  # type: ignore[no-any-return]
+    path = error.ctx.command_path if error.ctx else "hummingsweep"
+    sys.stderr.write(f"hummingsweep: {' '.join(error.format_message().split()).rstrip('.')}; see {path} --help\n")
+    return SystemExit(Exit.BAD_INPUT)
+
+
 app = typer.Typer(
     cls=_Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
     help="Back-test Hummingbot V2 controllers by the hundred thousand: one YAML file, every core of every machine.",
-    epilog="Exit codes: 0 done, 1 a check failed, 2 bad input, 3 some points failed, 130 interrupted.",
+    epilog="Exit codes: 0 done, 1 a check failed, 2 bad input, 3 some points failed, 130 interrupted.\n\n"
+    "Examples: hummingsweep run sweep.yml; hummingsweep COMMAND --help shows those of a command",
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-app.command()(sweeps.run)
-app.command()(sweeps.submit)
-app.command()(sweeps.watch)
-app.command()(sweeps.resume)
-app.command()(sweeps.cancel)
-app.command("list")(sweeps.list_sweeps)
-app.command()(answers.rows)
-app.command()(answers.report)
-app.command()(answers.verify)
-app.command()(answers.audit)
-app.command()(answers.promote)
-app.command()(pages.serve)
-app.command()(cluster.worker)
-app.command()(cluster.flower)
-app.command()(metrics.metrics)
-app.command()(tune.tune)
-app.command()(bench.bench)
-app.command()(cluster.doctor)
-app.command()(download.sync)
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        sys.stdout.write(
+            f"hummingsweep {metadata.version('hummingsweep')}, hummingbot {metadata.version('hummingbot')}\n"
+        )
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Say the versions and leave.", is_eager=True, callback=_show_version)
+    ] = False,
+) -> None:
+    pass
+
+
+register(app, sweeps.run)
+register(app, sweeps.submit)
+register(app, sweeps.watch)
+register(app, sweeps.resume)
+register(app, sweeps.cancel)
+register(app, sweeps.list_sweeps, "list")
+register(app, answers.rows)
+register(app, answers.report)
+register(app, answers.verify)
+register(app, answers.audit)
+register(app, answers.promote)
+register(app, pages.serve)
+register(app, cluster.worker)
+register(app, cluster.flower)
+register(app, metrics.metrics)
+register(app, tune.tune)
+register(app, bench.bench)
+register(app, cluster.doctor)
+register(app, download.sync)
 app.add_typer(candles.candles_app, name="candles")
 app.add_typer(candles.mirror_app, name="mirror")
 

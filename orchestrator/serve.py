@@ -281,6 +281,8 @@ def listening(folder: Path, host: str = "127.0.0.1", port: int = PORT) -> Iterat
     try:
         try:
             server = Server(sweeps, host, port)
+        except OverflowError:
+            raise StoreError(f"--port {port}: give a port from 1 to 65535, or 0 for any that is free") from None
         except OSError as error:
             raise StoreError(f"cannot listen on {host}:{port} ({error.strerror}); give another --port") from None
         with server:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import sys
+from collections.abc import Callable
 from enum import IntEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -45,8 +47,15 @@ Broker = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
 Children = Annotated[
-    int, typer.Option("--children", help="Children of the local node; default one per core.", show_default=False)
+    int, typer.Option("--children", min=0, help="Children of the local node; default one per core.", show_default=False)
 ]
+
+
+def register(app: typer.Typer, command: Callable[..., Any], name: str | None = None) -> None:
+    """Add a command whose `--help` ends in the examples that its docstring ends in."""
+    text, _, examples = inspect.cleandoc(command.__doc__ or "").partition("\n\nExamples:\n")
+    lines = [line.strip() for line in examples.splitlines()]
+    app.command(name, help=text, epilog="\n\n".join(["Examples:", *lines]))(command)
 
 
 def settings_for(broker: str = "", children: int = 0, **more: Any) -> Settings:

@@ -34,7 +34,13 @@ def rows(
     to: Annotated[Path | None, typer.Option("--to", help="File to write; default standard output.")] = None,
     status: Annotated[str, typer.Option(help="Only rows with this status: ok, error, crashed, timeout.")] = "",
 ) -> None:
-    """Every row, machine-readable, at full precision; works while the sweep runs."""
+    """Every row, machine-readable, at full precision; works while the sweep runs.
+
+    Examples:
+      hummingsweep rows runs/mine > rows.csv
+      hummingsweep rows runs/mine --format parquet --to rows.parquet
+      hummingsweep rows runs/mine --format json --status error
+    """
     from orchestrator.export import write
 
     found = SweepRef.find(sweep)
@@ -47,12 +53,17 @@ def report(
     point: Annotated[
         list[int] | None, typer.Option("--point", help="Show the curves of this point (repeatable).")
     ] = None,
-    best: Annotated[int, typer.Option(help="Show the curves of so many of the best points.")] = 3,
+    best: Annotated[int, typer.Option(min=0, help="Show the curves of so many of the best points.")] = 3,
     to: Annotated[Path | None, typer.Option("--to", help="File to write; default report.html in the folder.")] = None,
     broker: Broker = "",
     json: Json = False,
 ) -> None:
-    """Write one self-contained HTML page of a sweep; curves are computed again in a child."""
+    """Write one self-contained HTML page of a sweep; curves are computed again in a child.
+
+    Examples:
+      hummingsweep report runs/mine
+      hummingsweep report runs/mine --point 17 --to page.html
+    """
     watcher = watcher_for(json)
     try:
         path = desk.report(resolve(sweep), settings_for(broker), watcher, points=point or [], best=best, to=to)
@@ -66,7 +77,7 @@ def report(
 
 def verify(
     file: SweepFile,
-    sample: Annotated[int, typer.Option("--sample", help="Points, spread over the grid.")] = 10,
+    sample: Annotated[int, typer.Option("--sample", min=1, help="Points, spread over the grid.")] = 10,
     point: Annotated[
         list[int] | None, typer.Option("--point", help="This point (repeatable) in place of a sample.")
     ] = None,
@@ -77,6 +88,10 @@ def verify(
     """Run N points on the stock and the jump-ahead engine and compare results, ledger and time series exactly.
 
     Exit code 1 when anything differs.
+
+    Examples:
+      hummingsweep verify sweep.yml --sample 20
+      hummingsweep verify sweep.yml --point 17 --json
     """
     watcher = watcher_for(json)
     try:
@@ -109,8 +124,10 @@ def verify(
 
 def audit(
     file: SweepFile,
-    sample: Annotated[int, typer.Option("--sample", help="Points, spread over the grid.")] = 3,
-    cuts: Annotated[int, typer.Option("--cuts", help="Random moments at which the data are cut, per point.")] = 8,
+    sample: Annotated[int, typer.Option("--sample", min=1, help="Points, spread over the grid.")] = 3,
+    cuts: Annotated[
+        int, typer.Option("--cuts", min=1, help="Random moments at which the data are cut, per point.")
+    ] = 8,
     broker: Broker = "",
     children: Children = 0,
     json: Json = False,
@@ -118,6 +135,10 @@ def audit(
     """Test the controller for look-ahead: cut the data at random moments, compare every decision before the cut.
 
     Exit code 1 when a decision changed.
+
+    Examples:
+      hummingsweep audit sweep.yml
+      hummingsweep audit sweep.yml --sample 5 --cuts 20
     """
     watcher = watcher_for(json)
     try:
@@ -147,7 +168,12 @@ def promote(
     force: Annotated[bool, typer.Option("--force", help="Overwrite files that are there.")] = False,
     json: Json = False,
 ) -> None:
-    """Write a point as a controller config (and script config) that Hummingbot loads."""
+    """Write a point as a controller config (and script config) that Hummingbot loads.
+
+    Examples:
+      hummingsweep promote runs/mine --rank 1 --to ~/hummingbot
+      hummingsweep promote runs/mine --point 17 --to ~/hummingbot --force
+    """
     from orchestrator.promote import promote as write
 
     found = SweepRef.find(sweep)

@@ -46,6 +46,10 @@ def bench(
     """Run a benchmark of the checkout, everything compared in the same run; see benchmarks/README.md.
 
     Exit code 1 when a result is unequal or a promised figure is not reached.
+
+    Examples:
+      hummingsweep bench engine
+      hummingsweep bench all --quick --json
     """
     names = [one for one in Bench if one is not Bench.ALL] if name is Bench.ALL else [name]
     commands = {one: command(one, REPOSITORY, quick=quick, json=json) for one in names}

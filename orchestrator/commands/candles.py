@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from orchestrator import catalogue
-from orchestrator.commands._shared import Exit, Json, answer_json, say, settings_for
+from orchestrator.commands._shared import Exit, Json, answer_json, register, say, settings_for
 from orchestrator.commands.tables import table
 
 candles_app = typer.Typer(
@@ -23,9 +23,12 @@ mirror_app = typer.Typer(no_args_is_help=True, help="The slices this machine's n
 Source = Annotated[Path, typer.Argument(help="Folder of candle files, or one file.", show_default=False)]
 
 
-@candles_app.command("list")
 def list_candles(source: Source, json: Json = False) -> None:
-    """Connector, pair, interval, period, rows, gaps and size of every candle file in a folder."""
+    """Connector, pair, interval, period, rows, gaps and size of every candle file in a folder.
+
+    Examples:
+      hummingsweep candles list data/candles
+    """
     files = catalogue.survey(source)
     if json:
         answer_json([catalogue.summary(one) for one in files])
@@ -37,11 +40,14 @@ def list_candles(source: Source, json: Json = False) -> None:
         say(f"not all of them are sound: hummingsweep candles check {source}")
 
 
-@candles_app.command("check")
 def check_candles(source: Source, json: Json = False) -> None:
     """Look at every candle: order, duplicates, gaps, NaN, prices, high and low, units, flat stretches, jumps.
 
     Exit code 1 when a file has an error. Warnings (gaps, flat stretches, jumps) may be true of the market.
+
+    Examples:
+      hummingsweep candles check data/candles
+      hummingsweep candles check data/candles --json
     """
     files = catalogue.check(source)
     errors = catalogue.errors_in(files)
@@ -57,7 +63,6 @@ def check_candles(source: Source, json: Json = False) -> None:
         raise typer.Exit(Exit.FAILED)
 
 
-@candles_app.command("import")
 def import_candles(
     source: Annotated[Path, typer.Argument(help="A candle file, or a folder of them.", show_default=False)],
     to: Annotated[Path, typer.Option("--to", help="Candle folder to write into.", show_default=False)],
@@ -71,6 +76,10 @@ def import_candles(
     Understands candles_<connector>_<PAIR>_<interval>.csv|.csv.gz|.parquet, quants-lab's
     <connector>|<PAIR>|<interval>.parquet, the dashboard's <connector>_<PAIR>_<day>_<day>.csv, Binance's public kline
     zips (BTCUSDT-1m-2024-01.zip, with --connector), and any CSV or Parquet with --connector, --pair and --interval.
+
+    Examples:
+      hummingsweep candles import downloads --to data/candles --connector binance
+      hummingsweep candles import btc.csv --to data/candles --connector kraken --pair BTC-USD --interval 1m
     """
     taken = catalogue.import_candles(source, to, connector, pair, interval, _progress)
     if json:
@@ -81,9 +90,12 @@ def import_candles(
         say(f"{one.path}: {one.rows} candles{gaps}")
 
 
-@mirror_app.command("status")
 def mirror_status(json: Json = False) -> None:
-    """Folder, size and slices of the mirror."""
+    """Folder, size and slices of the mirror.
+
+    Examples:
+      hummingsweep mirror status
+    """
     status = catalogue.mirror_summary(catalogue.mirror(settings_for()).status())
     if json:
         answer_json(status)
@@ -93,9 +105,12 @@ def mirror_status(json: Json = False) -> None:
     _lines(table(title, ("slice", "size", "last used"), rows))
 
 
-@mirror_app.command("clear")
 def mirror_clear(json: Json = False) -> None:
-    """Delete every slice. Running back-tests keep what they have mapped; others fetch again."""
+    """Delete every slice. Running back-tests keep what they have mapped; others fetch again.
+
+    Examples:
+      hummingsweep mirror clear
+    """
     before = catalogue.mirror(settings_for()).clear()
     if json:
         answer_json({"folder": str(before.folder), "slices": len(before.held), "bytes": before.bytes})
@@ -128,3 +143,10 @@ def _progress(text: str) -> None:
 def _lines(lines: Sequence[str]) -> None:
     for line in lines:
         say(line)
+
+
+register(candles_app, list_candles, "list")
+register(candles_app, check_candles, "check")
+register(candles_app, import_candles, "import")
+register(mirror_app, mirror_status, "status")
+register(mirror_app, mirror_clear, "clear")

@@ -25,6 +25,9 @@ def worker(
     """A node: runs chunks for every sweep on the broker until it is told to stop (Ctrl-C, SIGTERM).
 
     Needs the broker's address and the cluster's key (HUMMINGSWEEP_KEY or HUMMINGSWEEP_KEY_FILE), nothing else.
+
+    Examples:
+      hummingsweep worker --broker redis://192.0.2.1:6379/0
     """
     settings = settings_for(broker, children, node=name or None)
     if not settings.broker:
@@ -49,6 +52,10 @@ def flower(
     """Flower for a broker; without --broker for the sweep that runs on this machine.
 
     Behind basic auth: HUMMINGSWEEP_FLOWER_AUTH=user:password, else a password is made and printed.
+
+    Examples:
+      hummingsweep flower
+      hummingsweep flower --broker redis://192.0.2.1:6379/0 --port 5556
     """
     settings = settings_for(broker)
     if not settings.broker:
@@ -69,7 +76,12 @@ def flower(
 
 
 def doctor(broker: Broker = "", json: Json = False) -> None:
-    """What is installed, reachable and writable; what to do about what is not. Exit code 1 when something is not."""
+    """What is installed, reachable and writable; what to do about what is not. Exit code 1 when something is not.
+
+    Examples:
+      hummingsweep doctor
+      hummingsweep doctor --broker redis://192.0.2.1:6379/0 --json
+    """
     findings = doctors.examine(settings_for(broker))
     if json:
         answer_json({"healthy": all(finding.good for finding in findings), "findings": findings})

@@ -27,6 +27,10 @@ def metrics(
 
     Sweeps, chunks, nodes and the broker's memory; one exporter a cluster is enough for those. A broker that is away is
     hummingsweep_broker_up 0, not an error. Without --broker: the sweep that runs on this machine.
+
+    Examples:
+      hummingsweep metrics --broker redis://192.0.2.1:6379/0
+      hummingsweep metrics --local --port 9809
     """
     settings = settings_for(broker)
     if local:

@@ -15,5 +15,10 @@ def serve(
     host: Annotated[str, typer.Option("--host", help="Interface to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port")] = server.PORT,
 ) -> None:
-    """All sweeps of a folder, and the running one live, on one local page with their reports."""
+    """All sweeps of a folder, and the running one live, on one local page with their reports.
+
+    Examples:
+      hummingsweep serve
+      hummingsweep serve runs --port 9000
+    """
     server.serve(folder, host, port)

@@ -40,7 +40,7 @@ def run(
     retry: Annotated[bool, typer.Option("--retry", help="Compute failed points again.")] = False,
     audit: Annotated[bool, typer.Option(help="A small look-ahead audit of the best point at the end.")] = True,
     report: Annotated[bool, typer.Option(help="Write report.html into the output folder.")] = True,
-    top: Annotated[int, typer.Option(help="Rows of the ranking that are shown.")] = 10,
+    top: Annotated[int, typer.Option(min=0, help="Rows of the ranking that are shown.")] = 10,
     json: Json = False,
 ) -> None:
     """Run a sweep: submit, watch, rank. With the same file and folder it continues what is there.
@@ -68,10 +68,15 @@ def resume(
     broker: Broker = "",
     children: Children = 0,
     retry: Annotated[bool, typer.Option("--retry", help="Compute failed points again.")] = False,
-    top: Annotated[int, typer.Option(help="Rows of the ranking that are shown.")] = 10,
+    top: Annotated[int, typer.Option(min=0, help="Rows of the ranking that are shown.")] = 10,
     json: Json = False,
 ) -> None:
-    """Go on with the sweep of an output folder: the points without a row are computed."""
+    """Go on with the sweep of an output folder: the points without a row are computed.
+
+    Examples:
+      hummingsweep resume runs/mine
+      hummingsweep resume runs/mine --retry
+    """
     folder = resolve(sweep)
     with Store.open(folder) as store:
         stored = desk.stored_sweep(store)
@@ -79,7 +84,11 @@ def resume(
 
 
 def submit(file: SweepFile, out: Out = None, broker: Broker = "", json: Json = False) -> None:
-    """Send a whole sweep to a cluster and leave; `resume` or `watch` collects the rows."""
+    """Send a whole sweep to a cluster and leave; `resume` or `watch` collects the rows.
+
+    Examples:
+      hummingsweep submit sweep.yml --broker redis://192.0.2.1:6379/0
+    """
     sweep = read(file)
     folder = out or Path("runs") / sweep.name
     watcher = watcher_for(json)
@@ -100,7 +109,12 @@ def watch(
     once: Annotated[bool, typer.Option("--once", help="Say how it stands and leave.")] = False,
     json: Json = False,
 ) -> None:
-    """Follow a sweep on the broker: progress, nodes, chunks; rows nobody collects are collected."""
+    """Follow a sweep on the broker: progress, nodes, chunks; rows nobody collects are collected.
+
+    Examples:
+      hummingsweep watch runs/mine
+      hummingsweep watch runs/mine --once --json
+    """
     settings = settings_for(broker)
     if once or json:
         standing = follow.standing(sweep, settings)
@@ -118,7 +132,11 @@ def watch(
 
 
 def cancel(sweep: SweepName, broker: Broker = "", json: Json = False) -> None:
-    """Cancel a sweep on the broker: chunks not begun are dropped, running ones finish."""
+    """Cancel a sweep on the broker: chunks not begun are dropped, running ones finish.
+
+    Examples:
+      hummingsweep cancel runs/mine
+    """
     name = follow.cancel(sweep, settings_for(broker))
     if json:
         answer_json({"sweep": name, "state": "cancelled"})
@@ -127,7 +145,11 @@ def cancel(sweep: SweepName, broker: Broker = "", json: Json = False) -> None:
 
 
 def list_sweeps(broker: Broker = "", json: Json = False) -> None:
-    """The sweeps on the broker."""
+    """The sweeps on the broker.
+
+    Examples:
+      hummingsweep list --broker redis://192.0.2.1:6379/0
+    """
     found = follow.sweeps(settings_for(broker))
     if json:
         answer_json(found)

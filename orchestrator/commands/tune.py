@@ -24,6 +24,10 @@ def tune(
 
     Best on an idle machine. The settings hold for every later `run` and `worker` on this machine; HUMMINGSWEEP_*
     variables and --children win over them.
+
+    Examples:
+      hummingsweep tune sweep.yml
+      hummingsweep tune sweep.yml --no-write
     """
     sweep = read(file)
     watcher = watcher_for(json)
