@@ -24,6 +24,7 @@ from pydantic import ValidationError
 from tasks.errors import ControllerError, HummingsweepError
 from tasks.messages import FeedNeed
 from tasks.upstream.failure import failure, in_users_words
+from tasks.upstream.module_state import ModuleState
 from tasks.upstream.names import (
     BacktestingEngineBase,
     ControllerBase,
@@ -54,12 +55,16 @@ def controller_config(values: Mapping[str, Any], controllers: Path, config_id: s
     The config class is the first one, by name, that the controller's module defines itself, and only where it defines
     none the first one it imported: upstream's `get_controller_config_instance_from_dict` takes the first of both.
 
+    A point begins here: what an earlier one left in the folder's modules and classes is put back.
+
     Raises ControllerError: not found, raising on import, without a config class, or refusing a value.
     """
     controller_type, name = values.get("controller_type"), values.get("controller_name")
     if not controller_type or not name:
         lacking = "controller_type" if not controller_type else "controller_name"
         raise ControllerError(f"controller: {lacking} is missing; it says which file in `controllers` is meant")
+    activate(controllers)
+    _active.state.restore()
     module = load_controller_module(controllers, str(controller_type), str(name))
     config_class = _class_of(module, ControllerConfigBase, _CONFIG_BASES)
     try:
@@ -82,7 +87,14 @@ def load_controller_module(controllers: Path, controller_type: str, name: str) -
     path = root.joinpath(controller_type, *name.split("."))
     if not path.with_suffix(".py").is_file() and not (path / "__init__.py").is_file():
         raise ControllerError(_not_found(root, controller_type, name))
-    return _guarded(lambda: importlib.import_module(dotted), root, f"{controller_type}/{name}")
+    module = _guarded(lambda: importlib.import_module(dotted), root, f"{controller_type}/{name}")
+    _active.state.lay_down()
+    return module
+
+
+def module_state() -> ModuleState:
+    """What the active folder's modules and classes hold."""
+    return _active.state
 
 
 def controller_class(config: Any) -> Any:
@@ -154,6 +166,7 @@ class _Active:
     root: Path | None = None
     package: ModuleType | None = None
     controller_classes: dict[type, Any] = field(default_factory=dict)
+    state: ModuleState = field(default_factory=lambda: ModuleState(PACKAGE))
 
 
 _active = _Active()
@@ -202,6 +215,7 @@ def deactivate() -> None:
             del sys.modules[name]
     _active.root = _active.package = None
     _active.controller_classes.clear()
+    _active.state = ModuleState(PACKAGE)
     upstream_class_cache().clear()
 
 

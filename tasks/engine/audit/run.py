@@ -10,8 +10,9 @@ after the cut are not there, or are others. What differs has been derived from t
     features only     FEATURES_PER_CUT times as many moments, without stepping: a controller whose decisions are its
                       base's follows from its features
 
-Every run imports the controllers folder anew, but the second: what a controller keeps in a class or a module would
-bring the future of one run into the next.
+Every run imports the controllers folder anew, but the second: what a controller keeps in other packages would bring the
+future of one run into the next (what it keeps in its own modules is put back before every run, see
+tasks.upstream.module_state).
 """
 
 from __future__ import annotations

@@ -6,8 +6,8 @@ runs. Both are watched: a point whose config has the same values in those fields
 what the other point derived, down to the last bit.
 
 Not shared, because it could be seen: a controller that keeps state of its own in `update_processed_data`, changes its
-config or the provider there, throws dice, or reads its config as a whole (`model_dump`). The stock engine never shares,
-so that `hummingsweep verify` compares both ways.
+config, the provider or what its modules and classes hold there, throws dice, or reads its config as a whole
+(`model_dump`). The stock engine never shares, so that `hummingsweep verify` compares both ways.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import pandas as pd
 from pydantic import BaseModel
+
+from tasks.upstream.build import module_state
 
 if TYPE_CHECKING:
     from tasks.engine._base import Market
@@ -142,6 +144,9 @@ class SharedFeatures:
         """Remember what a controller derived, where nothing but its `processed_data` changed meanwhile."""
         kind = type(controller)
         if reads.names is None or "id" in reads.names or untouched is None or not untouched.same(controller):
+            self._refuse(kind)
+            return
+        if not module_state().unchanged():
             self._refuse(kind)
             return
         names = frozenset(reads.names)

@@ -166,6 +166,12 @@ DIRECTIONAL = """
             df["z"] *= 1 - 2 * min(len(Suspect.seen), 1)
             Suspect.seen.append(close)
 
+        def elsewhere(self, df, close):
+            self.bands(df, close)
+            seen = vars(pd).get("seen", 0)
+            pd.seen = seen + 1
+            df["z"] *= 1 - 2 * min(seen, 1)
+
         last_row = next_row = raw_feed = asks_every_candle = dice = clock = ten_minutes = bands
 """
 
@@ -316,10 +322,18 @@ def test_a_feature_that_knows_the_future_now_and_then_is_named(
     assert column in found(report, "feature")
 
 
-def test_what_a_class_keeps_between_runs_is_told(market: Market, controllers: Path) -> None:
-    report = audited(market, controllers, "second")
+def test_what_is_kept_elsewhere_between_runs_is_told(market: Market, controllers: Path) -> None:
+    try:
+        report = audited(market, controllers, "elsewhere")
+    finally:
+        vars(pd).pop("seen", None)
     assert report.state is State.REMEMBERS, report.verdict
     assert "between runs" in report.verdict and report.cuts == []
+
+
+def test_what_its_class_keeps_is_put_back_between_runs(market: Market, controllers: Path) -> None:
+    report = audited(market, controllers, "second")
+    assert report.state is State.CLEAN, report.verdict
 
 
 @pytest.mark.parametrize("kind", ["last_row", "next_row", "raw_feed"])
