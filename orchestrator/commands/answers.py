@@ -195,7 +195,6 @@ def _difference(difference: dict[str, Any]) -> str:
 #: What the states of an audit say of some points, the worst first; the rest could not be audited.
 _SAID = {
     "look_ahead": "look-ahead: {} of {} points decide on data from their future",
-    "remembers": "remembers: {} of {} points decide on what an earlier run left behind",
     "fills": "fills: {} of {} points are told of the future by stock fills, not by their controller",
 }
 

@@ -70,7 +70,7 @@ def _audit(audit: dict[str, Any]) -> Check:
     if not audit.get("verdict"):
         return Check("warn", "the controller was not tested for look-ahead; hummingsweep audit does it")
     state = audit.get("state")
-    level = "ok" if state == "clean" else "bad" if state in ("look_ahead", "remembers", "fills") else "warn"
+    level = "ok" if state == "clean" else "bad" if state in ("look_ahead", "fills") else "warn"
     return Check(level, f"look-ahead audit of point {audit.get('point')}: {audit['verdict']}")
 
 

@@ -20,8 +20,6 @@ class State(Enum):
     LOOK_AHEAD = "look_ahead"
     #: the controller is clean, but the engine's fills told it of the future through its executors
     FILLS = "fills"
-    #: a second run in the same process differs from a first one: the controller remembers what it saw before
-    REMEMBERS = "remembers"
     #: two runs on the same candles differ: nothing can be said
     NOT_REPRODUCIBLE = "not_reproducible"
     #: no cut could be tested
@@ -136,16 +134,10 @@ class AuditReport:
         if self.state is State.NOT_TESTED:
             reason = self.not_tested[0]["reason"] if self.not_tested else "the period is too short to be cut"
             return f"not tested ({of}): {reason}"
-        if self.state is State.REMEMBERS:
-            return (
-                f"remembers ({of}): a second run in one process differs from the first in "
-                f"{_names([finding.field for finding in self.findings])}; the controller keeps something between runs, "
-                "in a class or a module, so that a row depends on what ran before it"
-            )
         if self.state is State.NOT_REPRODUCIBLE:
             return (
                 f"not reproducible ({of}): two runs on the same candles differ in {_names(self.not_reproducible)}; "
-                "does it use the clock or unseeded random numbers?"
+                "does it use the clock, dice of its own or what an earlier run left outside its modules?"
             )
         first = self.findings[0]
         example = f"{first.field} at {_utc(first.first_time)} was {first.full}, without later candles {first.cut}"

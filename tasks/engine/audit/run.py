@@ -10,9 +10,8 @@ after the cut are not there, or are others. What differs has been derived from t
     features only     FEATURES_PER_CUT times as many moments, without stepping: a controller whose decisions are its
                       base's follows from its features
 
-Every run imports the controllers folder anew, but the second: what a controller keeps in other packages would bring the
-future of one run into the next (what it keeps in its own modules is put back before every run, see
-tasks.upstream.module_state).
+Every run imports the controllers folder anew: an array that lies in a module would bring the future of one run into the
+next.
 """
 
 from __future__ import annotations
@@ -97,16 +96,10 @@ class _Audit:
 
     async def _reproduces(self, full: Record, report: AuditReport) -> bool:
         """Whether the whole period can be run again with the same decisions; if not, the report is concluded."""
-        found = _differences(full, await self._run(self.market, afresh=False))
-        if not found.fields():
-            return True
         unsteady = _differences(full, await self._run(self.market))
         report.not_reproducible = unsteady.fields()
         if unsteady.features or unsteady.unmatched:
             report.conclude(State.NOT_REPRODUCIBLE, unsteady)
-            return False
-        if set(found.fields()) - set(unsteady.fields()):
-            report.conclude(State.REMEMBERS, found)
             return False
         return True
 
@@ -153,11 +146,8 @@ class _Audit:
         """Held back by a shift, what a row shows is known when it opens; without one, when it closes."""
         return moment if self.market.shift else last_row
 
-    async def _run(
-        self, market: Market, *, until: float = math.inf, views: bool = False, afresh: bool = True
-    ) -> Record:
-        if afresh:
-            deactivate()
+    async def _run(self, market: Market, *, until: float = math.inf, views: bool = False) -> Record:
+        deactivate()
         config = self.config_factory()
         feed = market.feeds[f"{config.connector_name}_{config.trading_pair}_{market.resolution}"]
         record = Record(own=own_columns(feed), until=until, views={} if views else None)
