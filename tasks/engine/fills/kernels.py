@@ -156,6 +156,7 @@ def grid_life(  # type: ignore[no-untyped-def]  # compiled
     for level in range(levels):
         order[level] = resting_price(side * prices[level], side * close[first], close[first] * extra)
     realised = fees = paid = base = cost = traded = 0.0
+    standing = 0  # levels that are open
     how, k = TIME_LIMIT, 0
     for row in range(first, last + 1):
         k = row - first
@@ -177,6 +178,7 @@ def grid_life(  # type: ignore[no-untyped-def]  # compiled
                         is_open[level], since[level] = True, row
                         entry[level] = side * order[level]
                         held[level] = amounts[level] / entry[level]
+                        standing += 1
                         base += held[level]
                         cost += amounts[level]
                         traded += amounts[level]
@@ -220,17 +222,15 @@ def grid_life(  # type: ignore[no-untyped-def]  # compiled
                     base -= held[level]
                     cost -= amounts[level]
                     is_open[level], since[level] = False, row
+                    standing -= 1
+                    if standing == 0:
+                        base = cost = 0.0  # no dust from the sums: its average would be a stop of its own
                     events[happened, 0], events[happened, 1] = row, level
                     events[happened, 2], events[happened, 3] = 0, price
                     happened += 1
-            still = False
             for level in range(levels):
-                if is_open[level]:
-                    still = True
-                elif since[level] == row:  # rests again from this close on
+                if not is_open[level] and since[level] == row:  # rests again from this close on
                     order[level] = resting_price(side * prices[level], closed, close[row] * extra)
-            if not still and how != POSITION_HOLD:
-                base = cost = 0.0  # no dust from the sums
         elif not math.isnan(limit_price) and closed <= side * limit_price:
             how, ended = STOP_LOSS, True
         if not ended:

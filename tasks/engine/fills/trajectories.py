@@ -55,9 +55,9 @@ class HonestTrajectory(Trajectory):
 
         A kept executor's pnl is never booked; what it has gained and paid travels in the average price and the fees.
         """
-        # An order that fills on the row that creates it has ended there, and can still be stopped on that row.
-        ended = row == self.last and (keep or not self.hands_over)
-        if ended or not self.filled_at(row):
+        # What fills on the row that creates it may have ended there, and can still be stopped or kept on that row.
+        sold = row == self.last and not keep and not self.hands_over
+        if sold or not self.filled_at(row):
             return self.at(row)
         state, base, cost, realised, funding = self.open_at(row)
         if keep:
@@ -87,7 +87,7 @@ class HonestTrajectory(Trajectory):
 
     @abstractmethod
     def open_at(self, row: int) -> tuple[State, float, float, float, float]:
-        """(state, base open, its cost in quote, pnl realised before fees, funding paid) on a row before the last."""
+        """(state, base open, its cost in quote, pnl realised before fees, funding paid) on a row, before its exit."""
 
 
 class Ladder(HonestTrajectory):

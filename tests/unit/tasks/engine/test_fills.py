@@ -555,3 +555,23 @@ def test_an_order_stopped_on_the_row_it_fills_on_is_sold_at_the_close() -> None:
     assert trajectory is not None and trajectory.last == 0
     assert trajectory.stopped(0, keep=False).net_pnl_quote == pytest.approx(-2 * 200 * TAKER)
     assert trajectory.stopped(0, keep=True).net_pnl_quote == 0.0
+
+
+def test_a_position_kept_on_the_row_that_creates_and_ends_it_is_held_once() -> None:
+    """Its time limit is shorter than a candle: both sides of the trade were taken for what is held."""
+    trajectory = position(candles(QUIET, QUIET), order=OrderType.MARKET, limit_s=30)
+    assert trajectory.last == 0
+    assert trajectory.stopped(0, keep=True) == (0.0, 0.0, pytest.approx(200 * TAKER), 200.0, 100.0)
+    assert trajectory.stopped(0, keep=False).net_pnl_quote == pytest.approx(-2 * 200 * TAKER)
+
+
+@pytest.mark.parametrize("quote", range(400, 1000, 50))
+def test_a_grid_whose_every_target_is_met_at_the_open_has_nothing_left_to_stop(quote: int) -> None:
+    """What the sums leave of nothing has no average, and no stop loss beyond it."""
+    market = candles((101, 101, 101, 101), (101, 104, 101, 103.5), (97, 101, 97, 100.5), (100.5, 100.6, 100.4, 100.5))
+    trajectory = grid(
+        market, side=TradeType.SELL, start_price=Decimal(100), end_price=Decimal(103),
+        total_amount_quote=Decimal(quote), min_order_amount_quote=Decimal(10),
+        barriers={"stop_loss": Decimal("0.05")},
+    )  # fmt: skip
+    assert outcome(trajectory)[1:3] == (3, "TIME_LIMIT")
