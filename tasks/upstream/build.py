@@ -210,7 +210,8 @@ def deactivate() -> None:
     root = _active.root
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
-        of_root = root is not None and isinstance(file, str) and Path(file).is_relative_to(root)
+        # The name first: thousands of modules are loaded, and to compare paths costs more than a run of the engine.
+        of_root = root is not None and isinstance(file, str) and root.name in file and Path(file).is_relative_to(root)
         if of_root or name == PACKAGE or name.startswith(f"{PACKAGE}."):
             del sys.modules[name]
     _active.root = _active.package = None
