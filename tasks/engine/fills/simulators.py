@@ -14,7 +14,7 @@ from tasks.engine.fills.costs import Costs, Funding
 from tasks.engine.fills.trajectories import Exit, Fill, HonestGrid, Ladder
 from tasks.engine.jump.candles import Candles, Floats
 from tasks.engine.jump.kernels import POSITION_HOLD, STOP_LOSS, TAKE_PROFIT, TIME_LIMIT, TRAILING_STOP
-from tasks.engine.jump.simulators import Unfilled
+from tasks.engine.jump.trajectories import Unfilled
 from tasks.engine.jump.trajectory import Trajectory
 from tasks.upstream.names import (
     CloseType,
