@@ -14,7 +14,7 @@ import numpy as np
 
 from tasks.engine.jump import kernels
 from tasks.engine.jump.candles import Candles, Floats
-from tasks.engine.jump.trajectories import DCA, Grid, Order, Position, Stage, Unfilled, stage_of
+from tasks.engine.jump.trajectories import CLOSE_TYPES, DCA, NOT_SET, Grid, Order, Position, Stage, Unfilled, stage_of
 from tasks.engine.jump.trajectory import NotReproduced, State, Trajectory
 from tasks.upstream.names import (
     CloseType,
@@ -24,15 +24,6 @@ from tasks.upstream.names import (
     GridExecutorSimulator,
     TradeType,
 )
-
-_CLOSE_TYPES = {
-    kernels.TIME_LIMIT: CloseType.TIME_LIMIT,
-    kernels.TAKE_PROFIT: CloseType.TAKE_PROFIT,
-    kernels.STOP_LOSS: CloseType.STOP_LOSS,
-    kernels.TRAILING_STOP: CloseType.TRAILING_STOP,
-    kernels.POSITION_HOLD: CloseType.POSITION_HOLD,
-}
-_NOT_SET = math.nan
 
 
 class StockSimulators:
@@ -60,14 +51,14 @@ class StockSimulators:
 
         entry_price = candles.close[start]
         side = 1 if buys else -1
-        stop_price = _NOT_SET
+        stop_price = NOT_SET
         if barriers.stop_loss:
             stop_price = entry_price * (1 - float(barriers.stop_loss) * side)
             # Upstream looks for the stop from the creation on, also where nothing is filled yet.
             touched = candles.first_touched(first, start - 1, stop_price, falling=buys) if start > first else -1
             if touched >= 0:
                 return Unfilled(candles, config, first, touched, CloseType.STOP_LOSS, configured_price)
-        activation = delta = _NOT_SET
+        activation = delta = NOT_SET
         if barriers.trailing_stop:
             activation = float(barriers.trailing_stop.activation_price)
             delta = float(barriers.trailing_stop.trailing_delta)
@@ -80,7 +71,7 @@ class StockSimulators:
             last,
             float(side),
             both_fees,
-            float(barriers.take_profit) if barriers.take_profit else _NOT_SET,
+            float(barriers.take_profit) if barriers.take_profit else NOT_SET,
             stop_price,
             activation,
             delta,
@@ -91,7 +82,7 @@ class StockSimulators:
             config,
             first,
             end,
-            _CLOSE_TYPES[how],
+            CLOSE_TYPES[how],
             start,
             configured_price,
             side=side,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,17 @@ from tasks.engine.jump import kernels
 from tasks.engine.jump.candles import Candles, Floats
 from tasks.engine.jump.trajectory import State, Table, Trajectory
 from tasks.upstream.names import CloseType, TradeType
+
+#: Hummingbot's close types in the kernels' words.
+CLOSE_TYPES = {
+    kernels.TIME_LIMIT: CloseType.TIME_LIMIT,
+    kernels.TAKE_PROFIT: CloseType.TAKE_PROFIT,
+    kernels.STOP_LOSS: CloseType.STOP_LOSS,
+    kernels.TRAILING_STOP: CloseType.TRAILING_STOP,
+    kernels.POSITION_HOLD: CloseType.POSITION_HOLD,
+}
+#: What a kernel takes for a barrier that is not set.
+NOT_SET = math.nan
 
 
 class Unfilled(Trajectory):
@@ -205,16 +217,16 @@ class Grid(Trajectory):
             last,
             side,
             exit_price,
-            _NOT_SET if limit_price is None else limit_price,
+            NOT_SET if limit_price is None else limit_price,
             bool(config.keep_position),
-            _NOT_SET if stop_loss is None else stop_loss,
+            NOT_SET if stop_loss is None else stop_loss,
             prices,
             tp_prices,
             amounts,
             trade_cost,
         )
         end, how, *columns, events = kernels.grid_life(*self._life)
-        super().__init__(candles, config, first, end, _CLOSE_TYPES[how], None)
+        super().__init__(candles, config, first, end, CLOSE_TYPES[how], None)
         self._built = _grid_table(*columns)
         filled = np.flatnonzero(self._built.filled_amount_quote > 0)
         if len(filled):
