@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 
 from orchestrator import guardian
+from orchestrator.claim import Claim, claim
 from orchestrator.collect import Stream
 from tasks.app import connect
 from tasks.attempts import CANCELLED, DEATHS, DONE, Attempts
 from tasks.beat import node_sign
 from tasks.blobs import PART_BYTES, Blobs
 from tasks.deadline import HARD_GRACE_S
-from tasks.errors import BlobError
+from tasks.errors import BlobError, BrokerError
 from tasks.messages import BLOB_PREFIX, Keys, Rows
 from tasks.settings import Settings
 
@@ -142,3 +143,25 @@ def test_unsigned_wrongly_signed_and_changed_parcels_are_refused(redis: Any) -> 
     redis.hset(BLOB_PREFIX + signed, "0", b"rubbish")
     with pytest.raises(BlobError, match="damaged"):
         Blobs(redis, "key").get(signed, signed=True)
+
+
+def test_a_second_orchestrator_is_refused_while_the_first_lives(redis: Any) -> None:
+    keys, said = Keys("claimed"), []
+    with claim(redis, keys, said.append) as first:
+        second = Claim(redis, keys)
+        second._me = "another machine, process 1"
+        with pytest.raises(BrokerError, match="is being collected by"):
+            second.take(said.append)
+        first.check()
+        redis.set(keys.collector, second._me)  # it took over while the first stood still
+        with pytest.raises(BrokerError, match="now collected by another machine"):
+            first.check()
+    assert redis.get(keys.collector) == second._me.encode()  # not the first one's to give free
+
+
+def test_the_claim_of_an_orchestrator_that_was_killed_runs_out(redis: Any) -> None:
+    keys, said = Keys("claimed"), []
+    redis.set(keys.collector, "a dead one", ex=2)
+    with claim(redis, keys, said.append):
+        assert len(said) == 1
+    assert not redis.exists(keys.collector)

@@ -142,15 +142,6 @@ def test_the_orchestrator_is_killed_and_resumed(
     assert results(sweep.rows()) == undisturbed
 
 
-def test_a_second_orchestrator_is_refused_while_the_first_lives(sweep: Place, cluster: Cluster) -> None:
-    cluster.add_node(children=2)
-    sweep.sweep["grid"] = {"trouble": ["sleep:0", "sleep:20", "sleep:21"]}
-    first = started(sweep, points=1)
-    second = sweep.run("run", sweep.file, "--out", "runs/other")
-    assert (second.code, "is being collected by" in second.err) == (2, True), second.err
-    finish(first)
-
-
 def test_the_orchestrator_is_told_to_end(sweep: Place, cluster: Cluster, undisturbed: list[dict[str, Any]]) -> None:
     cluster.add_node(children=2)
     process = started(sweep)
