@@ -43,13 +43,16 @@ class Claim:
 
     def check(self) -> None:
         """Raises BrokerError when another command took over, because this one was stopped for long."""
-        if self._redis.set(self._keys.collector, self._me, nx=True, ex=CLAIM_S):
-            return  # the broker lost it, or it ran out and nobody wanted it
-        owner = self._owner()
-        if owner != self._me:
+        from redis.exceptions import OutOfMemoryError
+
+        owner = self._redis.get(self._keys.collector)
+        if owner is None:  # the broker lost it, or it ran out and nobody wanted it
+            with suppress(OutOfMemoryError):  # collecting makes room
+                self._redis.set(self._keys.collector, self._me, nx=True, ex=CLAIM_S)
+        elif owner.decode() != self._me:
             raise BrokerError(
-                f"sweep {self._keys.sweep} is now collected by {owner}, which began while this command stood still: "
-                "this one ends; its rows are stored"
+                f"sweep {self._keys.sweep} is now collected by {owner.decode()}, which began while this command stood "
+                "still: this one ends; its rows are stored"
             )
 
     def release(self) -> None:
