@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import ast
 import copy
+import functools
 import importlib
 import itertools
 import sys
@@ -22,7 +23,9 @@ from contextlib import suppress
 from types import FunctionType, ModuleType
 from typing import Any
 
+# Everywhere the type is asked and never the object: a name may stand for a package that is imported when it is touched.
 _CONTAINERS = (list, deque, dict, set, bytearray)
+_CACHE = type(functools.cache(lambda: None))
 
 
 class ModuleState:
@@ -38,7 +41,7 @@ class ModuleState:
         """Remember what modules hold that have just been imported. To be called before a point uses them."""
         for name, module in self._unknown():
             self._modules[name] = module
-            classes = [one for one in vars(module).values() if isinstance(one, type) and one.__module__ == name]
+            classes = [one for one in vars(module).values() if issubclass(type(one), type) and one.__module__ == name]
             for owner in (module, *classes):
                 names = _Names(owner)
                 self._names.append(names)
@@ -82,11 +85,12 @@ class ModuleState:
             self._contents[id(value)] = _Content(value)
 
     def _changes_in_place(self, value: Any) -> bool:
-        if isinstance(value, _CONTAINERS):
+        kind = type(value)
+        if issubclass(kind, _CONTAINERS):
             return value is not sys.modules
-        of = value if hasattr(value, "cache_clear") else type(value)
-        ours = str(getattr(of, "__module__", "")).startswith(f"{self._package}.")
-        return ours and not isinstance(value, type) and (of is value or hasattr(value, "__dict__"))
+        of = value if kind is _CACHE else kind
+        ours = str(of.__module__).startswith(f"{self._package}.")
+        return ours and not issubclass(kind, type) and (kind is _CACHE or hasattr(value, "__dict__"))
 
 
 class _Names:
@@ -110,7 +114,7 @@ class _Names:
         now = dict(vars(self._owner))
         for name in now.keys() - self.held.keys():
             # a submodule hangs on its package under its name
-            if not name.startswith("__") and not isinstance(now[name], ModuleType):
+            if not name.startswith("__") and not issubclass(type(now[name]), ModuleType):
                 delattr(self._owner, name)
         for name, value in self.held.items():
             if name not in now or now[name] is not value:
@@ -123,7 +127,7 @@ class _Names:
         counted = all(
             repr(self.held[name]) == repr(itertools.count(*arguments)) for name, arguments in self._counters.items()
         )
-        return same and counted and all(isinstance(now[name], ModuleType) for name in more)
+        return same and counted and all(issubclass(type(now[name]), ModuleType) for name in more)
 
 
 class _Content:
@@ -135,7 +139,7 @@ class _Content:
         self._copy = copy.deepcopy(self._inside())
 
     def restore(self) -> None:
-        if hasattr(self._value, "cache_clear"):
+        if type(self._value) is _CACHE:
             self._value.cache_clear()
         elif not self.unchanged():
             inside, content = self._inside(), copy.deepcopy(self._copy)
@@ -152,15 +156,15 @@ class _Content:
             return False
 
     def _inside(self) -> Any:
-        if hasattr(self._value, "cache_clear"):
+        if type(self._value) is _CACHE:
             return None
         return self._value if isinstance(self._value, _CONTAINERS) else self._value.__dict__
 
 
 def _carried(value: Any) -> Iterator[Any]:
     """What a function carries from call to call."""
-    function = getattr(value, "__func__", value)
-    if isinstance(function, FunctionType):
+    function = value.__func__ if type(value) in (staticmethod, classmethod) else value
+    if type(function) is FunctionType:
         yield from function.__defaults__ or ()
         yield from (function.__kwdefaults__ or {}).values()
         yield vars(function)
