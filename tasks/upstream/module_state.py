@@ -36,6 +36,7 @@ class ModuleState:
         self._modules: dict[str, ModuleType] = {}
         self._names: list[_Names] = []
         self._contents: dict[int, _Content] = {}
+        self._imported = 0  # modules of the process at the last look through them
 
     def lay_down(self) -> None:
         """Remember what modules hold that have just been imported. To be called before a point uses them."""
@@ -71,12 +72,17 @@ class ModuleState:
         )
 
     def _unknown(self) -> list[tuple[str, ModuleType]]:
-        inside = f"{self._package}."
-        return [
+        if len(sys.modules) == self._imported:  # a look through thousands of them takes a millisecond
+            return []
+        inside, modules = f"{self._package}.", sys.modules.copy()
+        unknown = [
             (name, module)
-            for name, module in list(sys.modules.items())
+            for name, module in modules.items()
             if name.startswith(inside) and self._modules.get(name) is not module
         ]
+        if not unknown:
+            self._imported = len(modules)
+        return unknown
 
     def _note(self, value: Any) -> None:
         if id(value) in self._contents or not self._changes_in_place(value):
