@@ -137,7 +137,7 @@ class AuditReport:
         if self.state is State.NOT_REPRODUCIBLE:
             return (
                 f"not reproducible ({of}): two runs on the same candles differ in {_names(self.not_reproducible)}; "
-                "does it use the clock, dice of its own or what an earlier run left outside its modules?"
+                "does it use the clock, random numbers of its own or what an earlier run left outside its modules?"
             )
         first = self.findings[0]
         example = f"{first.field} at {_utc(first.first_time)} was {first.full}, without later candles {first.cut}"
