@@ -78,14 +78,16 @@ class Cluster:
         """The parcels on this broker."""
         return Blobs(self.redis, self.settings.key)
 
-    def send(self, sweep: str, chunk: Chunk, message: str = "", limit_s: float = 0.0) -> None:
+    def send(self, sweep: str, chunk: Chunk, message: str = "", limit_s: float = 0.0, progress: str = "") -> None:
         """One chunk, one message. `message`: its id, which `lacks` knows it by.
 
-        `limit_s`: seconds after which the child leaves the rest of it; 0: never.
+        `limit_s`: seconds after which the child leaves the rest of it; 0: never. `progress`: how the sweep stands, for
+        who reads the chunk's arguments in Flower.
         """
         self.app.send_task(
             CHUNK_TASK,
             args=(sweep, chunk.id, round(limit_s, 3)) if limit_s else (sweep, chunk.id),
+            argsrepr=f"('{sweep}', '{chunk.id}') {progress}".rstrip(),
             task_id=message or message_id(),
             queue=self.settings.queue,
         )

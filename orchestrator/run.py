@@ -151,7 +151,8 @@ def run(
                     keep(redis, keys, definition)
             stopping = interrupted() or (most is not None and computed + _points(flight) >= most)
             if not stopping:
-                _fill(cluster, keys, planner, flight, generation, children)
+                progress = f"{sum(counts.values()):,} of {size:,} points done"
+                _fill(cluster, keys, planner, flight, generation, children, progress)
             if not flight.chunks:
                 break
             if interrupted() and not redis.exists(keys.cancelled):
@@ -250,6 +251,7 @@ def _fill(
     flight: _Flight,
     generation: int,
     children: int,
+    progress: str,
 ) -> None:
     """Send chunks until every child has one to run and one that waits."""
     while len(flight.chunks) < DEPTH * max(1, children):
@@ -257,11 +259,13 @@ def _fill(
         if not points:
             return
         limit_s = planner.limit_s(len(points))
-        if not _send(cluster, keys, flight, Chunk.of(generation, points), limit_s):
+        if not _send(cluster, keys, flight, Chunk.of(generation, points), limit_s, progress):
             return
 
 
-def _send(cluster: Cluster, keys: Keys, flight: _Flight, chunk: Chunk, limit_s: float = 0.0) -> bool:
+def _send(
+    cluster: Cluster, keys: Keys, flight: _Flight, chunk: Chunk, limit_s: float = 0.0, progress: str = ""
+) -> bool:
     """False when the broker has no room for it, or goes away in this moment.
 
     The chunk counts as on the way all the same: collecting goes on and makes room, and what is lost is sent again.
@@ -272,7 +276,7 @@ def _send(cluster: Cluster, keys: Keys, flight: _Flight, chunk: Chunk, limit_s: 
     message = flight.add(chunk)
     try:
         cluster.redis.sadd(keys.sent, chunk.id)
-        cluster.send(keys.sweep, chunk, message, limit_s)
+        cluster.send(keys.sweep, chunk, message, limit_s, progress)
     except (OperationalError, OutOfMemoryError):
         return False
     return True

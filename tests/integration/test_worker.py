@@ -103,6 +103,7 @@ def test_flower_shows_nodes_and_chunks(place: Place, session_cluster: Cluster) -
         seen = eventually(lambda: [task for task in chunks() if task["state"] == "SUCCESS"], 30, "finished chunks")
         sweeps = [task["args"] for task in seen]
         assert any("'test-" in arguments for arguments in sweeps), sweeps
+        assert any(arguments.endswith(" points done") for arguments in sweeps), sweeps
         workers = get("/api/workers?refresh=1")
         assert any(name.startswith("session-") for name in workers)
     finally:
