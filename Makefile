@@ -36,7 +36,7 @@ sweep: .venv/.ready examples/data  ## run the quickstart sweep: embedded server,
 	@$(SWEEP) run examples/quickstart.yml --out runs/quickstart
 
 test: .venv/.ready  ## the test suite
-	@$(PYTHON) -m pytest -m "not long" --numprocesses 2 --dist loadfile
+	@$(PYTHON) -m pytest -m "not long" --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 test-long: .venv/.ready  ## the test suite with more cases and longer runs
 	@$(PYTHON) -m pytest --timeout 1800
