@@ -18,6 +18,7 @@ from tasks.engine.compare import compare
 from tasks.engine.jump.engine import JumpEngine
 from tasks.engine.jump.shared import SharedFeatures
 from tasks.engine.stock import StockEngine
+from tasks.upstream.module_state import ModuleState
 
 
 @pytest.fixture(scope="module")
@@ -230,3 +231,12 @@ def test_the_class_of_a_config_is_left_as_it_was(market: Market) -> None:
     run(JumpEngine(shared=SharedFeatures()), config(), market)
     assert "__getattribute__" not in vars(BollingerConfig)
     assert "__setattr__" not in vars(BollingerConfig)
+
+
+def test_a_controller_that_leaves_something_in_its_modules_is_not_shared(
+    market: Market, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    points = {"stop_loss": "0.01"}, {"stop_loss": "0.003"}
+    assert shares(market, Bollinger, *points)
+    monkeypatch.setattr(ModuleState, "unchanged", lambda self: False)
+    assert not shares(market, Bollinger, *points)

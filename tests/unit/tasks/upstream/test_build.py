@@ -234,3 +234,20 @@ def test_several_markets_cannot_be_back_tested(root):
     config = controller_config({"controller_type": "generic", "controller_name": "two_pairs"}, root)
     with pytest.raises(ControllerError, match="two_pairs has no single connector_name"):
         needs(config, "1m")
+
+
+def test_what_a_point_left_in_classes_and_modules_is_gone_when_the_next_begins(write_controllers) -> None:
+    source = HEAD + (
+        "\nfrom controllers.memory import SEEN\n"
+        "class KeepsConfig(DirectionalTradingControllerConfigBase):\n    controller_name: str = 'keeps'\n    candles_connector: str = ''\n"
+        "class Keeps(DirectionalTradingControllerBase):\n    runs = 0\n"
+    )
+    folder = write_controllers({"directional_trading/keeps.py": source, "memory.py": "SEEN = []"})
+    values = {**VALUES, "controller_name": "keeps"}
+    kind = controller_class(controller_config(values, folder))
+    seen = sys.modules["controllers.memory"].SEEN
+    kind.runs += 1
+    seen.append("the future")
+    assert not build.module_state().unchanged()
+    assert controller_class(controller_config(values, folder)) is kind
+    assert (kind.runs, seen) == (0, [])
