@@ -239,7 +239,8 @@ def test_several_markets_cannot_be_back_tested(root):
 def test_what_a_point_left_in_classes_and_modules_is_gone_when_the_next_begins(write_controllers) -> None:
     source = HEAD + (
         "\nfrom controllers.memory import SEEN\n"
-        "class KeepsConfig(DirectionalTradingControllerConfigBase):\n    controller_name: str = 'keeps'\n    candles_connector: str = ''\n"
+        "class KeepsConfig(DirectionalTradingControllerConfigBase):\n"
+        "    controller_name: str = 'keeps'\n    candles_connector: str = ''\n"
         "class Keeps(DirectionalTradingControllerBase):\n    runs = 0\n"
     )
     folder = write_controllers({"directional_trading/keeps.py": source, "memory.py": "SEEN = []"})
