@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,40 +34,82 @@ HEAD = 0.1
 
 PRICES = ("high", "low", "close")
 
+#: Candles over which a move is measured, for cuts before the largest ones.
+HORIZONS = (15, 5, 60, 1)
+
+#: Candles between two of them, at least.
+APART = 30
+
 #: The part of the period that is left after the last decision a cut is laid behind, where there is one so early.
 TAIL = 0.01
 
 
-def engine_candles(market: Market, config: Any) -> Floats:
-    """Open times of the candles the engine steps over, seconds, shape (n,)."""
+@dataclass(frozen=True)
+class Candles:
+    """What the engine steps over: open times in seconds and close prices in quote currency, both of shape (n,)."""
+
+    opened: Floats
+    close: Floats
+
+
+def engine_candles(market: Market, config: Any) -> Candles:
+    """The candles the engine steps over."""
     feed = market.feeds[f"{config.connector_name}_{config.trading_pair}_{market.resolution}"]
-    stamps = feed["timestamp"].to_numpy(dtype=np.float64)
-    return stamps[(stamps >= market.start) & (stamps <= market.end)]
+    opened = feed["timestamp"].to_numpy(dtype=np.float64)
+    within = (opened >= market.start) & (opened <= market.end)
+    return Candles(opened[within], feed["close"].to_numpy(dtype=np.float64)[within])
 
 
 def cut_moments(
-    candles: Floats, first_row: float, cuts: int, seed: int, decided: Iterable[float] = ()
+    candles: Candles, first_row: float, cuts: int, seed: int, decided: Iterable[float] = ()
 ) -> list[tuple[float, float]]:
     """Up to `cuts` pairs (moment, open time of the last row before it), ascending; seconds.
 
     A moment is the open of a candle: what opened before it has closed. None lies before the second row on which the
-    controller had features (`first_row` is the first), nor in the first tenth of the period. Half of them lie right
-    behind one of the rows `decided` (open times), where what a decision knew of the next candles is gone, the last one
-    near the end; the others anywhere. Both are spread evenly: a cheat that acts in one part of the period is met there.
+    controller had features (`first_row` is the first), nor in the first tenth of the period.
+
+    A quarter of them lies right behind one of the rows `decided` (open times), where what a decision knew of the next
+    candles is gone, the last one near the end. Half of them lie before the largest moves of the close, there a cheat
+    has most to gain and a rare one acts: in turn behind a decision and anywhere. The rest lie anywhere. Moments of one
+    sort are spread evenly: a cheat that acts in one part of the period is met there.
     """
-    n = len(candles)
-    lowest = max(int(np.searchsorted(candles, first_row)) + 2, int(n * HEAD), 1)
+    n = len(candles.opened)
+    lowest = max(int(np.searchsorted(candles.opened, first_row)) + 2, int(n * HEAD), 1)
     chance = random.Random(seed)
-    behind = np.unique(np.searchsorted(candles, np.array(sorted(decided), dtype=np.float64), side="right"))
+    behind = np.unique(np.searchsorted(candles.opened, np.array(sorted(decided), dtype=np.float64), side="right"))
     behind = behind[(behind >= lowest) & (behind < n)]
-    chosen = {int(chance.choice(part)) for part in _parts(behind, cuts // 2)}
+    chosen = {int(chance.choice(part)) for part in _parts(behind, cuts // 4)}
     early = behind[behind <= n * (1 - TAIL)]
     if chosen and len(early):
         chosen.remove(max(chosen))
         chosen.add(int(early[-1]))
-    others = np.array([row for row in range(lowest, n) if row not in chosen], dtype=np.int64)
+    anywhere = np.arange(lowest, n)
+    chosen |= _before_moves(candles.close, (behind, anywhere), cuts // 2, chosen)
+    others = np.setdiff1d(anywhere, list(chosen))
     chosen |= {int(chance.choice(part)) for part in _parts(others, cuts - len(chosen))}
-    return [(float(candles[row]), float(candles[row - 1])) for row in sorted(chosen)]
+    return [(float(candles.opened[row]), float(candles.opened[row - 1])) for row in sorted(chosen)]
+
+
+def _before_moves(
+    close: Floats, candidates: tuple[npt.NDArray[np.int64], ...], count: int, taken: set[int]
+) -> set[int]:
+    """Up to `count` rows out of the candidates, in turn, behind whose last close the close moves most.
+
+    A move is over one of HORIZONS, in turn; rows nearer than APART to one that was chosen before are left out.
+    """
+    chosen: set[int] = set()
+    candidates = tuple(rows for rows in candidates if len(rows))
+    for number in range(count if candidates else 0):
+        rows = candidates[number % len(candidates)]
+        horizon = HORIZONS[number // len(candidates) % len(HORIZONS)]
+        far = np.ones(len(close), dtype=bool)
+        for row in chosen | taken:
+            far[max(row - APART, 0) : row + APART + 1] = False
+        rows = rows[far[rows]]
+        if len(rows):
+            later = close[np.minimum(rows - 1 + horizon, len(close) - 1)]
+            chosen.add(int(rows[np.argmax(np.abs(np.log(later / close[rows - 1])))]))
+    return chosen
 
 
 def _parts(rows: npt.NDArray[np.int64], parts: int) -> list[npt.NDArray[np.int64]]:

@@ -8,6 +8,7 @@ ledger does not hold, such as an executor whose simulation failed.
 from __future__ import annotations
 
 import math
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,8 @@ from tasks.upstream.build import controller_class
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from tasks.engine.audit.blindfold import Blindfold
 
 #: Fields of an executor config that are new in every run.
 NEW_EACH_RUN = frozenset({"id"})
@@ -60,6 +63,8 @@ class Record:
     merged: pd.DataFrame | None = None
     #: open time of the row -> what the controller was told of its executors; None: not asked for
     views: dict[float, tuple[Any, ...]] | None = None
+    #: hides what is later while the controller decides; None: all is in reach
+    blindfold: Blindfold | None = None
     #: whether a decision raised, or the run came to `until`
     raised: bool = False
     stopped: bool = False
@@ -112,6 +117,8 @@ def _watched(original: Any, record: Record) -> Any:
         record.restart()
         await original.update_processed_data(self)
         record.raw = self.processed_data.get("features")
+        if record.blindfold is not None:
+            record.blindfold.learn(record.raw)
 
     def determine_executor_actions(self: Any) -> list[Any]:
         now = float(self.market_data_provider.time())
@@ -123,7 +130,8 @@ def _watched(original: Any, record: Record) -> Any:
         if record.views is not None:
             record.views[now] = _view(self, record)
         try:
-            actions: list[Any] = original.determine_executor_actions(self)
+            with record.blindfold.on(self, now) if record.blindfold is not None else nullcontext():
+                actions: list[Any] = original.determine_executor_actions(self)
         except Exception as error:
             record.raised = True
             record.note(now, Decision("raised", (type(error).__name__,), {"message": str(error)}))

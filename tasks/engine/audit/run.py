@@ -4,7 +4,8 @@ Whatever a controller decided, and whatever its feature columns held, before a c
 after the cut are not there, or are others. What differs has been derived from them.
 
     whole period      twice: what differs there is not compared (a clock), or ends the audit
-    cut               `cuts` moments, every decision and every column; half of them right behind a decision
+    blindfold         once, what is later hidden while the controller decides: where a decision differs, a cut is laid
+    cut               `cuts` moments, every decision and every column: behind decisions, before large moves, anywhere
     changed           the earliest of these moments, where most of the period comes after: the candles after it go on
                       upside down
     features only     FEATURES_PER_CUT times as many moments, without stepping: a controller whose decisions are its
@@ -22,8 +23,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from tasks.engine._base import Engine, Market
+from tasks.engine.audit.blindfold import Blindfold
 from tasks.engine.audit.compare import Differences, compare_decisions, compare_features, compare_views
-from tasks.engine.audit.cut import changed_market, cut_market, cut_moments, engine_candles
+from tasks.engine.audit.cut import Floats, changed_market, cut_market, cut_moments, engine_candles
 from tasks.engine.audit.record import Record, own_columns, recorded
 from tasks.engine.audit.report import AuditReport, State
 from tasks.upstream.build import deactivate
@@ -40,9 +42,9 @@ async def audit(
     """Test one point for look-ahead, under the market's own shift and warm-up.
 
     `config_factory` builds a fresh controller config from its folder, with the same values each time. `cuts` moments
-    are drawn with `seed` from the rows that the engine steps over, the first tenth left out; fewer where there are
-    fewer rows. Costs two runs of the period and `cuts` runs of about half of it each; the controller is asked at every
-    candle.
+    are drawn with `seed` from the rows that the engine steps over, the first tenth left out, fewer where there are
+    fewer rows, and one more where the blindfold shows one. Costs three runs of the period and `cuts` runs of about
+    half of it each; the controller is asked at every candle.
 
     To be called inside the event loop that made the engine. Raises what the controller raises on the whole period;
     what it raises on a cut one is told in the report.
@@ -81,6 +83,7 @@ class _Audit:
         candles, decided = engine_candles(self.market, config), full.decisions
         found = Differences(ignored=frozenset(report.not_reproducible))
         moments = cut_moments(candles, full.first_row(), cuts, seed, decided)
+        moments = sorted({*moments, *await self._suspected(full, candles.opened)})
         for moment, last_row in moments:
             if await self._compare(full, cut_market(self.market, moment), moment, last_row, found, report):
                 report.cuts.append(moment)
@@ -102,6 +105,18 @@ class _Audit:
             report.conclude(State.NOT_REPRODUCIBLE, unsteady)
             return False
         return True
+
+    async def _suspected(self, full: Record, opened: Floats) -> list[tuple[float, float]]:
+        """The moment behind the first decision that is another one under a blindfold, as `cut_moments` gives them."""
+        try:
+            blind = await self._run(self.market, blindfold=Blindfold(self.market))
+        except _RaisedWhileStepping as stop:
+            blind = stop.record
+        except Exception:  # what is hidden irritates it: the cuts say more
+            return []
+        row = compare_decisions(full, blind, math.inf, Differences())
+        later = opened[opened > row] if row is not None else opened[:0]
+        return [(float(later[0]), float(row))] if row is not None and len(later) else []
 
     async def _compare(
         self,
@@ -146,11 +161,13 @@ class _Audit:
         """Held back by a shift, what a row shows is known when it opens; without one, when it closes."""
         return moment if self.market.shift else last_row
 
-    async def _run(self, market: Market, *, until: float = math.inf, views: bool = False) -> Record:
+    async def _run(
+        self, market: Market, *, until: float = math.inf, views: bool = False, blindfold: Blindfold | None = None
+    ) -> Record:
         deactivate()
         config = self.config_factory()
         feed = market.feeds[f"{config.connector_name}_{config.trading_pair}_{market.resolution}"]
-        record = Record(own=own_columns(feed), until=until, views={} if views else None)
+        record = Record(own=own_columns(feed), until=until, views={} if views else None, blindfold=blindfold)
         try:
             outcome = await self.engine.run(recorded(config, record), market, curves=False)
         except Exception as error:

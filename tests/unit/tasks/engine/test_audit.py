@@ -14,7 +14,7 @@ import pytest
 
 from tasks.engine._base import Market
 from tasks.engine.audit import AuditReport, State, audit
-from tasks.engine.audit.cut import changed_market, cut_market, cut_moments
+from tasks.engine.audit.cut import Candles, changed_market, cut_market, cut_moments
 from tasks.engine.stock import StockEngine
 from tasks.errors import ControllerError
 from tasks.upstream.build import controller_config, deactivate
@@ -180,6 +180,7 @@ MAKER = """
     from hummingbot.strategy_v2.controllers.market_making_controller_base import (
         MarketMakingControllerBase, MarketMakingControllerConfigBase)
     from hummingbot.strategy_v2.executors.position_executor.data_types import PositionExecutorConfig
+    from hummingbot.strategy_v2.models.executor_actions import StopExecutorAction
 
 
     class MakerConfig(MarketMakingControllerConfigBase):
@@ -203,13 +204,38 @@ MAKER = """
             self.processed_data = {"reference_price": df["reference_price"].iloc[-1],
                                    "spread_multiplier": df["spread_multiplier"].iloc[-1], "features": df}
 
+        def ahead(self, level_id, seconds):
+            # The rise of the close over the next seconds, a fall for the selling side.
+            feed = self.market_data_provider.candles_feeds["binance_perpetual_BTC-USDT_1m"]
+            closes = feed["close"][feed["timestamp"] <= self.market_data_provider.time() + seconds]
+            rise = closes.iloc[-1] / float(self.processed_data["close"]) - 1
+            return rise if level_id.startswith("buy") else -rise
+
+        def get_levels_to_execute(self):
+            levels = super().get_levels_to_execute()
+            rare = self.config.kind == "rare_level"
+            return [level for level in levels if not rare or self.ahead(level, 900) > -0.009]
+
+        def executors_to_early_stop(self):
+            if self.config.kind != "rare_stop":
+                return []
+            return [StopExecutorAction(controller_id=self.config.id, executor_id=executor.id)
+                    for executor in self.executors_info if executor.is_active and not executor.is_trading
+                    and self.ahead(executor.custom_info["level_id"], 300) < -0.005]
+
         def get_executor_config(self, level_id, price, amount):
+            if self.config.kind == "rare_amount" and self.ahead(level_id, 900) < -0.009:
+                amount = amount / 10
             common = dict(timestamp=self.market_data_provider.time(), connector_name=self.config.connector_name,
                           trading_pair=self.config.trading_pair, side=self.get_trade_type_from_level_id(level_id),
                           leverage=self.config.leverage, level_id=level_id)
             return PositionExecutorConfig(entry_price=price, amount=amount,
                                           triple_barrier_config=self.config.triple_barrier_config, **common)
 """
+
+
+#: What a maker does on few rows, where the price is about to move against it.
+RARE = ("rare_level", "rare_amount", "rare_stop")
 
 
 def walk(seed: int = 3) -> pd.DataFrame:
@@ -267,7 +293,7 @@ def controllers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 def audited(market: Market, controllers: Path, kind: str, *, cuts: int = 4, **values: Any) -> AuditReport:
-    maker = kind in ("plain", "dynamic")
+    maker = kind in ("plain", "dynamic", *RARE)
     config = {
         "controller_type": "market_making" if maker else "directional_trading",
         "controller_name": "maker" if maker else "suspect",
@@ -342,6 +368,13 @@ def test_a_decision_that_knows_the_future_is_caught(market: Market, controllers:
     assert report.state is State.LOOK_AHEAD, report.verdict
     assert not found(report, "feature")
     assert found(report, "decision") & {"created", "side", "stopped"}
+
+
+@pytest.mark.parametrize("kind", RARE)
+def test_a_maker_that_seldom_knows_the_future_is_caught(market: Market, controllers: Path, kind: str) -> None:
+    report = audited(market, controllers, kind, cuts=8, executor_refresh_time=600)
+    assert report.state is State.LOOK_AHEAD, report.verdict
+    assert not found(report, "feature")
 
 
 def test_failing_without_the_future_is_caught(market: Market, controllers: Path) -> None:
@@ -469,18 +502,32 @@ def test_a_changed_market_is_the_same_up_to_the_moment_and_sound_after_it(market
     assert after["close"].iloc[-1] / after["open"].iloc[0] == pytest.approx(1 / rise)
 
 
-def test_half_of_the_cuts_lie_behind_decisions() -> None:
-    candles = START + 60.0 * np.arange(1000)
-    decided = candles[[3, 400, 700, 980, 999]]
+def candles_of(rows: int) -> Candles:
+    return Candles(START + 60.0 * np.arange(rows), np.full(rows, 100.0))
+
+
+def test_cuts_lie_behind_decisions_the_last_one_near_the_end() -> None:
+    candles = candles_of(1000)
+    decided = candles.opened[[3, 400, 700, 980, 999]]
     moments = {moment for moment, _ in cut_moments(candles, START, 8, seed=1, decided=decided)}
-    assert len(moments) == 8 and {candles[401], candles[701], candles[981]} <= moments
+    assert len(moments) == 8 and candles.opened[981] in moments
+    assert len({candles.opened[401], candles.opened[701]} & moments) >= 1
+
+
+def test_cuts_lie_before_the_largest_moves() -> None:
+    candles = candles_of(1000)
+    candles.close[500:] *= 1.05  # the close of row 499 is the last that does not know
+    candles.close[800:] *= 0.93
+    moments = {moment for moment, _ in cut_moments(candles, START, 8, seed=1)}
+    assert any(candles.opened[800 - 14] <= moment <= candles.opened[800] for moment in moments)
+    assert any(candles.opened[500 - 14] <= moment <= candles.opened[500] for moment in moments)
 
 
 def test_cuts_are_seeded_sorted_and_behind_the_warm_up() -> None:
-    candles = START + 60.0 * np.arange(100)
+    candles = candles_of(100)
     cuts = cut_moments(candles, START + 60.0 * 20, 10, seed=5)
     assert cuts == cut_moments(candles, START + 60.0 * 20, 10, seed=5)
     assert cuts != cut_moments(candles, START + 60.0 * 20, 10, seed=6)
     assert cuts == sorted(cuts) and len(cuts) == 10
     assert all(moment >= START + 60 * 22 and moment - last == 60 for moment, last in cuts)
-    assert len(cut_moments(candles[:5], START, 10, seed=0)) == 3
+    assert len(cut_moments(candles_of(5), START, 10, seed=0)) == 3
