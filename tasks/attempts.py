@@ -55,12 +55,13 @@ class Attempts:
         )
         return bool(answer)
 
-    def finished(self, chunk: str, point_timeout_s: float) -> dict[int, dict[str, Any]]:
+    def finished(self, chunk: str, point_timeout_s: float, hung: bool | None = None) -> dict[int, dict[str, Any]]:
         """Rows that earlier careful attempts laid down, by point.
 
-        A marked point under which the child died too often is one of them, and so is one that was under way for its
-        whole time (native code that never came back) on a node that is still there: the chunk of a node that died
-        comes back late, whatever its point did.
+        A marked point under which the child died too often is one of them, and so is one that never came back from
+        native code: `hung` says whether the deadline ended the last attempt. Where that is not known (None: it was on
+        another node) the point is taken for one when it was under way for its whole time on a node that is still
+        there: the chunk of a node that died comes back late, whatever its point did.
         """
         redis: Any = self.redis
         fields: dict[bytes, bytes] = redis.hgetall(self.keys.partial(chunk))
@@ -75,7 +76,9 @@ class Attempts:
             point = int(text)
             lives = redis.exists(node_sign(who.rpartition("/")[0]))
             deaths = int(redis.hincrby(self.keys.partial(chunk), f"deaths {point}", 1))
-            if lives and time.time() - float(since) >= point_timeout_s + HARD_GRACE_S:
+            if hung is None:
+                hung = bool(lives) and time.time() - float(since) >= point_timeout_s + HARD_GRACE_S
+            if hung:
                 rows[point] = {
                     "point": point,
                     "status": Status.TIMEOUT.value,

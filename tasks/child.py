@@ -118,6 +118,10 @@ class Child:
             _keep(self._markets, key, market)
         return self._markets[key]
 
+    def witness(self, sweep: str, chunk: str) -> Path:
+        """The file that tells why a child of this node ended in a careful attempt at a chunk; see tasks.deadline."""
+        return self.settings.cache_folder / "witnesses" / f"{sweep}-{chunk.replace(':', '-')}"
+
 
 _child: Child | None = None
 

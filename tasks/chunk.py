@@ -23,6 +23,7 @@ from redis.exceptions import RedisError
 
 from tasks.attempts import CANCELLED, DONE, Attempts
 from tasks.child import Child, begin, child, peak_memory_bytes
+from tasks.deadline import hung
 from tasks.errors import HummingsweepError, ParcelMissing, describe
 from tasks.messages import CHUNK_TASK, Chunk, Keys, Rows, Status, SweepDefinition
 
@@ -58,7 +59,7 @@ def run_chunk(sweep: str, chunk_id: str, limit_s: float = 0.0) -> None:
     try:
         definition = me.definition(sweep)
         if attempt > 1:
-            finished = attempts.finished(chunk_id, definition.point_timeout_s)
+            finished = attempts.finished(chunk_id, definition.point_timeout_s, hung(me.witness(sweep, chunk_id)))
             todo = [point for point in todo if point not in finished]
         asyncio.run(course.run(definition, todo, limit_s, careful=attempt > 1))
         fresh = course.rows
@@ -97,6 +98,7 @@ class _Course:
         from tasks.point import Bench
 
         bench = Bench(self._me, definition)
+        witness = self._me.witness(definition.sweep, self._chunk_id) if careful else None
         began = time.perf_counter()
         for point in bench.in_order(points):
             if limit_s and self.rows and time.perf_counter() - began > limit_s:
@@ -104,7 +106,7 @@ class _Course:
             if careful:
                 self._attempts.mark(self._chunk_id, point, self._me.name)
             self.begun = True
-            row = await bench.row(point)
+            row = await bench.row(point, witness)
             _check_loop()
             if careful:
                 self._attempts.lay_down(self._chunk_id, row)

@@ -2,7 +2,8 @@
 
 asyncio.timeout   a controller that waits
 SIGALRM           a controller that loops in Python
-faulthandler      native code that never comes back: the child ends, the chunk is handed out again
+faulthandler      native code that never comes back: the child ends, the chunk is handed out again; what ended it
+                  stays behind in the witness file, so that it is told from a child that died of itself
 """
 
 from __future__ import annotations
@@ -12,8 +13,10 @@ import faulthandler
 import os
 import signal
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 from types import FrameType
+from typing import IO
 
 from tasks.errors import PointTimeout
 
@@ -23,8 +26,11 @@ HARD_GRACE_S = 10.0
 
 
 @asynccontextmanager
-async def deadline(seconds: float) -> AsyncIterator[None]:
-    """Raise PointTimeout in the body after `seconds`. Main thread only (a Celery child runs its tasks there)."""
+async def deadline(seconds: float, witness: Path | None = None) -> AsyncIterator[None]:
+    """Raise PointTimeout in the body after `seconds`. Main thread only (a Celery child runs its tasks there).
+
+    `witness`: a file that is there during the body, and afterwards only when the process ended in it; see `hung`.
+    """
     loop = asyncio.get_running_loop()
 
     def ring(number: int, frame: FrameType | None) -> None:
@@ -35,8 +41,8 @@ async def deadline(seconds: float) -> AsyncIterator[None]:
 
     before = signal.signal(signal.SIGALRM, ring)
     signal.setitimer(signal.ITIMER_REAL, seconds + GRACE_S)
-    with open(os.devnull, "w") as nowhere:  # noqa: PTH123  faulthandler wants a file with a descriptor
-        faulthandler.dump_traceback_later(seconds + HARD_GRACE_S, exit=True, file=nowhere)
+    with _opened(witness) as file:
+        faulthandler.dump_traceback_later(seconds + HARD_GRACE_S, exit=True, file=file)
         timeout = asyncio.timeout(seconds)
         try:
             async with timeout:
@@ -49,3 +55,25 @@ async def deadline(seconds: float) -> AsyncIterator[None]:
             faulthandler.cancel_dump_traceback_later()
             signal.setitimer(signal.ITIMER_REAL, 0)
             signal.signal(signal.SIGALRM, before)
+            if witness is not None:
+                with suppress(OSError):
+                    witness.unlink()
+
+
+def hung(witness: Path) -> bool | None:
+    """Whether the process that left this file was ended by the deadline; None where it left none. Takes it away."""
+    try:
+        written = witness.stat().st_size > 0
+        witness.unlink()
+    except OSError:
+        return None
+    return written
+
+
+def _opened(witness: Path | None) -> IO[str]:
+    """A file with a descriptor, as faulthandler wants it; one that leads nowhere where none can be kept."""
+    if witness is not None:
+        with suppress(OSError):
+            witness.parent.mkdir(parents=True, exist_ok=True)
+            return witness.open("w")
+    return Path(os.devnull).open("w")

@@ -45,12 +45,15 @@ class Bench:
         }
         self._engines: dict[str, Engine] = {}
 
-    async def row(self, point: int) -> Row:
-        """The row of a point, whatever happens in it short of the child's death. Raises ParcelMissing."""
+    async def row(self, point: int, witness: Path | None = None) -> Row:
+        """The row of a point, whatever happens in it short of the child's death. Raises ParcelMissing.
+
+        `witness`: what `deadline` leaves where the child dies.
+        """
         started = time.perf_counter()
         row: Row = {"point": point, "status": Status.OK.value, "error": "", "engine": "", "seconds": 0.0}
         try:
-            async with deadline(self._definition.point_timeout_s):
+            async with deadline(self._definition.point_timeout_s, witness):
                 if self._definition.kind is not Kind.PROBE:
                     self._me.market(self._definition)  # it may have to come from the broker: before the guard is shut
                 with blackout.guard():

@@ -87,6 +87,13 @@ def test_a_point_that_never_comes_back_is_a_timeout(attempts: Attempts, redis: A
     assert attempts.finished("1:0-0", point_timeout_s=-HARD_GRACE_S)[0]["status"] == "timeout"
 
 
+def test_why_the_child_ended_is_told_by_the_witness_where_there_is_one(attempts: Attempts, redis: Any) -> None:
+    redis.set(node_sign("n@host"), 1)
+    attempts.mark("1:0-0", 0, "n@host/7")
+    assert attempts.finished("1:0-0", -HARD_GRACE_S, hung=False) == {}  # it died of itself; a fresh child came late
+    assert attempts.finished("1:0-0", 600, hung=True)[0]["status"] == "timeout"
+
+
 def test_the_time_in_which_a_dead_node_held_a_point_is_not_the_points(attempts: Attempts) -> None:
     attempts.mark("1:0-0", 0, "gone@host/7")
     assert attempts.finished("1:0-0", point_timeout_s=-HARD_GRACE_S) == {}
