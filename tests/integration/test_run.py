@@ -119,7 +119,7 @@ def test_rows_come_out_as_csv_json_and_parquet(place: Place) -> None:
 def test_an_interrupted_run_goes_on_where_it_stopped(alone: Place) -> None:
     alone.sweep["grid"] = {"trouble": ["sleep:0.3"], "length": list(range(5, 65))}
     process = alone.start("run", alone.file, "--no-audit", "--no-report")
-    eventually(lambda: len(alone.rows(may_be_missing=True)) > 4, 120, "the first rows")
+    eventually(lambda: alone.stored() > 4, 120, "the first rows")
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130, err

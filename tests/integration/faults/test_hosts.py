@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from tests.integration.conftest import Cluster, Place, broker_at, eventually, small_sweep
-from tests.integration.test_faults import LENGTHS, finish, results, started
+from tests.integration.faults.conftest import LENGTHS, finish, results, started
 
 VISIBILITY_TIMEOUT_S = 12
 

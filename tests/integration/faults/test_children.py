@@ -1,0 +1,69 @@
+"""A child dies, or a point does what a child does not survive."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+from typing import Any
+
+import pytest
+
+from tests.integration.conftest import Cluster, Place
+from tests.integration.faults.conftest import LENGTHS, finish, results, started
+
+
+def test_a_child_is_killed(sweep: Place, cluster: Cluster, undisturbed: list[dict[str, Any]]) -> None:
+    node = cluster.add_node(children=2)
+    process = started(sweep)
+    os.kill(cluster.children_of(node)[0], signal.SIGKILL)
+    finish(process)
+    assert results(sweep.rows()) == undisturbed
+
+
+def test_a_point_that_kills_its_child_stands_alone(
+    sweep: Place, cluster: Cluster, undisturbed: list[dict[str, Any]]
+) -> None:
+    cluster.add_node(children=2)
+    sweep.sweep["grid"] = {"trouble": ["sleep:0"], "length": LENGTHS}
+    sweep.sweep["controller"]["die_at_length"] = 17
+    finished = sweep.run("run", sweep.file, "--no-audit", "--no-report")
+    assert finished.code == 3, finished.err
+    rows = sweep.rows()
+    assert [row["length"] for row in rows if row["status"] == "crashed"] == [17]
+    fine = [row for row in rows if row["status"] == "ok"]
+    assert results(fine) == [row for row in undisturbed if row["length"] != 17]
+
+
+@pytest.mark.parametrize("way", ["descriptors", "stop"])
+def test_a_point_that_breaks_the_event_loop_harms_no_other(sweep: Place, cluster: Cluster, way: str) -> None:
+    cluster.add_node(children=2)
+    sweep.sweep["grid"] = {"length": LENGTHS[:2], "trouble": ["sleep:0", way, "sleep:0.1"]}
+    finished = sweep.run("run", sweep.file, "--no-audit", "--no-report")
+    assert finished.code == 3, finished.err
+    assert {row["trouble"] for row in sweep.rows() if row["status"] != "ok"} == {way}
+
+
+def test_native_code_that_never_comes_back_is_a_timeout(sweep: Place, cluster: Cluster) -> None:
+    cluster.add_node(children=2)
+    sweep.sweep["grid"] = {"trouble": ["sleep:0", "native", "sleep:0.1"]}
+    sweep.sweep["point_timeout"] = 5
+    finished = sweep.run("run", sweep.file, "--no-audit", "--no-report")
+    assert finished.code == 3, finished.err
+    assert [row["status"] for row in sweep.rows()] == ["ok", "timeout", "ok"]
+
+
+def test_a_child_without_memory(sweep: Place, cluster: Cluster) -> None:
+    limit = 6 << 30
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (limit, before[1]))  # the node inherits it
+    try:
+        cluster.add_node(children=1)
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)
+    sweep.sweep["grid"] = {"trouble": ["sleep:0", "memory", "sleep:0.1"]}
+    finished = sweep.run("run", sweep.file, "--no-audit", "--no-report")
+    assert finished.code == 3, finished.err
+    rows = sweep.rows()
+    assert [row["status"] for row in rows] == ["ok", "error", "ok"]
+    assert "MemoryError" in rows[1]["error"]

@@ -1,0 +1,101 @@
+"""The orchestrator dies, is told to end, or has no room for its rows."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tasks.app import connect
+from tests.integration.conftest import Cluster, Place, eventually, settings_of
+from tests.integration.faults.conftest import finish, results, started
+
+
+def test_the_orchestrator_is_killed_and_resumed(
+    sweep: Place, cluster: Cluster, undisturbed: list[dict[str, Any]]
+) -> None:
+    cluster.add_node(children=2)
+    process = started(sweep)
+    process.kill()
+    process.communicate()
+    finished = sweep.run("resume", "runs/test")  # it waits until the dead one's claim has run out
+    assert finished.code == 0, finished.err
+    assert results(sweep.rows()) == undisturbed
+
+
+def test_the_orchestrator_is_told_to_end(sweep: Place, cluster: Cluster, undisturbed: list[dict[str, Any]]) -> None:
+    cluster.add_node(children=2)
+    process = started(sweep)
+    process.terminate()
+    _, err = process.communicate(timeout=20)
+    assert (process.returncode, err.splitlines()[-1]) == (143, "hummingsweep: ended by SIGTERM")
+    redis: Any = connect(settings_of(cluster), patient=False)
+    assert list(redis.scan_iter("hs:*:collector")) == []
+    finish(sweep.start("run", sweep.file, "--no-audit", "--no-report"))
+    assert results(sweep.rows()) == undisturbed
+
+
+def test_it_is_resumed_from_an_old_copy_of_the_output_folder(
+    sweep: Place, cluster: Cluster, undisturbed: list[dict[str, Any]]
+) -> None:
+    """Another machine has the folder as it was a while ago: rows collected since are computed again."""
+    cluster.add_node(children=2)
+    process = started(sweep)
+    shutil.copytree(sweep.folder / "runs" / "test", sweep.folder / "copy")
+    known = sweep.stored("copy")
+    eventually(lambda: sweep.stored() >= known + 6, 60, "more rows")
+    process.kill()
+    process.communicate()
+    shutil.rmtree(sweep.folder / "runs")
+    eventually(lambda: sweep.run("resume", "copy").code == 0, 90, "the end of the dead one's claim and a resume")
+    assert results(sweep.rows("copy")) == undisturbed
+
+
+def test_two_interrupts_stop_at_once(sweep: Place, cluster: Cluster) -> None:
+    cluster.add_node(children=2)
+    sweep.sweep["grid"] = {"trouble": ["sleep:0", "sleep:60", "sleep:61"], "length": [5, 6]}
+    process = started(sweep, points=1)
+    process.send_signal(signal.SIGINT)
+    time.sleep(1)
+    assert process.poll() is None  # it waits for the running chunks
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=10)
+    assert process.returncode == 130
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
+    """A file system of a given size, to be made larger. Needs root."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    if os.geteuid() != 0 or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=100k", "none", folder]).returncode:
+        pytest.skip("mounting a small file system needs root")
+
+    def resize(size: str) -> Path:
+        subprocess.run(["mount", "-o", f"remount,size={size}", folder], check=True)
+        return folder
+
+    yield resize
+    subprocess.run(["umount", "-l", folder], check=True)
+
+
+def test_the_disk_of_the_result_store_is_full(
+    sweep: Place, cluster: Cluster, small_disk: Callable[[str], Path], undisturbed: list[dict[str, Any]]
+) -> None:
+    cluster.add_node(children=2)
+    out = small_disk("100k")
+    finished = sweep.run("run", sweep.file, "--no-audit", "--no-report", "--out", out / "run")
+    assert finished.code == 2, finished.err
+    assert "full" in finished.err
+    assert "Traceback" not in finished.err
+    small_disk("50m")
+    finished = sweep.run("run", sweep.file, "--no-audit", "--no-report", "--out", out / "run")
+    assert finished.code == 0, finished.err
+    assert results(sweep.rows(str(out / "run"))) == undisturbed
