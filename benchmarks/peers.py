@@ -19,7 +19,9 @@ three times, the fastest counts: other work on the machine only ever slows).
     ratio       this project's points/s over the contender's
 
 A contender whose package is not installed is left out and said so (dependency group `bench`).
-Cheap points take about 10 ms, dear ones burn 1 s of CPU on top (tasks are fewer: 50, and 100 with --long).
+Cheap points take about 10 ms, most of it the back-test; those named "indicator" take as long over a shorter period,
+most of it a supertrend, which points that differ in their exits only could share. Dear ones burn 1 s of CPU on top
+(tasks are fewer: 50, and 100 with --long).
 """
 
 from __future__ import annotations
@@ -43,6 +45,8 @@ from tasks.settings import Settings
 ORDER = ("ours", "one_process", "stock", "pool", "joblib", "dask", "ray", "celery")
 #: upstream's engine takes so much longer that it gets only so many of the points
 STOCK_POINTS = 100
+#: the period of the points named "indicator"
+INDICATOR_DAYS = 0.4
 HEAD = (
     f"{'contender':<13}{'points/s':>10}{'ratio':>8}{'workers':>9}{'of free':>9}{'CPU/point':>11}{'first row':>11}"
     f"{'whole':>9}{'peak MB':>9}  rows"
@@ -137,24 +141,32 @@ def ask(
     return dict(json.loads(out.splitlines()[-1]))
 
 
-def measure(sizes: list[int], dear: int, names: list[str], workers: int, repeat: int, say: Any) -> list[dict[str, Any]]:
+def measure(
+    sizes: list[int], indicator: int, dear: int, names: list[str], workers: int, repeat: int, say: Any
+) -> list[dict[str, Any]]:
     """A document per size and kind of points, each with its contenders."""
     from contenders.work import prepare
 
     documents = []
-    plans = [("cheap", size, 0.0) for size in sizes] + ([("dear", dear, 1.0)] if dear else [])
-    for kind, size, burn_s in plans:
+    plans = [("cheap", size) for size in sizes]
+    plans += [("indicator", indicator)] if indicator else []
+    plans += [("dear", dear)] if dear else []
+    for kind, size in plans:
+        burn_s = 1.0 if kind == "dear" else 0.0
         with tempfile.TemporaryDirectory(prefix="peers-") as place:
-            folder = prepare(Path(place) / "work", size, burn_s=burn_s)
+            trend = kind == "indicator"
+            folder = prepare(
+                Path(place) / "work", size, burn_s=burn_s, days=INDICATOR_DAYS if trend else 1.0, trend=trend
+            )
             say(f"\n{size} {kind} points, {workers} workers")
             say(HEAD)
             found: list[dict[str, Any]] = []
             for name in names:
                 # one process needs no proof at every size
                 if name == "stock":
-                    count = min(size, STOCK_POINTS if kind == "cheap" else 10)
+                    count = min(size, 10 if kind == "dear" else STOCK_POINTS)
                 elif name == "one_process":
-                    count = min(size, 500 if kind == "cheap" else 20)
+                    count = min(size, 20 if kind == "dear" else 500)
                 else:
                     count = size
                 times = 1 if name == "stock" or burn_s else repeat
@@ -194,6 +206,7 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="100 cheap points, no dear ones")
     parser.add_argument("--long", action="store_true", help="also 10,000 cheap points, and 100 dear ones")
     parser.add_argument("--sizes", default="", help="numbers of cheap points, multiples of 50; a comma alone: none")
+    parser.add_argument("--indicator", type=int, default=-1, help="number of indicator points, as --sizes; 0: none")
     parser.add_argument("--dear", type=int, default=-1, help="number of dear points, a multiple of 50; 0: none")
     parser.add_argument("--only", default="", help="names of contenders, ours is always the first")
     parser.add_argument("--share", action="store_true", help="the others share features between points, too")
@@ -218,12 +231,13 @@ def main() -> int:
     sizes = [int(part) for part in chosen.sizes.split(",") if part]
     if not chosen.sizes:
         sizes = [100] if chosen.quick else [100, 1000, *([10_000] if chosen.long else [])]
+    indicator = chosen.indicator if chosen.indicator >= 0 else 0 if chosen.quick else 1000
     dear = chosen.dear if chosen.dear >= 0 else 0 if chosen.quick else 100 if chosen.long else 50
     wanted = [part for part in chosen.only.split(",") if part] or list(ORDER)
     names = ["ours", *(name for name in ORDER if name in wanted and name != "ours")]
     load = os.getloadavg()[0]
     say = (lambda _: None) if chosen.json else (lambda text: print(text, flush=True))
-    documents = measure(sizes, dear, names, workers, repeat, say)
+    documents = measure(sizes, indicator, dear, names, workers, repeat, say)
     if chosen.json:
         print(json.dumps({"load_before": load, "sweeps": documents}, indent=2))
     told = [one for document in documents for one in document["contenders"] if "left_out" not in one]

@@ -44,20 +44,23 @@ class Heard:
 
 @contextlib.contextmanager
 def ours(folder: Path, workers: int) -> Iterator[Sweep]:
-    """An embedded cluster; publishing is part of the start, as the others' candles are."""
+    """An embedded cluster; publishing and the output folders are part of the start, as the others' candles are."""
     sweep = read(folder / "sweep.yml")
-    with cluster(workers) as running:
+    with cluster(workers) as running, contextlib.ExitStack() as folders:
         definitions = {
             one.grid.size: publish.publish(one, running, Silent()) for one in (warming(sweep), sweep)
         }  # fmt: skip
+        ready = {size: folders.enter_context(empty_store(definition)) for size, definition in definitions.items()}
 
         def rows(points: list[int]) -> Iterator[Row]:
-            heard = swept(running, definitions[len(points)])
+            definition = definitions[len(points)]
+            heard = collected(running, definition, ready[len(points)])
             for moment, chunk in zip(heard.moments, heard.chunks, strict=True):
                 pid = int(chunk.node.rpartition("/")[2])
                 for row in chunk.to_dicts():
                     found = {name: row.get(name) for name in COMPARED} if row["status"] == "ok" else {"": row["error"]}
                     yield row["point"], found, pid, row["seconds"], moment
+            ready[len(points)] = folders.enter_context(empty_store(definition))  # for the next time
 
         yield rows
 
@@ -78,10 +81,22 @@ def cluster(workers: int, **changes: Any) -> Iterator[Cluster]:
             yield running
 
 
-def swept(running: Cluster, definition: SweepDefinition) -> Heard:
-    """A whole sweep into a store that is thrown away."""
+@contextlib.contextmanager
+def empty_store(definition: SweepDefinition) -> Iterator[Store]:
+    """A store that waits for the rows of a sweep, and is thrown away."""
     with tempfile.TemporaryDirectory() as out, Store.create(Path(out)) as store:
         store.add_sweep(definition, "", {"rank_by": "net_pnl", "where": None})
-        heard = Heard(store)
-        run(running, heard, definition, Silent(), target_s=running.settings.chunk_seconds)  # type: ignore[arg-type]
-        return heard
+        yield store
+
+
+def collected(running: Cluster, definition: SweepDefinition, store: Store) -> Heard:
+    """A whole sweep into a store."""
+    heard = Heard(store)
+    run(running, heard, definition, Silent(), target_s=running.settings.chunk_seconds)  # type: ignore[arg-type]
+    return heard
+
+
+def swept(running: Cluster, definition: SweepDefinition) -> Heard:
+    """A whole sweep into a store that is thrown away."""
+    with empty_store(definition) as store:
+        return collected(running, definition, store)

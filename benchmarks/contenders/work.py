@@ -42,8 +42,18 @@ WARMING = 16
 Row = tuple[Any, ...]
 
 
-def prepare(folder: Path, points: int, *, burn_s: float, days: float = 1.0, name: str = "peers") -> Path:
-    """A work of at least `points` points in a new folder; returns it."""
+#: What a sweep asks of its controller: fixed values and the two axes its features depend on, ten and five values.
+BANDS: dict[str, Any] = {"length": {"range": [20, 65, 5]}, "deviations": [1.0, 1.5, 2.0, 2.5, 3.0]}
+TREND: dict[str, Any] = {"length": {"range": [7, 16, 1]}, "multiplier": [1.5, 2.0, 2.5, 3.0, 3.5]}
+
+
+def prepare(
+    folder: Path, points: int, *, burn_s: float = 0.0, days: float = 1.0, name: str = "peers", trend: bool = False
+) -> Path:
+    """A work of at least `points` points in a new folder; returns it.
+
+    `trend`: the controller whose indicator costs more than the back-test; `burn_s` goes with the other one.
+    """
     import numpy as np
 
     from orchestrator.sweep import read
@@ -67,7 +77,7 @@ def prepare(folder: Path, points: int, *, burn_s: float, days: float = 1.0, name
         "name": name,
         "controller": {
             "controller_type": "directional_trading",
-            "controller_name": "bands",
+            "controller_name": "trend" if trend else "bands",
             "connector_name": FEED.connector,
             "trading_pair": FEED.trading_pair,
             "total_amount_quote": 1000,
@@ -75,11 +85,10 @@ def prepare(folder: Path, points: int, *, burn_s: float, days: float = 1.0, name
             "time_limit": 3600,
             "max_executors_per_side": 2,
             "cooldown_time": 300,
-            "burn_s": burn_s,
+            **({} if trend else {"burn_s": burn_s}),
         },
         "grid": {
-            "length": {"range": [20, 65, 5]},
-            "deviations": [1.0, 1.5, 2.0, 2.5, 3.0],
+            **(TREND if trend else BANDS),
             "take_profit": {"linspace": [0.001, 0.02, max(1, -(-points // 50))]},
         },
         "period": {"start": START, "end": START + 60 * (rows - 1)},
