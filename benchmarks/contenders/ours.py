@@ -94,9 +94,3 @@ def collected(running: Cluster, definition: SweepDefinition, store: Store) -> He
     heard = Heard(store)
     run(running, heard, definition, Silent(), target_s=running.settings.chunk_seconds)  # type: ignore[arg-type]
     return heard
-
-
-def swept(running: Cluster, definition: SweepDefinition) -> Heard:
-    """A whole sweep into a store that is thrown away."""
-    with empty_store(definition) as store:
-        return collected(running, definition, store)
