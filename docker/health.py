@@ -8,8 +8,7 @@ import sys
 from redis.exceptions import RedisError
 
 from tasks.app import connect
-from tasks.beat import node_sign
-from tasks.messages import NODES_KEY
+from tasks.messages import NODES_KEY, node_sign
 from tasks.settings import Settings
 
 

@@ -27,10 +27,9 @@ from urllib.parse import urlsplit
 import ujson
 
 from tasks.app import connect, make_app
-from tasks.beat import node_sign
 from tasks.blobs import Blobs
 from tasks.errors import BrokerError
-from tasks.messages import CHUNK_TASK, NODES_KEY, Chunk
+from tasks.messages import CHUNK_TASK, NODES_KEY, Chunk, node_sign
 from tasks.settings import LOOPBACK, Settings, check_broker, versions, without_password
 
 if TYPE_CHECKING:

@@ -7,20 +7,20 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from celery import Celery
-from celery.signals import before_task_publish
-from kombu.utils.url import parse_url
-
 from tasks.errors import BrokerError, HummingsweepError
 from tasks.settings import Settings
 
 if TYPE_CHECKING:
+    from celery import Celery
     from redis import Redis
 
 
 @lru_cache(maxsize=4)
 def make_app(settings: Settings) -> Celery:
-    """The app for a broker. Opens nothing."""
+    """The app for a broker. Opens nothing. Celery is imported here: most commands never need it."""
+    from celery import Celery
+    from celery.signals import before_task_publish
+
     from tasks.beat import NodeBeat
 
     options = {
@@ -114,6 +114,8 @@ def tls_options(broker: str) -> dict[str, Any]:
     """
     if not broker.startswith("rediss://"):
         return {}
+    from kombu.utils.url import parse_url
+
     try:
         options: dict[str, Any] = {"ssl_cert_reqs": ssl.CERT_REQUIRED, **parse_url(broker).get("ssl", {})}
     except KeyError as error:

@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import ujson
 
-from tasks.beat import node_sign
 from tasks.deadline import HARD_GRACE_S
-from tasks.messages import Chunk, Keys, Rows, Status
+from tasks.messages import Chunk, Keys, Rows, Status, node_sign
 
 if TYPE_CHECKING:
     from redis import Redis

@@ -17,7 +17,7 @@ import ujson
 from celery import bootsteps
 from celery.worker import state
 
-from tasks.messages import NODES_KEY
+from tasks.messages import NODES_KEY, node_sign
 from tasks.settings import Settings, versions
 
 #: Seconds between two signs of life; a node is gone after NODE_EXPIRY_S without one.
@@ -74,11 +74,6 @@ class NodeBeat(bootsteps.StartStopStep):  # type: ignore[misc]  # celery has no 
             except RedisError:
                 continue  # the broker is away; the consumer's own reconnection says so in the log
         client.close()
-
-
-def node_sign(hostname: str) -> str:
-    """Key that expires when the node has been silent for NODE_EXPIRY_S."""
-    return f"hs:node:{hostname}"
 
 
 def renew_leases(client: Any, consumer: Any) -> int:

@@ -304,3 +304,8 @@ SWEEPS_KEY = "hs:sweeps"
 NODES_KEY = "hs:nodes"
 #: Prefix of blobs; see tasks.blobs.
 BLOB_PREFIX = "hs:blob:"
+
+
+def node_sign(hostname: str) -> str:
+    """Key that expires when the node has been silent for tasks.beat.NODE_EXPIRY_S seconds."""
+    return f"hs:node:{hostname}"

@@ -12,11 +12,10 @@ from orchestrator.claim import Claim, claim
 from orchestrator.collect import Stream
 from tasks.app import connect
 from tasks.attempts import CANCELLED, DEATHS, DONE, Attempts
-from tasks.beat import node_sign
 from tasks.blobs import PART_BYTES, Blobs
 from tasks.deadline import HARD_GRACE_S
 from tasks.errors import BlobError, BrokerError
-from tasks.messages import BLOB_PREFIX, Keys, Rows
+from tasks.messages import BLOB_PREFIX, Keys, Rows, node_sign
 from tasks.settings import Settings
 
 

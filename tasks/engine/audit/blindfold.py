@@ -39,6 +39,8 @@ class Blindfold:
         self._times_by_length = {len(feed): _opened(feed) for feed in market.feeds.values()}
         #: id -> (the object, which keeps the id from being used again; its times)
         self._known: dict[int, tuple[Any, Floats | None]] = {}
+        #: whether a row was decided under it
+        self._begun = False
 
     def learn(self, raw: Any) -> None:
         """Take the times of the features as the controller made them, before the engine merges them."""
@@ -58,6 +60,7 @@ class Blindfold:
                 times = self._times(value)
                 if times is not None:
                     self._hide(holder, name, times, now, hidden)
+        self._begun = True
         try:
             yield
         finally:
@@ -84,7 +87,13 @@ class Blindfold:
     def _times(self, value: Any) -> Floats | None:
         """The time of each row of something a controller holds, ascending; None where it has none."""
         if isinstance(value, list | tuple):
-            return self._times_by_length.get(len(value))
+            # one that was there from the first row on, and as long: others grow with the run, as the executors do
+            known = self._known.get(id(value))
+            if known is None and self._begun:
+                return None
+            if known is None:
+                known = self._known[id(value)] = (value, self._times_by_length.get(len(value)))
+            return known[1] if known[1] is not None and len(known[1]) == len(value) else None
         if not isinstance(value, pd.DataFrame | pd.Series | np.ndarray):
             return None
         known = self._known.get(id(value))

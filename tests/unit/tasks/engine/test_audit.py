@@ -15,7 +15,7 @@ import pytest
 from tasks.engine._base import Market
 from tasks.engine.audit import AuditReport, State, audit
 from tasks.engine.audit.cut import Candles, changed_market, cut_market, cut_moments
-from tasks.engine.stock import StockEngine
+from tasks.engine.jump.engine import JumpEngine
 from tasks.errors import ControllerError
 from tasks.upstream.build import controller_config, deactivate
 from tasks.upstream.names import TradingRule
@@ -312,7 +312,7 @@ def audited(market: Market, controllers: Path, kind: str, *, cuts: int = 4, **va
     config |= values
 
     async def run() -> AuditReport:
-        return await audit(StockEngine(), lambda: controller_config(config, controllers), market, cuts, seed=1)
+        return await audit(JumpEngine(), lambda: controller_config(config, controllers), market, cuts, seed=1)
 
     report = asyncio.run(run())
     json.dumps(report.to_dict())
