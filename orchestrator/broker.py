@@ -34,6 +34,7 @@ from tasks.settings import LOOPBACK, Settings, check_broker, versions, without_p
 
 if TYPE_CHECKING:
     from celery import Celery
+    from kombu.messaging import Producer
     from redis import Redis
 
 #: Seconds to wait for a node of this desk's where there are others only.
@@ -77,11 +78,19 @@ class Cluster:
         """The parcels on this broker."""
         return Blobs(self.redis, self.settings.key)
 
-    def send(self, sweep: str, chunk: Chunk, message: str = "", limit_s: float = 0.0, progress: str = "") -> None:
+    def send(
+        self,
+        sweep: str,
+        chunk: Chunk,
+        message: str = "",
+        limit_s: float = 0.0,
+        progress: str = "",
+        producer: Producer | None = None,
+    ) -> None:
         """One chunk, one message. `message`: its id, which `lacks` knows it by.
 
         `limit_s`: seconds after which the child leaves the rest of it; 0: never. `progress`: how the sweep stands, for
-        who reads the chunk's arguments in Flower.
+        who reads the chunk's arguments in Flower. `producer`: of `batches`; None: sent at once.
         """
         self.app.send_task(
             CHUNK_TASK,
@@ -89,7 +98,20 @@ class Cluster:
             argsrepr=f"('{sweep}', '{chunk.id}') {progress}".rstrip(),
             task_id=message or message_id(),
             queue=self.settings.queue,
+            producer=producer,
         )
+
+    @contextlib.contextmanager
+    def batches(self) -> Iterator[Producer]:
+        """A producer for many messages; each `with producer.batch():` is one round trip.
+
+        A batch must not be repeated in doubt, so kombu wants a connection that does not retry on a timeout for it.
+        """
+        with (
+            self.app.connection_for_write(transport_options={"retry_on_timeout": False}) as connection,
+            self.app.amqp.Producer(connection) as producer,
+        ):
+            yield producer
 
     def waiting(self) -> int:
         """Messages on the queue plus those handed out and not yet acknowledged, of all sweeps."""

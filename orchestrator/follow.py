@@ -10,6 +10,7 @@ import dataclasses
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import batched
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,8 @@ from tasks.settings import Settings
 
 #: Points timed before a submitted sweep is cut into chunks.
 TIMED_POINTS = 4
+#: Chunks that a submitted sweep sends at a time.
+BATCH = 500
 
 
 @dataclass(frozen=True)
@@ -252,10 +255,12 @@ def _time_points(cluster: broker.Cluster, definition: SweepDefinition, watcher: 
 
 
 def _send_all(cluster: broker.Cluster, definition: SweepDefinition, planner: Planner, generation: int) -> Iterator[str]:
-    children = max(1, cluster.children())
-    keys = Keys(definition.sweep)
-    while points := planner.next(children):
-        chunk = Chunk.of(generation, points)
-        cluster.redis.sadd(keys.sent, chunk.id)
-        cluster.send(definition.sweep, chunk)
-        yield chunk.id
+    children, keys = max(1, cluster.children()), Keys(definition.sweep)
+    chunks = (Chunk.of(generation, points) for points in iter(lambda: planner.next(children), []))
+    with cluster.batches() as producer:
+        for batch in batched(chunks, BATCH):
+            cluster.redis.sadd(keys.sent, *(chunk.id for chunk in batch))
+            with producer.batch():  # type: ignore[no-untyped-call]  # kombu has no type information
+                for chunk in batch:
+                    cluster.send(definition.sweep, chunk, producer=producer)
+            yield from (chunk.id for chunk in batch)

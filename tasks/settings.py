@@ -7,6 +7,7 @@ HUMMINGSWEEP_*. Nothing else in the project reads os.environ for settings.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import hmac
 import os
@@ -209,6 +210,7 @@ def queue_name(of: Mapping[str, str], key: str) -> str:
     return f"hummingsweep.{of['hummingsweep']}-hummingbot.{of['hummingbot']}-python.{of['python']}-key.{mark}"
 
 
+@functools.cache  # asked for with every message, and reading it takes half a millisecond
 def _version(distribution: str) -> str:
     try:
         return metadata.version(distribution)
