@@ -46,7 +46,7 @@ ORDER = ("ours", "one_process", "stock", "pool", "joblib", "dask", "ray", "celer
 #: upstream's engine takes so much longer that it gets only so many of the points
 STOCK_POINTS = 100
 #: the period of the points named "indicator"
-INDICATOR_DAYS = 0.4
+INDICATOR_DAYS = 0.25
 HEAD = (
     f"{'contender':<13}{'points/s':>10}{'ratio':>8}{'workers':>9}{'of free':>9}{'CPU/point':>11}{'first row':>11}"
     f"{'whole':>9}{'peak MB':>9}  rows"

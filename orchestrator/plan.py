@@ -21,7 +21,7 @@ MOST_POINTS = 2000
 #: The runs of a chunk are its id, and a message stays under 1 KB: characters they may take.
 ID_CHARACTERS = 80
 #: Of what remains, a chunk takes at most one part in SHARES per child.
-SHARES = 3
+SHARES = 2
 #: But no chunk of cheap points takes less than these seconds: to hand it out costs a tenth of them.
 LEAST_S = 0.03
 #: A child stops a chunk that takes so many times the planned seconds, but not before LEAST_LIMIT_S.

@@ -38,6 +38,8 @@ DEPTH = 2
 #: Seconds without rows after which the broker is asked whether it holds what is on the way, and between two looks.
 LOST_AFTER_S = 20.0
 LOOK_EVERY_S = 3.0
+#: Seconds between two tellings of how far the sweep is, for `watch` and `serve`.
+TELL_S = 0.25
 #: Seconds between two signs to the broker that the sweep's parcels are still needed.
 NEEDED_S = 3600.0
 #: Points that go first and alone, spread over the grid; fewer where the grid is small.
@@ -134,12 +136,12 @@ def run(
         stream = Stream(redis, keys)
         counts = collect_waiting(stream, store, sweep)
         stored = sum(counts.values())
-        probes = [] if stored else spread(size, min(PROBES, max(2, size // 25)))
+        probes = [] if stored else spread(size, min(PROBES, max(2, size // 50)))
         planner = Planner(store.missing_runs(sweep, size), size - stored, target_s=target_s, probes=probes)
         flight = _Flight()
         computed, children, memory_bytes = 0, 0, 0
         seen: set[str] = set()
-        looked, needed, first = -10.0, time.monotonic(), True
+        looked, told, needed, first = -10.0, -10.0, time.monotonic(), True
         while True:
             now = time.monotonic()
             if now - looked > 1.0:
@@ -185,7 +187,9 @@ def run(
                 generation = _send_again(cluster, keys, flight, lost, generation)
                 flight.heard()
             watcher.update(_progress(size, counts, computed, now - started, planner, children))
-            _tell(cluster, keys, size, counts, "running")
+            if now - told > TELL_S:
+                told = now
+                _tell(cluster, keys, size, counts, "running")
         _tell(cluster, keys, size, counts, "done" if sum(counts.values()) >= size else "stopped")
         redis.delete(keys.cancelled)
         for key in (
@@ -301,7 +305,7 @@ def _send_again(cluster: Cluster, keys: Keys, flight: _Flight, lost: list[Chunk]
 
 def collect_waiting(stream: Stream, store: Store, sweep: str) -> dict[Status, int]:
     """Store what an earlier orchestrator left in the stream; the counts of stored rows per status."""
-    while entries := list(stream.read(0.001)):
+    while entries := list(stream.read(0)):
         for entry, rows in entries:
             store.insert(sweep, rows)
             stream.forget([entry])
