@@ -186,7 +186,7 @@ def run(
                     lay_down()
                 generation = _send_again(cluster, keys, flight, lost, generation)
                 flight.heard()
-            watcher.update(_progress(size, counts, computed, now - started, planner, children))
+            watcher.update(_progress(size, counts, computed, time.monotonic() - started, planner, children))
             if now - told > TELL_S:
                 told = now
                 _tell(cluster, keys, size, counts, "running")
