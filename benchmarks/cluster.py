@@ -97,12 +97,12 @@ def use(folder: Path, children: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def used(kind: str, points: int, burn_s: float, children: list[int], say: Callable[[str], Any]) -> list[dict[str, Any]]:
+def used(kind: str, points: int, children: list[int], say: Callable[[str], Any]) -> list[dict[str, Any]]:
     """The same sweep with each number of children, and the CPU that the points alone take."""
     found = []
     with tempfile.TemporaryDirectory(prefix="cluster-") as place:
-        folder = prepare(Path(place) / "work", points, burn_s=burn_s, name="cluster")
-        alone = ask("one_process", folder, min(points, 20 if burn_s else 500), 1, patience_s=600, share=True)
+        folder = prepare(Path(place) / "work", points, kind, name="cluster")
+        alone = ask("one_process", folder, min(points, 20 if kind == "dear" else 500), 1, patience_s=600, share=True)
         alone_ms = alone["workers_cpu_s"] / alone["points"] * 1000
         for count in children:
             one = {"kind": kind, **use(folder, count), "alone_cpu_ms": alone_ms}
@@ -185,11 +185,11 @@ def main() -> int:
     load = os.getloadavg()[0]
     say(f"load of the machine before: {load:.1f} on {cores} cores")
     sent = messages(say)
-    cheap = used("cheap", 500 if chosen.quick else 2000, 0.0, children, say)
+    cheap = used("cheap", 500 if chosen.quick else 2000, children, say)
     # more children than cores wait for each other: use is judged with one child a core
     judged = max((count for count in children if count <= cores), default=children[0])
     (cheapest,) = (one for one in cheap if one["children"] == judged)
-    dear = used("dear", 50 if chosen.quick else 100, 1.0, [judged], say)
+    dear = used("dear", 50 if chosen.quick else 100, [judged], say)
     scaling = scaled(cheap, cores, say)
     promises = {
         "dear use >= 97%": dear[-1]["use_of_free"] >= 0.97,

@@ -45,8 +45,6 @@ from tasks.settings import Settings
 ORDER = ("ours", "one_process", "stock", "pool", "joblib", "dask", "ray", "celery")
 #: upstream's engine takes so much longer that it gets only so many of the points
 STOCK_POINTS = 100
-#: the period of the points named "indicator"
-INDICATOR_DAYS = 0.25
 HEAD = (
     f"{'contender':<13}{'points/s':>10}{'ratio':>8}{'workers':>9}{'of free':>9}{'CPU/point':>11}{'first row':>11}"
     f"{'whole':>9}{'peak MB':>9}  rows"
@@ -152,25 +150,22 @@ def measure(
     plans += [("indicator", indicator)] if indicator else []
     plans += [("dear", dear)] if dear else []
     for kind, size in plans:
-        burn_s = 1.0 if kind == "dear" else 0.0
+        dear_ones = kind == "dear"
         with tempfile.TemporaryDirectory(prefix="peers-") as place:
-            trend = kind == "indicator"
-            folder = prepare(
-                Path(place) / "work", size, burn_s=burn_s, days=INDICATOR_DAYS if trend else 1.0, trend=trend
-            )
+            folder = prepare(Path(place) / "work", size, kind)
             say(f"\n{size} {kind} points, {workers} workers")
             say(HEAD)
             found: list[dict[str, Any]] = []
             for name in names:
                 # one process needs no proof at every size
                 if name == "stock":
-                    count = min(size, 10 if kind == "dear" else STOCK_POINTS)
+                    count = min(size, 10 if dear_ones else STOCK_POINTS)
                 elif name == "one_process":
-                    count = min(size, 20 if kind == "dear" else 500)
+                    count = min(size, 20 if dear_ones else 500)
                 else:
                     count = size
-                times = 1 if name == "stock" or burn_s else repeat
-                one = ask(name, folder, count, workers, 180 + repeat * 20 * size * (burn_s + 0.02), times)
+                times = 1 if name == "stock" or dear_ones else repeat
+                one = ask(name, folder, count, workers, 180 + repeat * 20 * size * (1.02 if dear_ones else 0.02), times)
                 found.append(one)
                 _judge(one, found[0])
                 say(_line(one))

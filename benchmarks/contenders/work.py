@@ -12,6 +12,7 @@ import functools
 import os
 import shutil
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -42,18 +43,31 @@ WARMING = 16
 Row = tuple[Any, ...]
 
 
-#: What a sweep asks of its controller: fixed values and the two axes its features depend on, ten and five values.
-BANDS: dict[str, Any] = {"length": {"range": [20, 65, 5]}, "deviations": [1.0, 1.5, 2.0, 2.5, 3.0]}
-TREND: dict[str, Any] = {"length": {"range": [7, 16, 1]}, "multiplier": [1.5, 2.0, 2.5, 3.0, 3.5]}
+@dataclass(frozen=True)
+class Kind:
+    """What the points of a work are like."""
+
+    #: of the sweep file's `controller`
+    controller: dict[str, Any]
+    #: the axes the features depend on: ten values and five
+    axes: dict[str, Any]
+    days: float = 1.0
 
 
-def prepare(
-    folder: Path, points: int, *, burn_s: float = 0.0, days: float = 1.0, name: str = "peers", trend: bool = False
-) -> Path:
-    """A work of at least `points` points in a new folder; returns it.
+_BANDS: dict[str, Any] = {"length": {"range": [20, 65, 5]}, "deviations": [1.0, 1.5, 2.0, 2.5, 3.0]}
+_TREND: dict[str, Any] = {"length": {"range": [7, 16, 1]}, "multiplier": [1.5, 2.0, 2.5, 3.0, 3.5]}
+KINDS = {
+    # about 10 ms, most of it the back-test
+    "cheap": Kind({"controller_name": "bands"}, _BANDS),
+    # about as long over a shorter period, most of it the indicator, which points that differ in their exits share
+    "indicator": Kind({"controller_name": "trend"}, _TREND, days=0.25),
+    # one second of CPU on top
+    "dear": Kind({"controller_name": "bands", "burn_s": 1.0}, _BANDS),
+}
 
-    `trend`: the controller whose indicator costs more than the back-test; `burn_s` goes with the other one.
-    """
+
+def prepare(folder: Path, points: int, kind: str, name: str = "peers") -> Path:
+    """A work of at least `points` points of a kind in a new folder; returns it."""
     import numpy as np
 
     from orchestrator.sweep import read
@@ -61,7 +75,7 @@ def prepare(
     from tasks.candles.resample import slice_for
 
     (folder / "candles" / "trading_rules").mkdir(parents=True)
-    chance, rows = np.random.default_rng(3), int(days * 1440) + 1
+    chance, rows = np.random.default_rng(3), int(KINDS[kind].days * 1440) + 1
     close = np.round(40_000 * np.exp(np.cumsum(chance.normal(0, 0.0008, rows))), 2)
     opened = np.concatenate([[40_000.0], close[:-1]])
     high = np.round(np.maximum(opened, close) * (1 + np.abs(chance.normal(0, 0.0003, rows))), 2)
@@ -77,7 +91,6 @@ def prepare(
         "name": name,
         "controller": {
             "controller_type": "directional_trading",
-            "controller_name": "trend" if trend else "bands",
             "connector_name": FEED.connector,
             "trading_pair": FEED.trading_pair,
             "total_amount_quote": 1000,
@@ -85,10 +98,10 @@ def prepare(
             "time_limit": 3600,
             "max_executors_per_side": 2,
             "cooldown_time": 300,
-            **({} if trend else {"burn_s": burn_s}),
+            **KINDS[kind].controller,
         },
         "grid": {
-            **(TREND if trend else BANDS),
+            **KINDS[kind].axes,
             "take_profit": {"linspace": [0.001, 0.02, max(1, -(-points // 50))]},
         },
         "period": {"start": START, "end": START + 60 * (rows - 1)},

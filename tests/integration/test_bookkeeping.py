@@ -115,6 +115,16 @@ def test_the_stream_keeps_what_is_not_stored(attempts: Attempts, redis: Any) -> 
     assert [came.chunk for _, came in Stream(redis, attempts.keys).read(0.01)] == ["1:1-1"]
 
 
+def test_who_does_not_wait_does_not_block(attempts: Attempts, redis: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A blocked client is woken ten times a second: a wait of a millisecond costs fifty."""
+    asked: list[int | None] = []
+    read = redis.xread
+    monkeypatch.setattr(redis, "xread", lambda *names, **how: asked.append(how["block"]) or read(*names, **how))
+    assert list(Stream(redis, attempts.keys).read(0)) == []
+    assert list(Stream(redis, attempts.keys).read(0.05)) == []
+    assert asked == [None, 50]
+
+
 def test_an_undecodable_entry_does_not_stop_the_others(attempts: Attempts, redis: Any) -> None:
     redis.xadd(attempts.keys.rows, {"rows": b"{broken"})
     attempts.commit("1:0-0", rows("1:0-0", 0))

@@ -33,12 +33,16 @@ class Blindfold:
     """Hides what is later than a row from a controller, and puts it back."""
 
     def __init__(self, market: Market) -> None:
-        self.market = market
-        self.seconds = interval_seconds(market.resolution)
-        #: length of a table -> its times, for arrays without any
-        self._times_by_length = {len(feed): _opened(feed) for feed in market.feeds.values()}
-        #: id -> (the object, which keeps the id from being used again; its times)
-        self._known: dict[int, tuple[Any, Floats | None]] = {}
+        self._seconds = interval_seconds(market.resolution)
+        #: feed -> its open times and its interval, seconds
+        self._feeds = {
+            key: (feed["timestamp"].to_numpy(dtype=np.float64), interval_seconds(key.rpartition("_")[2]))
+            for key, feed in market.feeds.items()
+        }
+        #: length of a table -> its times, for arrays and lists without any
+        self._times_by_length: dict[int, Floats] = {len(times): times for times, _ in self._feeds.values()}
+        #: place and name -> what the controller held there last, and that one's times
+        self._known: dict[tuple[str, str], tuple[Any, Floats | None]] = {}
         #: whether a row was decided under it
         self._begun = False
 
@@ -50,16 +54,15 @@ class Blindfold:
     @contextmanager
     def on(self, controller: Any, now: float) -> Iterator[None]:
         """Hide, for the length of a `with`, what is later than the row that opens at `now` (seconds)."""
-        provider = controller.market_data_provider
-        hidden: list[tuple[dict[Any, Any], Any, Any, Any]] = []
-        for key, feed in self.market.feeds.items():
-            closed_by = now + self.seconds - interval_seconds(key.rpartition("_")[2])
-            self._hide(provider.candles_feeds, key, _opened(feed), closed_by, hidden)
-        for holder in (controller.processed_data, vars(controller)):
+        hidden: list[tuple[dict[str, Any], str, Any, Any]] = []
+        feeds = controller.market_data_provider.candles_feeds
+        for key, (opened, seconds) in self._feeds.items():
+            _hide(feeds, key, opened, now + self._seconds - seconds, hidden)
+        for place, holder in (("processed_data", controller.processed_data), ("", vars(controller))):
             for name, value in list(holder.items()):
-                times = self._times(value)
+                times = self._times((place, name), value)
                 if times is not None:
-                    self._hide(holder, name, times, now, hidden)
+                    _hide(holder, name, times, now, hidden)
         self._begun = True
         try:
             yield
@@ -68,57 +71,55 @@ class Blindfold:
                 if holder.get(name) is part:
                     holder[name] = whole
 
-    @staticmethod
-    def _hide(
-        holder: dict[Any, Any],
-        name: Any,
-        times: Floats,
-        last: float,
-        hidden: list[tuple[dict[Any, Any], Any, Any, Any]],
-    ) -> None:
-        whole = holder[name]
-        rows = int(times.searchsorted(last, side="right"))
-        if rows == len(times):
-            return
-        part = whole.iloc[:rows] if isinstance(whole, pd.DataFrame | pd.Series) else whole[:rows]
-        holder[name] = part
-        hidden.append((holder, name, whole, part))
+    def _times(self, name: tuple[str, str], value: Any) -> Floats | None:
+        """The time of each row of something a controller holds, ascending; None where it has none.
 
-    def _times(self, value: Any) -> Floats | None:
-        """The time of each row of something a controller holds, ascending; None where it has none."""
-        if isinstance(value, list | tuple):
-            # one that was there from the first row on, and as long: others grow with the run, as the executors do
-            known = self._known.get(id(value))
-            if known is None and self._begun:
-                return None
-            if known is None:
-                known = self._known[id(value)] = (value, self._times_by_length.get(len(value)))
-            return known[1] if known[1] is not None and len(known[1]) == len(value) else None
-        if not isinstance(value, pd.DataFrame | pd.Series | np.ndarray):
+        A list counts only where it is there from the first row on, and as long: others grow with the run, as the
+        executors do.
+        """
+        if not isinstance(value, pd.DataFrame | pd.Series | np.ndarray | list):
             return None
-        known = self._known.get(id(value))
-        if known is None:
-            known = self._known[id(value)] = (value, self._find_times(value))
-        return known[1]
+        known, times = self._known.get(name, (None, None))
+        if known is not value:
+            if isinstance(value, list) and self._begun:
+                return None
+            times = self._find_times(value)
+            self._known[name] = value, times
+        return times if times is not None and len(times) == len(value) else None
 
     def _find_times(self, value: Any) -> Floats | None:
-        if isinstance(value, np.ndarray):
-            return self._times_by_length.get(len(value)) if value.ndim else None
-        times: npt.NDArray[Any]
-        if isinstance(value, pd.DataFrame) and "timestamp" in value.columns:
-            times = value["timestamp"].to_numpy()
-        elif isinstance(value.index, pd.DatetimeIndex):
-            times = value.index.as_unit("ns").asi8 / 1e9
-        else:
-            times = value.index.to_numpy()
-        if times.dtype.kind not in "iuf" or not len(times):
-            return self._times_by_length.get(len(value))
-        times = times.astype(np.float64)
-        if not (times[0] > EPOCH and (np.diff(times) >= 0).all()):
-            return self._times_by_length.get(len(value))
-        self._times_by_length.setdefault(len(times), times)
-        return times
+        own = _own_times(value)
+        if own is not None:
+            self._times_by_length.setdefault(len(own), own)
+            return own
+        return self._times_by_length.get(len(value)) if np.ndim(value) else None
 
 
-def _opened(feed: pd.DataFrame) -> Floats:
-    return feed["timestamp"].to_numpy(dtype=np.float64)
+def _own_times(value: Any) -> Floats | None:
+    """The times a table brings along: its column `timestamp`, else its index where that holds times."""
+    if not isinstance(value, pd.DataFrame | pd.Series) or value.empty:
+        return None
+    times: npt.NDArray[Any]
+    if isinstance(value, pd.DataFrame) and "timestamp" in value.columns:
+        times = value["timestamp"].to_numpy()
+    elif isinstance(value.index, pd.DatetimeIndex):
+        times = value.index.as_unit("ns").asi8 / 1e9
+    else:
+        times = value.index.to_numpy()
+    if times.dtype.kind not in "iuf":
+        return None
+    seconds = times.astype(np.float64)
+    return seconds if seconds[0] > EPOCH and (np.diff(seconds) >= 0).all() else None
+
+
+def _hide(
+    holder: dict[str, Any], name: str, times: Floats, last: float, hidden: list[tuple[dict[str, Any], str, Any, Any]]
+) -> None:
+    """Leave in `holder` only the rows of a table with times up to `last`, and note in `hidden` what was there."""
+    rows = int(times.searchsorted(last, side="right"))
+    if rows == len(times):
+        return
+    whole = holder[name]
+    part = whole.iloc[:rows] if isinstance(whole, pd.DataFrame | pd.Series) else whole[:rows]
+    holder[name] = part
+    hidden.append((holder, name, whole, part))

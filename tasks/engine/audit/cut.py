@@ -69,8 +69,8 @@ def cut_moments(
     controller had features (`first_row` is the first), nor in the first tenth of the period.
 
     A quarter of them lies right behind one of the rows `decided` (open times), where what a decision knew of the next
-    candles is gone, the last one near the end. Half of them lie before the largest moves of the close, there a cheat
-    has most to gain and a rare one acts: in turn behind a decision and anywhere. The rest lie anywhere. Moments of one
+    candles is gone, the last one near the end. Half of them lie before the largest moves of the close, where a cheat
+    has most to gain and a rare one acts: in turn behind a decision and anywhere. The rest lie anywhere. First and last
     sort are spread evenly: a cheat that acts in one part of the period is met there.
     """
     n = len(candles.opened)

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.conftest import Cluster, Place, broker_at, eventually, small_sweep
+from tests.integration.conftest import Cluster, Place, broker_at, eventually
 from tests.integration.faults.conftest import LENGTHS, finish, results, started
 
 VISIBILITY_TIMEOUT_S = 12
@@ -118,24 +118,6 @@ def join(cluster: Cluster) -> Callable[[Host], subprocess.Popen[bytes]]:
         )
 
     return start
-
-
-@pytest.fixture
-def sweep(tmp_path: Path, cluster: Cluster) -> Place:
-    """40 points of 0.25 s in chunks of about a second."""
-    place = small_sweep(tmp_path, {**cluster.environment, "HUMMINGSWEEP_CHUNK_SECONDS": "1"})
-    place.sweep["grid"] = {"trouble": ["sleep:0.25"], "length": LENGTHS}
-    return place
-
-
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory, session_cluster: Cluster) -> list[dict[str, Any]]:
-    """The rows when nothing happens."""
-    place = small_sweep(tmp_path_factory.mktemp("undisturbed"), session_cluster.environment)
-    place.sweep["grid"] = {"trouble": ["sleep:0"], "length": LENGTHS}
-    finished = place.run("run", place.file, "--no-audit", "--no-report")
-    assert finished.code == 0, finished.err
-    return results(place.rows())
 
 
 def test_a_host_is_cut_off_and_brought_back(

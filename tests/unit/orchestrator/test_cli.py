@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -65,3 +67,8 @@ def test_versions() -> None:
     found = CliRunner().invoke(app, ["--version"])
     assert found.exit_code == 0
     assert "hummingbot 2" in found.stdout
+
+
+def test_commands_that_need_no_broker_start_without_celery() -> None:
+    code = "import sys, orchestrator.cli; print([name for name in ('celery', 'kombu') if name in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -86,3 +87,10 @@ def test_brokers_that_may_be_used(broker: str) -> None:
 def test_brokers_that_are_refused(broker: str, word: str) -> None:
     with pytest.raises(BrokerError, match=word):
         check_broker(broker)
+
+
+def test_versions_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The queue's name is asked for with every message."""
+    versions()
+    monkeypatch.setattr(metadata, "version", lambda name: pytest.fail(f"read {name} again"))
+    assert Settings().queue == queue_name(versions(), "")

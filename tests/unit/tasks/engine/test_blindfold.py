@@ -1,5 +1,7 @@
 """What a controller under the blindfold can reach, and what it has back afterwards."""
 
+import gc
+import weakref
 from types import SimpleNamespace
 from typing import Any
 
@@ -78,3 +80,15 @@ def test_a_list_that_grows_as_long_as_a_table_is_no_table() -> None:
     with blindfold.on(controller, START + 60.0):
         assert len(controller.executors_info) == 20
         assert len(controller.fresh) == 60
+
+
+def test_a_table_made_anew_at_every_row_is_not_kept() -> None:
+    blindfold, controller = blinded()
+    made = []
+    for row in range(5):
+        controller.fresh_table = feed(60, 60)
+        made.append(weakref.ref(controller.fresh_table))
+        with blindfold.on(controller, START + 60.0 * row):
+            assert len(controller.fresh_table) == row + 1
+    gc.collect()
+    assert [table() is None for table in made] == [True, True, True, True, False]
