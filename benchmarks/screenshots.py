@@ -11,6 +11,7 @@ import argparse
 import dataclasses
 import os
 import secrets
+import signal
 import socket
 import subprocess
 import sys
@@ -19,6 +20,8 @@ import threading
 import time
 import urllib.request
 from pathlib import Path
+
+import yaml
 
 from orchestrator import broker
 from orchestrator.serve import listening
@@ -51,7 +54,7 @@ def main() -> None:
 
 
 def watched(browser: Browser, runs: Path, to: Path) -> None:
-    """Flower and `serve`, while the quickstart sweep runs on a broker and a node of its own."""
+    """Flower and `serve` after the quickstart, while a finer one runs, on a broker and a node of their own."""
     settings = dataclasses.replace(Settings.read({}), key=secrets.token_hex(32))
     password, port = secrets.token_hex(8), free_port()
     with broker.session(settings) as cluster:
@@ -66,12 +69,10 @@ def watched(browser: Browser, runs: Path, to: Path) -> None:
         try:
             address = f"http://127.0.0.1:{port}"
             wait_for(f"{address}/healthcheck")
+            subprocess.run([*command, "run", SWEEP, "--out", runs / "quickstart"], env=environment, check=True)
             # small chunks, so that Flower has many of them to show
             environment["HUMMINGSWEEP_CHUNK_SECONDS"] = "0.5"
-            out = runs / "quickstart"
-            sweep = subprocess.Popen([*command, "run", str(SWEEP), "--out", str(out)], env=environment)
-            while not (out / "results.sqlite").is_file() and sweep.poll() is None:
-                time.sleep(0.1)
+            sweep = subprocess.Popen([*command, "run", finer(runs), "--out", runs / "finer"], env=environment)
             with listening(runs, port=0) as server:
                 answering = threading.Thread(target=server.serve_forever)
                 answering.start()
@@ -87,6 +88,7 @@ def watched(browser: Browser, runs: Path, to: Path) -> None:
                         page.evaluate("dispatchEvent(new Event('resize'))")
                         page.settle()
                         page.screenshot(to / f"flower-{name}.png", height=720 if name == "tasks" else 560)
+                    sweep.send_signal(signal.SIGINT)  # there are pictures enough
                     sweep.wait()
                 finally:
                     server.shutdown()
@@ -96,6 +98,17 @@ def watched(browser: Browser, runs: Path, to: Path) -> None:
                 if process is not None and process.poll() is None:
                     process.terminate()
                     process.wait()
+
+
+def finer(folder: Path) -> Path:
+    """The quickstart with so many values of its last axis that it runs for a minute or two."""
+    sweep = yaml.safe_load(SWEEP.read_text())
+    sweep["name"] = "finer"
+    sweep |= {key: str(SWEEP.parent / sweep[key]) for key in ("candles", "controllers")}
+    sweep["grid"]["stop_loss"] = {"linspace": [0.004, 0.04, 200]}
+    file = folder / "finer.yml"
+    file.write_text(yaml.safe_dump(sweep, sort_keys=False))
+    return file
 
 
 def reported(browser: Browser, report: Path, to: Path) -> None:

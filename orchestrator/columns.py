@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 #: Columns every row has.
 LEADING = ("point", "status", "error", "engine", "seconds")
+#: Columns that a ranking adds.
+RANKED = ("rank", "objective", "equal_points")
 #: Keys of the stock engine's results, in its order.
 STOCK = (
     "net_pnl",
@@ -63,8 +65,8 @@ def in_order(results: Iterable[str]) -> list[str]:
 
 
 def axis_columns(axes: Iterable[str], results: Iterable[str]) -> dict[str, str]:
-    """Axis -> its column: the axis' name, with `axis_` before it where a result has that name."""
-    taken = set(results)
+    """Axis -> its column: the axis' name, with `axis_` before it where a result or a ranking has that name."""
+    taken = {*results, *LEADING, *RANKED}
     return {name: f"axis_{name}" if name in taken else name for name in axes}
 
 

@@ -68,6 +68,8 @@ def flower(
     else:
         typer.echo(f"flower: http://{address}:{port}", err=True)
     arguments = ["flower", f"--address={address}", f"--port={port}", "--max-tasks=20000", "--purge-offline-workers=60"]
+    # what says nothing here (every task has the same name) makes room for sweep, chunk and how far the sweep is
+    arguments += ["--tasks-columns=uuid,args,state,received,runtime,worker"]
     if db:
         arguments += ["--persistent=True", f"--db={db}", "--state-save-interval=60000"]
     # secrets go through the environment, never on the command line

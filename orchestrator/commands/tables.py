@@ -26,9 +26,16 @@ def ranking_table(ranking: Ranking, sweep: Sweep) -> list[str]:
     names = [name for name in (objective if objective in first else "objective", *SHOWN) if name in first]
     if not any(row.get("warning") for row in ranking.rows):
         names = [name for name in names if name != "warning"]
-    columns = ["rank", "point", *sweep.grid.names, *dict.fromkeys(names)]
+    results = list(dict.fromkeys(names))
+    columns = ["rank", "point", *sweep.grid.names, *results]
     cells = [
-        [str(row["rank"]), str(row["point"]), *(shown(row.get(name)) for name in columns[2:])] for row in ranking.rows
+        [
+            str(row["rank"]),
+            str(row["point"]),
+            *map(shown, sweep.grid.values(row["point"]).values()),
+            *(shown(row.get(name)) for name in results),
+        ]
+        for row in ranking.rows
     ]
     return [*table(f"best by {sweep.rank_by}", columns, cells), *remarks(ranking)]
 

@@ -83,7 +83,8 @@ def test_flower_shows_nodes_and_chunks(place: Place, session_cluster: Cluster) -
         token = base64.b64encode(auth.encode()).decode()
         request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", headers={"Authorization": f"Basic {token}"})
         with urllib.request.urlopen(request, timeout=10) as answer:
-            return json.loads(answer.read())
+            body = answer.read()
+        return json.loads(body) if path.startswith("/api") else body.decode()
 
     def ready() -> bool:
         try:
@@ -96,6 +97,7 @@ def test_flower_shows_nodes_and_chunks(place: Place, session_cluster: Cluster) -
         assert "secret" not in " ".join(psutil.Process(flower.pid).cmdline())
         with pytest.raises(urllib.error.HTTPError, match="401"):
             get("/api/workers", auth="me:wrong")
+        assert 'data-column="args"' in get("/tasks")  # which sweep a chunk is of, and how far it is
         assert place.run("run", place.file, "--no-audit", "--no-report").code == 0
 
         def chunks() -> list[dict[str, Any]]:

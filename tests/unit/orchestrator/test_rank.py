@@ -7,12 +7,14 @@ from collections.abc import Callable, Mapping
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orchestrator.commands.tables import ranking_table
 from orchestrator.rank import Edge, Footing, Ranking, ordered, rank
 from orchestrator.store import Store
 from tasks.errors import ExpressionError
@@ -102,6 +104,16 @@ class TestOrder:
         found = ranked(rows, "net_pnl", "total_positions > 3")
         assert (found.rows, found.ok, found.edges) == ([], 0, ())
         assert found.neighbourhood.footing is Footing.UNKNOWN
+
+    def test_axes_that_bear_a_rankings_own_names(self, ranked: Ranked) -> None:
+        axes = {"rank": [7, 8], "status": ["x", "y"], "z": [1, 2]}
+        found = ranked(line([1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0]), grid=axes, top=1)
+        (row,) = found.rows
+        assert (row["rank"], row["status"], row["objective"]) == (1, "ok", 8.0)
+        assert (row["axis_rank"], row["axis_status"], row["z"]) == (8, "y", 2)
+        sweep = SimpleNamespace(rank_by="net_pnl", where=None, grid=Grid.from_mapping(axes))
+        shown = ranking_table(found, sweep)  # type: ignore[arg-type]
+        assert shown[2].split()[:5] == ["1", "7", "8", "y", "2"]
 
     def test_nothing_meets_where(self, ranked: Ranked) -> None:
         found = ranked(line([1.0, 2.0]), where="net_pnl > 5")
