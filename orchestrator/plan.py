@@ -1,11 +1,12 @@
 """Which points go into the next chunk. Pure: no clock, no broker.
 
-A sweep begins with probes: single points spread over the grid, whose time says how dear a point is. Then chunks of
-consecutive points that take about `target_s` seconds, and towards the end smaller ones, so that all children finish
-together (guided self-scheduling: never more than a share of what remains).
+A sweep begins with probes: single points spread over the grid, whose time says how dear a point is. Until the first of
+them is back, children get as many points as fit into FIRST_S seconds. Then chunks of consecutive points that take about
+`target_s` seconds, and towards the end smaller ones, so that all children finish together (guided self-scheduling:
+never more than a share of what remains).
 
-Where points are suddenly dearer than those before them, a chunk would take many times what was planned while other
-children wait. So each is sent with a limit: the child stops there, and the points it did not reach are handed out anew.
+Where points are dearer than was known, a chunk would take many times what was planned while other children wait. So
+each is sent with a limit: the child stops there, and the points it did not reach are handed out anew.
 """
 
 from __future__ import annotations
@@ -23,7 +24,10 @@ ID_CHARACTERS = 80
 #: Of what remains, a chunk takes at most one part in SHARES per child.
 SHARES = 2
 #: But no chunk of cheap points takes less than these seconds: to hand it out costs a tenth of them.
-LEAST_S = 0.03
+LEAST_S = 0.08
+#: Seconds of a chunk that is sent before it is known how dear a point is, and the most points it holds.
+FIRST_S = 0.2
+FIRST_POINTS = 100
 #: A child stops a chunk that takes so many times the planned seconds, but not before LEAST_LIMIT_S.
 OVERRUN = 2.0
 LEAST_LIMIT_S = 1.0
@@ -99,7 +103,9 @@ class Planner:
     def limit_s(self, points: int) -> float:
         """Seconds after which a chunk of so many points is to be stopped; 0: never."""
         each = self.speeds.slowest()
-        return max(LEAST_LIMIT_S, OVERRUN * points * each) if each is not None and points > 1 else 0.0
+        if points == 1:
+            return 0.0
+        return FIRST_S if each is None else max(LEAST_LIMIT_S, OVERRUN * points * each)
 
     def give_back(self, points: Iterable[int]) -> None:
         """A chunk was stopped before it came to these: they go next."""
@@ -109,9 +115,9 @@ class Planner:
 
     def _size(self, children: int) -> int:
         each = self.speeds.seconds_per_point()
-        if each is None:
-            return 1
         share = -(-self._left // (SHARES * children))
+        if each is None:
+            return max(1, min(share, FIRST_POINTS))
         if share * each < self._target_s:  # near the end
             each = self.speeds.slowest() or each
         least = math.ceil(LEAST_S / max(each, 1e-9))
@@ -150,4 +156,4 @@ def spread(size: int, count: int) -> list[int]:
     """`count` points spread evenly over a grid of `size`, first and last among them."""
     if size <= count:
         return list(range(size))
-    return sorted({round(step * (size - 1) / (count - 1)) for step in range(count)}) if count > 1 else [0]
+    return sorted({round(step * (size - 1) / max(1, count - 1)) for step in range(count)})

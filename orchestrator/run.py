@@ -42,8 +42,10 @@ LOOK_EVERY_S = 3.0
 TELL_S = 0.25
 #: Seconds between two signs to the broker that the sweep's parcels are still needed.
 NEEDED_S = 3600.0
-#: Points that go first and alone, spread over the grid; fewer where the grid is small.
+#: Points that go first and alone, spread over the grid: at most so many, and not more than one in PROBED of a sweep
+#: that goes on after them.
 PROBES = 8
+PROBED = 125
 
 
 @dataclass
@@ -136,7 +138,7 @@ def run(
         stream = Stream(redis, keys)
         counts = collect_waiting(stream, store, sweep)
         stored = sum(counts.values())
-        probes = [] if stored else spread(size, min(PROBES, max(2, size // 50)))
+        probes = [] if stored else spread(size, min(PROBES, size // PROBED if most is None else PROBES))
         planner = Planner(store.missing_runs(sweep, size), size - stored, target_s=target_s, probes=probes)
         flight = _Flight()
         computed, children, memory_bytes = 0, 0, 0

@@ -61,7 +61,6 @@ def make_app(settings: Settings) -> Celery:
         # rows travel by stream, see tasks.chunk
         task_ignore_result=True,
         worker_send_task_events=True,
-        task_send_sent_event=True,
         worker_hijack_root_logger=False,
     )
     app.steps["consumer"].add(NodeBeat)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from tasks import blackout
@@ -45,6 +46,11 @@ class Bench:
         }
         self._engines: dict[str, Engine] = {}
 
+    @cached_property
+    def market(self) -> Market:
+        """What all points run on. Raises ParcelMissing."""
+        return self._me.market(self._definition)
+
     async def row(self, point: int, witness: Path | None = None) -> Row:
         """The row of a point, whatever happens in it short of the child's death. Raises ParcelMissing.
 
@@ -55,7 +61,7 @@ class Bench:
         try:
             async with deadline(self._definition.point_timeout_s, witness):
                 if self._definition.kind is not Kind.PROBE:
-                    self._me.market(self._definition)  # it may have to come from the broker: before the guard is shut
+                    self.market  # noqa: B018  it may have to come from the broker: before the guard is shut
                 with blackout.guard():
                     row |= await self._work[self._definition.kind](point)
         except PointTimeout:
@@ -120,7 +126,7 @@ class Bench:
 
     async def _back_test(self, point: int) -> Row:
         definition = self._definition
-        market = self._me.market(definition)
+        market = self.market
         row: Row = {}
         if definition.fills in ("stock", "both"):
             config = self.config(point)
@@ -145,7 +151,7 @@ class Bench:
         from tasks.engine.chance import held_clock
         from tasks.engine.compare import compare
 
-        market = self._me.market(self._definition)
+        market = self.market
         with held_clock():
             stock = await self._outcome_or_error("stock", point, market)
             jump = await self._outcome_or_error("jump", point, market)
@@ -175,7 +181,7 @@ class Bench:
         report = await audit(
             self._make_engine(engine, None),  # every run derives its features itself
             lambda: self.config(point),
-            self._me.market(self._definition),
+            self.market,
             cuts=int(options.get("cuts", 8)),
             seed=self._definition.seed + point,
         )
@@ -185,7 +191,7 @@ class Bench:
         from tasks.engine.detail import detail
 
         engine = "honest" if self._definition.fills == "honest" else self._definition.engine
-        config, market = self.config(point), self._me.market(self._definition)
+        config, market = self.config(point), self.market
         outcome = await self.engine(engine).run(config, market)
         return {**_results(outcome, config, market), "detail": detail(outcome)}
 

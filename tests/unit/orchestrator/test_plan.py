@@ -8,7 +8,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.plan import MOST_POINTS, Planner, spread
+from orchestrator.plan import FIRST_POINTS, FIRST_S, MOST_POINTS, Planner, spread
 from tasks.messages import Chunk
 
 runs = st.lists(st.tuples(st.integers(0, 50), st.integers(0, 40)), max_size=6).map(
@@ -106,6 +106,23 @@ def test_children_stay_busy_when_some_points_are_a_hundred_times_dearer() -> Non
     assert idle((cheap * 19 + dear) * 500, 8) < 0.05  # one of the last
 
 
+def test_until_rows_come_a_chunk_has_many_points_and_little_time() -> None:
+    planner = Planner([(0, 99)], 100, target_s=5.0)
+    first = planner.next(children=2)
+    assert len(first) == 25
+    assert planner.limit_s(len(first)) == FIRST_S
+    planner.give_back(first[3:])  # they were dear
+    planner.speeds.add("node", 3.0, 3)
+    second = planner.next(children=2)
+    assert second == [3, 4, 5, 6, 7]
+    assert planner.limit_s(len(second)) > 5.0
+    assert len(Planner([(0, 10**6)], 10**6, target_s=5.0).next(children=2)) == FIRST_POINTS
+
+
+def test_a_point_alone_has_no_limit() -> None:
+    assert Planner([(0, 99)], 100, target_s=5.0).limit_s(1) == 0.0
+
+
 def test_a_childs_first_chunk_says_little() -> None:
     planner = Planner([(0, 9999)], 10_000, target_s=5.0)
     planner.speeds.add("node", 2.0, 1, cold=True)
@@ -125,6 +142,8 @@ def test_a_million_million_points_are_planned_lazily() -> None:
 def test_spread_holds_first_and_last() -> None:
     assert spread(100, 4) == [0, 33, 66, 99]
     assert spread(3, 8) == [0, 1, 2]
+    assert spread(100, 1) == [0]
+    assert spread(100, 0) == []
 
 
 def test_scattered_points_make_more_chunks_and_no_longer_ids() -> None:
