@@ -14,6 +14,7 @@ import asyncio
 import os
 import signal
 import time
+from contextlib import closing
 from typing import Any
 
 from celery import shared_task
@@ -97,20 +98,20 @@ class _Course:
         """One row a point. With `careful`, each point is marked before and laid down after."""
         from tasks.point import Bench
 
-        bench = Bench(self._me, definition)
         witness = self._me.witness(definition.sweep, self._chunk_id) if careful else None
         began = time.perf_counter()
-        for point in bench.in_order(points):
-            if limit_s and self.rows and time.perf_counter() - began > limit_s:
-                break
-            if careful:
-                self._attempts.mark(self._chunk_id, point, self._me.name)
-            self.begun = True
-            row = await bench.row(point, witness)
-            _check_loop()
-            if careful:
-                self._attempts.lay_down(self._chunk_id, row)
-            self.rows.append(row)
+        with closing(Bench(self._me, definition)) as bench:
+            for point in bench.in_order(points):
+                if limit_s and self.rows and time.perf_counter() - began > limit_s:
+                    break
+                if careful:
+                    self._attempts.mark(self._chunk_id, point, self._me.name)
+                self.begun = True
+                row = await bench.row(point, witness)
+                _check_loop()
+                if careful:
+                    self._attempts.lay_down(self._chunk_id, row)
+                self.rows.append(row)
 
 
 def _check_loop() -> None:

@@ -12,6 +12,7 @@ import asyncio
 import faulthandler
 import os
 import signal
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -23,27 +24,43 @@ from tasks.errors import PointTimeout
 #: Seconds between one way and the next.
 GRACE_S = 1.0
 HARD_GRACE_S = 10.0
+#: Setting faulthandler's clock costs a thread, as much as a hundredth of a cheap point: it stays set for the next points
+#: until it is so many seconds old.
+SET_AGAIN_S = 2.0
 
 
-@asynccontextmanager
-async def deadline(seconds: float, witness: Path | None = None) -> AsyncIterator[None]:
-    """Raise PointTimeout in the body after `seconds`. Main thread only (a Celery child runs its tasks there).
+class Deadline:
+    """The deadline of points that run one after another. To be closed after the last: the process ends otherwise."""
 
-    `witness`: a file that is there during the body, and afterwards only when the process ended in it; see `hung`.
-    """
-    loop = asyncio.get_running_loop()
+    def __init__(self, seconds: float):
+        """`seconds` that a point may take."""
+        self._seconds = seconds
+        self._set_at = -SET_AGAIN_S
+        self._nowhere = Path(os.devnull).open("w")
 
-    def ring(number: int, frame: FrameType | None) -> None:
-        if asyncio.current_task(loop) is None:  # between two steps: raising here would break the loop itself
-            signal.setitimer(signal.ITIMER_REAL, GRACE_S)
-            return
-        raise PointTimeout
+    def close(self) -> None:
+        """No point runs any more."""
+        faulthandler.cancel_dump_traceback_later()
+        self._nowhere.close()
 
-    before = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, seconds + GRACE_S)
-    with _opened(witness) as file:
-        faulthandler.dump_traceback_later(seconds + HARD_GRACE_S, exit=True, file=file)
-        timeout = asyncio.timeout(seconds)
+    @asynccontextmanager
+    async def point(self, witness: Path | None = None) -> AsyncIterator[None]:
+        """Raise PointTimeout in the body when it takes too long. Main thread only (a Celery child runs its tasks there).
+
+        `witness`: a file that is there during the body, and afterwards only when the process ended in it; see `hung`.
+        """
+        loop = asyncio.get_running_loop()
+
+        def ring(number: int, frame: FrameType | None) -> None:
+            if asyncio.current_task(loop) is None:  # between two steps: raising here would break the loop itself
+                signal.setitimer(signal.ITIMER_REAL, GRACE_S)
+                return
+            raise PointTimeout
+
+        before = signal.signal(signal.SIGALRM, ring)
+        signal.setitimer(signal.ITIMER_REAL, self._seconds + GRACE_S)
+        file = self._set(witness)
+        timeout = asyncio.timeout(self._seconds)
         try:
             async with timeout:
                 yield
@@ -52,12 +69,31 @@ async def deadline(seconds: float, witness: Path | None = None) -> AsyncIterator
                 raise PointTimeout from error
             raise
         finally:
-            faulthandler.cancel_dump_traceback_later()
             signal.setitimer(signal.ITIMER_REAL, 0)
             signal.signal(signal.SIGALRM, before)
             if witness is not None:
-                with suppress(OSError):
-                    witness.unlink()
+                self._unset(witness, file)
+
+    def _set(self, witness: Path | None) -> IO[str]:
+        """The last way's clock; the file it would write to."""
+        now = time.monotonic()
+        if witness is not None:
+            file = _opened(witness) or self._nowhere
+            faulthandler.dump_traceback_later(self._seconds + HARD_GRACE_S, exit=True, file=file)
+            return file
+        if now - self._set_at > SET_AGAIN_S:
+            self._set_at = now
+            after_s = self._seconds + HARD_GRACE_S + SET_AGAIN_S
+            faulthandler.dump_traceback_later(after_s, exit=True, file=self._nowhere)
+        return self._nowhere
+
+    def _unset(self, witness: Path, file: IO[str]) -> None:
+        faulthandler.cancel_dump_traceback_later()
+        self._set_at = -SET_AGAIN_S
+        if file is not self._nowhere:
+            file.close()
+        with suppress(OSError):
+            witness.unlink()
 
 
 def hung(witness: Path) -> bool | None:
@@ -70,10 +106,10 @@ def hung(witness: Path) -> bool | None:
     return written
 
 
-def _opened(witness: Path | None) -> IO[str]:
-    """A file with a descriptor, as faulthandler wants it; one that leads nowhere where none can be kept."""
-    if witness is not None:
-        with suppress(OSError):
-            witness.parent.mkdir(parents=True, exist_ok=True)
-            return witness.open("w")
-    return Path(os.devnull).open("w")
+def _opened(witness: Path) -> IO[str] | None:
+    """A file with a descriptor, as faulthandler wants it; None where none can be kept."""
+    try:
+        witness.parent.mkdir(parents=True, exist_ok=True)
+        return witness.open("w")
+    except OSError:
+        return None

@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from tasks import blackout
-from tasks.deadline import deadline
+from tasks.deadline import Deadline
 from tasks.errors import HummingsweepError, ParcelMissing, PointTimeout, describe, one_line
 from tasks.grid import Grid
 from tasks.messages import Kind, Status, SweepDefinition
@@ -30,12 +30,14 @@ Row = dict[str, Any]
 
 
 class Bench:
-    """Runs the points of one chunk. Made inside the event loop, on the first line of the coroutine that uses it."""
+    """Runs the points of one chunk. Made inside the event loop, on the first line of the coroutine that uses it, and
+    closed after the last point."""
 
     def __init__(self, me: Child, definition: SweepDefinition):
         self._me = me
         self._definition = definition
         self._grid = Grid.from_mapping(definition.grid)
+        self._deadline = Deadline(definition.point_timeout_s)
         self._controllers: Path = me.controllers(definition)
         self._work: dict[Kind, Callable[[int], Awaitable[Row]]] = {
             Kind.RUN: self._back_test,
@@ -46,6 +48,10 @@ class Bench:
         }
         self._engines: dict[str, Engine] = {}
 
+    def close(self) -> None:
+        """No point comes any more."""
+        self._deadline.close()
+
     @cached_property
     def market(self) -> Market:
         """What all points run on. Raises ParcelMissing."""
@@ -54,12 +60,12 @@ class Bench:
     async def row(self, point: int, witness: Path | None = None) -> Row:
         """The row of a point, whatever happens in it short of the child's death. Raises ParcelMissing.
 
-        `witness`: what `deadline` leaves where the child dies.
+        `witness`: what `Deadline` leaves where the child dies.
         """
         started = time.perf_counter()
         row: Row = {"point": point, "status": Status.OK.value, "error": "", "engine": "", "seconds": 0.0}
         try:
-            async with deadline(self._definition.point_timeout_s, witness):
+            async with self._deadline.point(witness):
                 if self._definition.kind is not Kind.PROBE:
                     self.market  # noqa: B018  it may have to come from the broker: before the guard is shut
                 with blackout.guard():
