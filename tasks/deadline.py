@@ -24,7 +24,7 @@ from tasks.errors import PointTimeout
 #: Seconds between one way and the next.
 GRACE_S = 1.0
 HARD_GRACE_S = 10.0
-#: Setting faulthandler's clock costs a thread, as much as a hundredth of a cheap point: it stays set for the next points
+#: Setting faulthandler's clock costs a thread, a hundredth of a cheap point: it stays set for the points that follow
 #: until it is so many seconds old.
 SET_AGAIN_S = 2.0
 
@@ -36,7 +36,7 @@ class Deadline:
         """`seconds` that a point may take."""
         self._seconds = seconds
         self._set_at = -SET_AGAIN_S
-        self._nowhere = Path(os.devnull).open("w")
+        self._nowhere = Path(os.devnull).open("w")  # noqa: SIM115 (open for as long as the clock is)
 
     def close(self) -> None:
         """No point runs any more."""
@@ -45,7 +45,7 @@ class Deadline:
 
     @asynccontextmanager
     async def point(self, witness: Path | None = None) -> AsyncIterator[None]:
-        """Raise PointTimeout in the body when it takes too long. Main thread only (a Celery child runs its tasks there).
+        """Raise PointTimeout in the body when it takes too long. Main thread only: a Celery child runs its tasks there.
 
         `witness`: a file that is there during the body, and afterwards only when the process ended in it; see `hung`.
         """

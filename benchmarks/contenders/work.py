@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import gc
 import os
 import shutil
 import time
@@ -154,8 +155,13 @@ class _Here:
         finally:
             shutil.rmtree(mirror, ignore_errors=True)  # the map stays
         self.loop = asyncio.new_event_loop()
-        # what the points of a chunk share is this project's doing; with `peers.py --share` it is everybody's
-        self.engine = JumpEngine(shared=SharedFeatures() if os.environ.get("PEERS_SHARE") else None)
+        # what a child of this project spares its points is its own doing; with `peers.py --share` it is everybody's
+        shared = None
+        if os.environ.get("PEERS_SHARE"):
+            shared = SharedFeatures()
+            gc.collect()
+            gc.freeze()
+        self.engine = JumpEngine(shared=shared)
 
     def config(self, point: int) -> Any:
         from tasks.upstream.build import controller_config
