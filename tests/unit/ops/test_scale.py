@@ -1,11 +1,11 @@
-"""The simulation of benchmarks/scale.py against what can be said without one."""
+"""The simulation behind benchmarks/scale.py against what can be said without one."""
 
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
-import sys
-from types import ModuleType
+import importlib
+from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,18 +14,15 @@ from tests.conftest import REPOSITORY
 
 
 @pytest.fixture(scope="module")
-def scale() -> ModuleType:
-    name = "benchmarks_scale"
-    spec = importlib.util.spec_from_file_location(name, REPOSITORY / "benchmarks" / "scale.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
+def scale() -> Iterator[SimpleNamespace]:
+    """The rooms of the simulation, as the benchmark sees them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(REPOSITORY / "benchmarks"))
+        costs, simulation = (importlib.import_module(f"scaling.{name}") for name in ("costs", "simulation"))
+        yield SimpleNamespace(**(vars(costs) | vars(simulation)))
 
 
-def outcome(scale: ModuleType, case: dict[str, Any], **costs: float) -> Any:
+def outcome(scale: SimpleNamespace, case: dict[str, Any], **costs: float) -> Any:
     """What comes of a cluster where everything but `costs` (seconds a chunk) is free."""
     numbers = {"row_message_bytes": 1.0, "row_store_bytes": 1.0, "start_cpu_s": 1.0, "start_wall_s": 1.0}
     free: dict[str, Any] = {field.name: scale.Cost(0.0) for field in dataclasses.fields(scale.Costs)}
@@ -34,7 +31,7 @@ def outcome(scale: ModuleType, case: dict[str, Any], **costs: float) -> Any:
     return scale.Simulation(scale.Case(**given), scale.Costs(**free), rounds=60).run()
 
 
-def test_nothing_holds_back_a_cluster_where_all_is_free(scale: ModuleType) -> None:
+def test_nothing_holds_back_a_cluster_where_all_is_free(scale: SimpleNamespace) -> None:
     found = outcome(scale, {})
     assert found.use > 0.999
     assert found.limit == ""
@@ -52,7 +49,7 @@ def test_nothing_holds_back_a_cluster_where_all_is_free(scale: ModuleType) -> No
     ],
 )
 def test_who_works_one_after_the_other_is_the_limit(
-    scale: ModuleType, name: str, limit: str, chunks_per_s: float
+    scale: SimpleNamespace, name: str, limit: str, chunks_per_s: float
 ) -> None:
     found = outcome(scale, {}, **{name: 0.2})
     assert found.limit == limit
@@ -60,23 +57,23 @@ def test_who_works_one_after_the_other_is_the_limit(
     assert {"desk": found.desk_busy, "broker": found.broker_busy, "node": found.node_busy}[limit] > 0.9
 
 
-def test_larger_chunks_move_the_limit_of_the_desk_in_proportion(scale: ModuleType) -> None:
+def test_larger_chunks_move_the_limit_of_the_desk_in_proportion(scale: SimpleNamespace) -> None:
     small, large = (outcome(scale, {"chunk_s": seconds}, send=0.5) for seconds in (1.0, 4.0))
     assert large.points_per_s == pytest.approx(4 * small.points_per_s, rel=0.05)
 
 
-def test_more_nodes_move_no_limit_of_the_desk(scale: ModuleType) -> None:
+def test_more_nodes_move_no_limit_of_the_desk(scale: SimpleNamespace) -> None:
     few, many = (outcome(scale, {"nodes": nodes}, send=0.2) for nodes in (4, 16))
     assert many.points_per_s == pytest.approx(few.points_per_s, rel=0.05)
 
 
-def test_what_a_child_waits_between_chunks_is_lost(scale: ModuleType) -> None:
+def test_what_a_child_waits_between_chunks_is_lost(scale: SimpleNamespace) -> None:
     assert outcome(scale, {}, turn=0.25).use == pytest.approx(1 / 1.25, rel=0.02)
     # four round trips to begin, one to end; few children, so that the desk's own round trips hold nobody back
     assert outcome(scale, {"rtt_s": 0.05, "nodes": 1, "children": 3}).use == pytest.approx(1 / 1.25, rel=0.02)
 
 
-def test_costs_grow_along_a_line(scale: ModuleType) -> None:
+def test_costs_grow_along_a_line(scale: SimpleNamespace) -> None:
     cost = scale.Cost.through(100.0 + 10 * 2, 100.0 + 1000 * 2)
     assert (cost.fixed, cost.per_row) == (pytest.approx(100), pytest.approx(2))
     assert cost(50) == pytest.approx(200)
