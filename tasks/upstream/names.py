@@ -4,7 +4,7 @@ from tasks.upstream.patches import import_quietly
 
 with import_quietly():
     from hummingbot.connector.trading_rule import TradingRule
-    from hummingbot.core.data_type.common import OrderType, PriceType, TradeType
+    from hummingbot.core.data_type.common import OrderType, PositionMode, PriceType, TradeType
     from hummingbot.data_feed.candles_feed.data_types import CandlesConfig
     from hummingbot.data_feed.market_data_provider import MarketDataProvider
     from hummingbot.strategy_v2.backtesting.backtesting_data_provider import BacktestingDataProvider
@@ -72,6 +72,7 @@ __all__ = [
     "OrderType",
     "PositionExecutorConfig",
     "PositionExecutorSimulator",
+    "PositionMode",
     "PriceType",
     "RunnableStatus",
     "StopExecutorAction",

@@ -18,9 +18,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from tasks.errors import CandlesMissing, CandlesNotCovering, ControllerError, TradingRulesMissing
+from tasks.upstream.connector import OfflineConnector, OfflineConnectors
 from tasks.upstream.names import BacktestingDataProvider
 
 if TYPE_CHECKING:
@@ -68,25 +69,11 @@ class MarketLike(Protocol):
     def warmup(self) -> bool: ...
 
 
-class NoConnectors(dict[str, Any]):
-    """Stands where hummingbot keeps connectors. Empty, and whoever asks for one is told why."""
-
-    def __missing__(self, name: str) -> NoReturn:
-        raise ControllerError(
-            f"connector {name} is asked for: a back-test has candles and trading rules only, "
-            "no order book, balance, funding info or live price"
-        )
-
-    def get(self, name: str, default: Any = None) -> NoReturn:
-        """Raises ControllerError."""
-        self.__missing__(name)
-
-
 class SweepDataProvider(BacktestingDataProvider):  # type: ignore[misc]  # upstream has no type information
     """Serves one point from a market. Cheap to make: nothing is copied until a controller asks for a feed.
 
     `candles_feeds` and `candles_data` are one dict: the store's name in this release of hummingbot and in others.
-    Raises ControllerError wherever upstream would build a connector.
+    Where upstream would build an exchange's connector there is an OfflineConnector.
     """
 
     def __init__(self, market: MarketLike):
@@ -103,9 +90,9 @@ class SweepDataProvider(BacktestingDataProvider):  # type: ignore[misc]  # upstr
         self.shift: int = market.shift
         #: True once the engine steps: with a shift, feeds end at the current candle from then on
         self.stepping = False
-        self.connectors = NoConnectors()
+        self.connectors = OfflineConnectors(market.trading_rules)
         self.conn_settings: dict[str, Any] = {}
-        self._non_trading_connectors = NoConnectors()
+        self._non_trading_connectors = self.connectors
         self._non_trading_connectors_started: dict[str, bool] = {}
         self._rates: dict[str, Decimal] = {}
         self._rates_required: dict[str, Any] = {}
@@ -241,12 +228,12 @@ class SweepDataProvider(BacktestingDataProvider):  # type: ignore[misc]  # upstr
     def remove_rate_sources(self, connector_pairs: Any) -> None:
         """There are none."""
 
-    def get_connector(self, connector_name: str) -> NoReturn:
-        """Raises ControllerError."""
-        self.connectors.get(connector_name)
+    def get_connector(self, connector_name: str) -> OfflineConnector:
+        """Rules and settings, no exchange."""
+        return self.connectors[connector_name]
 
-    def _create_non_trading_connector(self, connector_name: str) -> NoReturn:
-        self.connectors.get(connector_name)
+    def _create_non_trading_connector(self, connector_name: str) -> OfflineConnector:
+        return self.connectors[connector_name]
 
     def _feed(self, key: str) -> pd.DataFrame:
         try:

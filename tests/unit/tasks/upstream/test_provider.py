@@ -154,18 +154,16 @@ def test_missing_rules_say_what_to_write(make_market):
 
 
 @pytest.mark.parametrize(
-    "ask",
+    ("ask", "missing"),
     [
-        lambda provider: provider.get_connector("kraken"),
-        lambda provider: provider.get_connector_with_fallback("kraken"),
-        lambda provider: provider.get_non_trading_connector("kraken"),
-        lambda provider: provider.get_order_book("kraken", "ADA-USD"),
-        lambda provider: provider.get_balance("kraken", "ADA"),
-        lambda provider: provider.connectors["kraken"],
+        (lambda provider: provider.get_order_book("kraken", "ADA-USD"), "get_order_book"),
+        (lambda provider: provider.get_balance("kraken", "ADA"), "get_balance"),
+        (lambda provider: provider.get_funding_info("kraken_perpetual", "ADA-USD"), "get_funding_info"),
+        (lambda provider: provider.connectors["kraken"].get_mid_price("ADA-USD"), "get_mid_price"),
     ],
 )
-def test_nothing_builds_a_connector(make_market, ask):
-    with pytest.raises(ControllerError, match="connector kraken is asked for"):
+def test_what_only_an_exchange_knows_is_told(make_market, ask, missing):
+    with pytest.raises(ControllerError, match=rf"connector kraken\w*: {missing} is asked for"):
         ask(SweepDataProvider(make_market()))
 
 
