@@ -102,7 +102,8 @@ def used(kind: str, points: int, children: list[int], say: Callable[[str], Any])
     found = []
     with tempfile.TemporaryDirectory(prefix="cluster-") as place:
         folder = prepare(Path(place) / "work", points, kind, name="cluster")
-        alone = ask("one_process", folder, min(points, 20 if kind == "dear" else 500), 1, patience_s=600, share=True)
+        # all the cheap points: those with short indicators trade more, so that the first ones are no sample
+        alone = ask("one_process", folder, min(points, 20) if kind == "dear" else points, 1, patience_s=600, share=True)
         alone_ms = alone["workers_cpu_s"] / alone["points"] * 1000
         for count in children:
             one = {"kind": kind, **use(folder, count), "alone_cpu_ms": alone_ms}

@@ -14,6 +14,8 @@ three times, the fastest counts: other work on the machine only ever slows).
     of free     the same over the cores' seconds that nothing else on the machine used (idle machine: as `workers`)
     CPU/point   CPU milliseconds of everything the contender started, over the points: what other work on the machine
                 changes least
+    at most     points/s at which the busiest process besides the workers (it hands out, or collects) would fill a core:
+                what more cores, nodes and workers cannot exceed
     first row   seconds from the command's start to its first row, everything started from nothing
     whole       seconds from the command's start until it could sweep, and the sweep
     ratio       this project's points/s over the contender's
@@ -46,8 +48,8 @@ ORDER = ("ours", "one_process", "stock", "pool", "joblib", "dask", "ray", "celer
 #: upstream's engine takes so much longer that it gets only so many of the points
 STOCK_POINTS = 100
 HEAD = (
-    f"{'contender':<13}{'points/s':>10}{'ratio':>8}{'workers':>9}{'of free':>9}{'CPU/point':>11}{'first row':>11}"
-    f"{'whole':>9}{'peak MB':>9}  rows"
+    f"{'contender':<13}{'points/s':>10}{'ratio':>8}{'workers':>9}{'of free':>9}{'CPU/point':>11}{'at most':>9}"
+    f"{'first row':>11}{'whole':>9}{'peak MB':>9}  rows"
 )
 
 
@@ -88,7 +90,8 @@ def once(sweep: Any, count: int) -> dict[str, Any]:
     rows = list(timed(sweep(list(range(count)))))
     wall = max(moment for *_, moment in rows) - began
     span.end()
-    used = span.of({pid for _, _, pid, _, _ in rows})
+    pids = {pid for _, _, pid, _, _ in rows}
+    used, busiest = span.of(pids), span.busiest(besides=pids)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return {
         "points": count,
@@ -97,6 +100,7 @@ def once(sweep: Any, count: int) -> dict[str, Any]:
         "workers_cpu_s": used,
         "all_cpu_s": span.of(),
         "others_cpu_s": span.others_s,
+        "at_most_per_s": count / busiest if busiest else None,
         "cpu_use": used / (wall * cores),
         "cpu_use_of_free": used / max(used, wall * cores - span.others_s),
         "in_points_s": sum(seconds for _, _, _, seconds, _ in rows),
@@ -157,11 +161,11 @@ def measure(
             say(HEAD)
             found: list[dict[str, Any]] = []
             for name in names:
-                # one process needs no proof at every size
+                # what one process does not get faster at with more of them; the first hundreds trade more than the rest
                 if name == "stock":
                     count = min(size, 10 if dear_ones else STOCK_POINTS)
                 elif name == "one_process":
-                    count = min(size, 20 if dear_ones else 500)
+                    count = min(size, 20 if dear_ones else 2000)
                 else:
                     count = size
                 times = 1 if name == "stock" or dear_ones else repeat
@@ -187,10 +191,11 @@ def _line(one: dict[str, Any]) -> str:
     if "left_out" in one:
         return f"{one['contender']:<13}left out: {one['left_out']}"
     each_ms = one["all_cpu_s"] / one["points"] * 1000
+    at_most = f"{one['at_most_per_s']:.0f}" if one["at_most_per_s"] else "-"
     return (
         f"{one['contender']:<13}{one['points_per_s']:>10.2f}{one.get('ratio', 0):>8.2f}{one['cpu_use']:>9.1%}"
-        f"{one['cpu_use_of_free']:>9.1%}{each_ms:>8.1f} ms{one['first_row_s']:>11.1f}{one['whole_s']:>9.1f}"
-        f"{one['peak_mb']:>9.0f}  {'equal' if one.get('equal') else 'DIFFERENT'}"
+        f"{one['cpu_use_of_free']:>9.1%}{each_ms:>8.1f} ms{at_most:>9}{one['first_row_s']:>11.1f}"
+        f"{one['whole_s']:>9.1f}{one['peak_mb']:>9.0f}  {'equal' if one.get('equal') else 'DIFFERENT'}"
     )
 
 

@@ -44,9 +44,14 @@ class Span:
         self.others_s = max(0.0, busy_seconds() - self._busy - self.of())
 
     def of(self, pids: Collection[int] | None = None) -> float:
-        return sum(
-            spent - self._before.get(pid, 0.0) for pid, spent in self._after.items() if pids is None or pid in pids
-        )
+        return sum(spent for pid, spent in self._spent().items() if pids is None or pid in pids)
+
+    def busiest(self, besides: Collection[int]) -> float:
+        """CPU seconds of the process that spent most, `besides` those; 0 where there is no other."""
+        return max((spent for pid, spent in self._spent().items() if pid not in besides), default=0.0)
+
+    def _spent(self) -> dict[int, float]:
+        return {pid: spent - self._before.get(pid, 0.0) for pid, spent in self._after.items()}
 
 
 class Memory(threading.Thread):

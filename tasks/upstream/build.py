@@ -42,6 +42,10 @@ if TYPE_CHECKING:
 #: The import name of a controllers folder, as in Hummingbot.
 PACKAGE = "controllers"
 
+#: What the engine's own candles are found by.
+_MARKET = ("connector_name", "trading_pair")
+_ONE_MARKET = "only controllers with one connector_name and one trading_pair can be back-tested"
+
 _CONFIG_BASES = (ControllerConfigBase, DirectionalTradingControllerConfigBase, MarketMakingControllerConfigBase)
 _CONTROLLER_BASES = (ControllerBase, DirectionalTradingControllerBase, MarketMakingControllerBase)
 
@@ -126,12 +130,9 @@ def feed_needs(config: Any, resolution: str, shift: int = 1) -> list[FeedNeed]:
     `max_records`: candles before the period that indicators want, with those that a shift of `shift` candles takes.
     To be called inside an event loop: some controllers start tasks when they are made. Raises ControllerError.
     """
-    for key in ("connector_name", "trading_pair"):
+    for key in _MARKET:
         if not isinstance(getattr(config, key, None), str):
-            raise ControllerError(
-                f"{config.controller_name} has no single {key}: only controllers with one connector_name and one "
-                "trading_pair can be back-tested"
-            )
+            raise ControllerError(f"{config.controller_name} has no single {key}: {_ONE_MARKET}")
     market = _NoMarket(resolution=resolution, shift=shift)
     try:
         controller = make_controller(config, market)
@@ -300,6 +301,8 @@ def _culprit(config_class: Any, values: Mapping[str, Any], error: Exception) -> 
 def _reason(detail: Any, config_class: Any) -> str:
     key = ".".join(str(part) for part in detail["loc"]) or "config"
     if detail["type"] == "extra_forbidden":
+        if key in _MARKET:  # the sweep file must have it; the nearest valid key would be no help
+            return f"its config class has no {key}: {_ONE_MARKET}"
         near = difflib.get_close_matches(key, list(config_class.model_fields), n=1, cutoff=0.0)
         return f"unknown key {key!r} (nearest: {near[0]!r})"
     if detail["type"] == "missing":

@@ -236,6 +236,12 @@ def test_several_markets_cannot_be_back_tested(root):
         needs(config, "1m")
 
 
+def test_a_config_class_without_a_market_of_its_own_is_said_so(root):
+    said = refused(root, controller_type="generic", controller_name="two_pairs")
+    assert "its config class has no trading_pair: only controllers with one connector_name" in said
+    assert "unknown key 'trading_pair'" not in said
+
+
 def test_what_a_point_left_in_classes_and_modules_is_gone_when_the_next_begins(write_controllers) -> None:
     source = HEAD + (
         "\nfrom controllers.memory import SEEN\n"
