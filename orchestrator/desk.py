@@ -66,14 +66,13 @@ def run_sweep(
         if retry:
             store.forget_failed(definition.sweep)
         watcher.say(f"{sweep.name}: {sweep.grid.size} points, ready after {time.monotonic() - started:.1f} s")
-        most = 8 if estimate else None
         summary = run(
             cluster,
             store,
             definition,
             watcher,
             target_s=settings.chunk_seconds,
-            most=most,
+            estimate=estimate,
             on_first_rows=lambda: _check_columns(sweep, store.columns(definition.sweep)),
             lay_down=lambda: _lay_down_again(sweep, definition, cluster, watcher),
         )

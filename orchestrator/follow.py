@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import batched
 from pathlib import Path
+from statistics import mean, median
 from typing import Any
 
 from orchestrator import broker, publish
@@ -28,8 +29,11 @@ from tasks.grid import Grid
 from tasks.messages import SWEEPS_KEY, Chunk, Keys, Kind, Status, SweepDefinition
 from tasks.settings import Settings
 
-#: Points timed before a submitted sweep is cut into chunks.
+#: Points timed before a submitted sweep is cut into chunks; where they seem to take less than CHEAP_S, which may be a
+#: child's first steps, so many neighbours more.
 TIMED_POINTS = 4
+CHEAP_S = 2.0
+NEIGHBOURS = 16
 #: Chunks that a submitted sweep sends at a time.
 BATCH = 500
 
@@ -245,13 +249,18 @@ def _nodes(cluster: broker.Cluster, keys: Keys) -> list[NodeProgress]:
 
 
 def _time_points(cluster: broker.Cluster, definition: SweepDefinition, watcher: Watcher) -> float:
-    """Seconds a point takes, from a few that are run for it."""
+    """Seconds a point takes in a child that has run some, from a few that are run for it."""
     timed = publish.with_kind(definition, Kind.RUN, cluster)
+    size = Grid.from_mapping(definition.grid).size
     try:
-        rows = gather(cluster, timed, spread(Grid.from_mapping(definition.grid).size, TIMED_POINTS), watcher)
+        each: float = mean(row["seconds"] for row in gather(cluster, timed, spread(size, TIMED_POINTS), watcher))
+        if each < CHEAP_S:
+            first = max(0, size - NEIGHBOURS) // 2
+            rows = gather(cluster, timed, list(range(first, min(size, first + NEIGHBOURS))), watcher, together=True)
+            each = min(each, median(row["seconds"] for row in rows))
     finally:
         publish.forget(timed, cluster)
-    return float(sum(row["seconds"] for row in rows)) / len(rows)
+    return each
 
 
 def _send_all(cluster: broker.Cluster, definition: SweepDefinition, planner: Planner, generation: int) -> Iterator[str]:

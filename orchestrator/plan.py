@@ -28,6 +28,11 @@ LEAST_S = 0.08
 #: Seconds of a chunk that is sent before it is known how dear a point is, and the most points it holds.
 FIRST_S = 0.2
 FIRST_POINTS = 100
+#: What an estimate may time: one point in SAMPLED, in STRETCHES parts of the grid or more, up to STRETCH points each.
+SAMPLED = 8
+MOST_SAMPLED = 16_384
+STRETCHES = 16
+STRETCH = 64
 #: A child stops a chunk that takes so many times the planned seconds, but not before LEAST_LIMIT_S.
 OVERRUN = 2.0
 LEAST_LIMIT_S = 1.0
@@ -73,7 +78,7 @@ class Planner:
     """Hands out the missing points, chunk by chunk, each point once."""
 
     def __init__(self, missing: Iterable[tuple[int, int]], size: int, *, target_s: float, probes: Sequence[int] = ()):
-        """`missing`: closed ranges of points, ascending, read lazily. `size`: how many points they hold.
+        """`missing`: closed ranges of points, read lazily. `size`: how many points they hold.
 
         `probes`: points, each of them missing, that go first and alone.
         """
@@ -96,7 +101,7 @@ class Planner:
         if self._probes:
             points = [self._probes.pop(0)]
         else:
-            points = list(islice(self._few_runs(), self._size(max(1, children))))
+            points = sorted(islice(self._few_runs(), self._size(max(1, children))))
         self._left -= len(points)
         return points
 
@@ -157,3 +162,18 @@ def spread(size: int, count: int) -> list[int]:
     if size <= count:
         return list(range(size))
     return sorted({round(step * (size - 1) / max(1, count - 1)) for step in range(count)})
+
+
+def sample(size: int, least: int) -> list[tuple[int, int]]:
+    """Closed ranges of points from all over a grid of `size`, those far apart first, to time a sweep with.
+
+    Neighbours, because a chunk's points share what they derive from the candles; one point in SAMPLED and MOST_SAMPLED
+    at most, but `least` where there are so many.
+    """
+    count = min(size, max(least, min(size // SAMPLED, MOST_SAMPLED)))
+    stretches = min(count, max(STRETCHES, count // STRETCH))
+    length = count // stretches
+    firsts = [place * (size - length) // max(1, stretches - 1) for place in range(stretches)]
+    bits = (stretches - 1).bit_length()
+    far_apart = sorted(range(stretches), key=lambda place: int(f"{place:0{bits}b}"[::-1], 2))  # van der Corput
+    return [(firsts[place], firsts[place] + length - 1) for place in far_apart]

@@ -14,15 +14,15 @@ from __future__ import annotations
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.broker import message_id
 from orchestrator.claim import claim
 from orchestrator.collect import Stream
-from orchestrator.plan import Planner, spread
+from orchestrator.flight import DEPTH, Flight, fill, give_up_waiting, send_again
+from orchestrator.plan import Planner, sample, spread
 from orchestrator.watcher import Progress, Watcher
 from tasks.blobs import EXPIRY_S
 from tasks.errors import BrokerError
@@ -33,11 +33,6 @@ if TYPE_CHECKING:
     from orchestrator.broker import Cluster
     from orchestrator.store import Store
 
-#: Chunks on the way per child: one that runs, one that waits.
-DEPTH = 2
-#: Seconds without rows after which the broker is asked whether it holds what is on the way, and between two looks.
-LOST_AFTER_S = 20.0
-LOOK_EVERY_S = 3.0
 #: Seconds between two tellings of how far the sweep is, for `watch` and `serve`.
 TELL_S = 0.25
 #: Seconds between two signs to the broker that the sweep's parcels are still needed.
@@ -46,6 +41,9 @@ NEEDED_S = 3600.0
 #: that goes on after them.
 PROBES = 8
 PROBED = 125
+#: An estimate sends chunks of so many seconds until so many have passed since the first rows; PROBES points at least.
+ESTIMATE_CHUNK_S = 0.5
+ESTIMATE_S = 2.0
 
 
 @dataclass
@@ -67,49 +65,6 @@ class Summary:
     memory_bytes: int = 0
 
 
-@dataclass
-class _Flight:
-    """Chunks that are on the way."""
-
-    chunks: dict[str, Chunk] = field(default_factory=dict)
-    #: chunk id -> id of the message that carries it
-    _messages: dict[str, str] = field(default_factory=dict)
-    _quiet_since: float = field(default_factory=time.monotonic)
-    _looked: float = 0.0
-    #: messages that were missing at the last look
-    _missing: set[str] = field(default_factory=set)
-
-    def add(self, chunk: Chunk) -> str:
-        """Under way from now on; the id for its message."""
-        self.chunks[chunk.id] = chunk
-        self._messages[chunk.id] = message_id()
-        return self._messages[chunk.id]
-
-    def land(self, chunk_id: str, points: Sequence[int] = ()) -> list[int]:
-        """A chunk has come back with rows of these points; those that it was stopped before."""
-        chunk = self.chunks.pop(chunk_id, None)
-        self._messages.pop(chunk_id, None)
-        return sorted(set(chunk.points).difference(points)) if chunk and points else []
-
-    def heard(self) -> None:
-        """Rows came in."""
-        self._quiet_since, self._missing = time.monotonic(), set()
-
-    def lost(self, cluster: Cluster) -> list[Chunk]:
-        """The chunks whose messages the broker holds no more although no rows came for long.
-
-        A message is nowhere for a moment on its way to a node, and the last rows may have come between two looks: it
-        is lost when it was missing twice.
-        """
-        now = time.monotonic()
-        if now - self._quiet_since < LOST_AFTER_S or now - self._looked < LOOK_EVERY_S:
-            return []
-        self._looked = now
-        missing, before = cluster.lacks(self._messages.values()), self._missing
-        self._missing = missing
-        return [self.chunks[chunk] for chunk, message in self._messages.items() if message in missing & before]
-
-
 def run(
     cluster: Cluster,
     store: Store,
@@ -117,15 +72,15 @@ def run(
     watcher: Watcher,
     *,
     target_s: float,
-    most: int | None = None,
+    estimate: bool = False,
     on_first_rows: Callable[[], None] = lambda: None,
     lay_down: Callable[[], object] = lambda: None,
 ) -> Summary:
     """Compute every point of the definition's grid that has no row yet, and store its row.
 
-    `most`: stop after that many points (an estimate); they are the probes. `on_first_rows` is called when the first
-    good row is stored; what it raises ends the run. `lay_down` puts definition and parcels onto a broker that lost
-    them. Raises BrokerError, StoreError.
+    `estimate`: stop as soon as points from all over the grid have said how dear they are. `on_first_rows` is called
+    when the first good row is stored; what it raises ends the run. `lay_down` puts definition and parcels onto a broker
+    that lost them. Raises BrokerError, StoreError.
     """
     sweep = definition.sweep
     keys = Keys(sweep)
@@ -138,12 +93,19 @@ def run(
         stream = Stream(redis, keys)
         counts = collect_waiting(stream, store, sweep)
         stored = sum(counts.values())
-        probes = [] if stored else spread(size, min(PROBES, size // PROBED if most is None else PROBES))
-        planner = Planner(store.missing_runs(sweep, size), size - stored, target_s=target_s, probes=probes)
-        flight = _Flight()
+        if estimate and not stored:
+            stretches = sample(size, PROBES)
+            planner = Planner(stretches, sum(last - first + 1 for first, last in stretches), target_s=ESTIMATE_CHUNK_S)
+        else:
+            probes = [] if stored or estimate else spread(size, min(PROBES, size // PROBED))
+            target_s = min(target_s, ESTIMATE_CHUNK_S) if estimate else target_s
+            planner = Planner(store.missing_runs(sweep, size), size - stored, target_s=target_s, probes=probes)
+        flight = Flight()
         computed, children, memory_bytes = 0, 0, 0
         seen: set[str] = set()
-        looked, told, needed, first = -10.0, -10.0, time.monotonic(), True
+        looked, told, needed = -10.0, -10.0, time.monotonic()
+        first: float | None = None
+        checked = False
         while True:
             now = time.monotonic()
             if now - looked > 1.0:
@@ -153,10 +115,10 @@ def run(
                 if now - needed > NEEDED_S:
                     needed = now
                     keep(redis, keys, definition)
-            stopping = interrupted() or (most is not None and computed + _points(flight) >= most)
-            if not stopping:
+            known = first is not None and now - first > ESTIMATE_S and computed + len(flight.chunks) >= PROBES
+            if not (interrupted() or (estimate and known)):
                 progress = f"{sum(counts.values()):,} of {size:,} points done"
-                _fill(cluster, keys, planner, flight, generation, children, progress)
+                fill(cluster, keys, planner, flight, generation, children, progress)
             if not flight.chunks:
                 break
             if interrupted() and not redis.exists(keys.cancelled):
@@ -177,16 +139,17 @@ def run(
                 came = True
             if came:
                 flight.heard()
-                if first and counts.get(Status.OK):
-                    first = False
+                first = first or time.monotonic()
+                if not checked and counts.get(Status.OK):
+                    checked = True
                     on_first_rows()
             elif interrupted():
-                _drop_skipped(cluster, keys, flight)
+                give_up_waiting(cluster, keys, flight)
             elif lost := flight.lost(cluster):
                 watcher.say(f"the broker lost {len(lost)} chunks: they are sent again")
                 if not keep(redis, keys, definition):
                     lay_down()
-                generation = _send_again(cluster, keys, flight, lost, generation)
+                generation = send_again(cluster, keys, flight, lost, generation)
                 flight.heard()
             watcher.update(_progress(size, counts, computed, time.monotonic() - started, planner, children))
             if now - told > TELL_S:
@@ -219,16 +182,18 @@ def run(
     )
 
 
-def gather(cluster: Cluster, definition: SweepDefinition, points: list[int], watcher: Watcher) -> list[dict[str, Any]]:
+def gather(
+    cluster: Cluster, definition: SweepDefinition, points: list[int], watcher: Watcher, *, together: bool = False
+) -> list[dict[str, Any]]:
     """The rows of some points, for probe, verify, audit and detail: the same road, without a store.
 
-    Points travel one a chunk, or in equal parts when there are many. Raises BrokerError.
+    Points travel one a chunk, or in equal parts when there are many; `together`: in one chunk. Raises BrokerError.
     """
     keys = Keys(definition.sweep)
     redis: Any = cluster.redis
     generation = int(redis.incr(keys.generation))
-    part = max(1, min(32, -(-len(points) // max(1, DEPTH * cluster.children()))))
-    flight = _Flight()
+    part = len(points) if together else max(1, min(32, -(-len(points) // max(1, DEPTH * cluster.children()))))
+    flight = Flight()
     for start in range(0, len(points), part):
         chunk = Chunk.of(generation, points[start : start + part])
         cluster.send(definition.sweep, chunk, flight.add(chunk))
@@ -250,61 +215,6 @@ def gather(cluster: Cluster, definition: SweepDefinition, points: list[int], wat
     return [rows[point] for point in sorted(rows)]
 
 
-def _fill(
-    cluster: Cluster,
-    keys: Keys,
-    planner: Planner,
-    flight: _Flight,
-    generation: int,
-    children: int,
-    progress: str,
-) -> None:
-    """Send chunks until every child has one to run and one that waits."""
-    while len(flight.chunks) < DEPTH * max(1, children):
-        points = planner.next(children)
-        if not points:
-            return
-        limit_s = planner.limit_s(len(points))
-        if not _send(cluster, keys, flight, Chunk.of(generation, points), limit_s, progress):
-            return
-
-
-def _send(
-    cluster: Cluster, keys: Keys, flight: _Flight, chunk: Chunk, limit_s: float = 0.0, progress: str = ""
-) -> bool:
-    """False when the broker has no room for it, or goes away in this moment.
-
-    The chunk counts as on the way all the same: collecting goes on and makes room, and what is lost is sent again.
-    """
-    from kombu.exceptions import OperationalError
-    from redis.exceptions import OutOfMemoryError
-
-    message = flight.add(chunk)
-    try:
-        cluster.redis.sadd(keys.sent, chunk.id)
-        cluster.send(keys.sweep, chunk, message, limit_s, progress)
-    except (OperationalError, OutOfMemoryError):
-        return False
-    return True
-
-
-def _send_again(cluster: Cluster, keys: Keys, flight: _Flight, lost: list[Chunk], generation: int) -> int:
-    """Send these once more under new names. The others stay on the way, so the generation is that of this start."""
-    from redis.exceptions import OutOfMemoryError
-
-    redis: Any = cluster.redis
-    try:
-        # a broker that lost its data counts from nothing
-        generation = max(generation + 1, int(redis.incr(keys.generation)))
-        redis.set(keys.generation, generation)
-    except OutOfMemoryError:
-        return generation
-    for chunk in lost:
-        flight.land(chunk.id)
-        _send(cluster, keys, flight, Chunk(generation, chunk.runs))
-    return generation
-
-
 def collect_waiting(stream: Stream, store: Store, sweep: str) -> dict[Status, int]:
     """Store what an earlier orchestrator left in the stream; the counts of stored rows per status."""
     while entries := list(stream.read(0)):
@@ -312,19 +222,6 @@ def collect_waiting(stream: Stream, store: Store, sweep: str) -> dict[Status, in
             store.insert(sweep, rows)
             stream.forget([entry])
     return store.counts(sweep)
-
-
-def _drop_skipped(cluster: Cluster, keys: Keys, flight: _Flight) -> None:
-    """After an interrupt: chunks that no child of a living node runs will not come back."""
-    redis: Any = cluster.redis
-    alive = {node.name for node in cluster.nodes()}
-    running = {
-        chunk.decode() for chunk, who in redis.hgetall(keys.running).items() if who.decode().partition("/")[0] in alive
-    }
-    done = [chunk_id for chunk_id in flight.chunks if chunk_id not in running]
-    for chunk_id in done:
-        if not redis.sismember(keys.done, chunk_id):
-            flight.land(chunk_id)
 
 
 def keep(redis: Any, keys: Keys, definition: SweepDefinition) -> bool:
@@ -339,10 +236,6 @@ def keep(redis: Any, keys: Keys, definition: SweepDefinition) -> bool:
 def _counted(counts: dict[Status, int], rows: Rows) -> dict[Status, int]:
     """With these rows."""
     return dict(Counter(counts) + Counter(Status(text) for text in rows.columns.get("status", ())))
-
-
-def _points(flight: _Flight) -> int:
-    return sum(len(chunk) for chunk in flight.chunks.values())
 
 
 def _progress(

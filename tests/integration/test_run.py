@@ -138,7 +138,8 @@ def test_estimate_says_how_long_and_stops(place: Place) -> None:
     finished = place.run("run", place.file, "--estimate", "--json")
     assert finished.code == 0, finished.err
     assert finished.document["points"] == 1200
-    assert finished.document["done"] < 40
+    assert 8 <= finished.document["done"] <= 150
+    assert max(row["point"] for row in place.rows()) > 600
     assert finished.document["left_s"] > 0
     assert finished.document["points_per_s"] > 0
     assert 50 < finished.document["memory_bytes"] / 2**20 < 2000

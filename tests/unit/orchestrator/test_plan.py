@@ -5,10 +5,11 @@ from __future__ import annotations
 import heapq
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.plan import FIRST_POINTS, FIRST_S, MOST_POINTS, Planner, spread
+from orchestrator.plan import FIRST_POINTS, FIRST_S, MOST_POINTS, MOST_SAMPLED, STRETCH, Planner, sample, spread
 from tasks.messages import Chunk
 
 runs = st.lists(st.tuples(st.integers(0, 50), st.integers(0, 40)), max_size=6).map(
@@ -155,3 +156,26 @@ def test_scattered_points_make_more_chunks_and_no_longer_ids() -> None:
         assert len(Chunk.of(1, chunk).id) < 100
         handed += chunk
     assert handed == [point for point, _ in missing]
+
+
+@pytest.mark.parametrize("size", [1, 5, 8, 17, 100, 320, 2000, 8192, 100_000, 10**12])
+def test_a_sample_is_from_all_over_the_grid(size: int) -> None:
+    ranges = sample(size, 8)
+    points = [point for first, last in ranges for point in range(first, last + 1)]
+    assert len(set(points)) == len(points)
+    assert min(points) == 0 and max(points) == size - 1
+    assert min(size, 8) <= len(points) <= max(8, min(size // 8, MOST_SAMPLED))
+    assert max(last - first for first, last in ranges) < 2 * STRETCH
+    # whenever an estimate stops, what it has seen is not of one end of the grid
+    quarters = {4 * first // size for first, _ in ranges[:4]}
+    assert len(quarters) >= min(len(ranges), 3)
+
+
+def test_a_chunk_across_ranges_out_of_order_is_ascending() -> None:
+    planner = Planner([(90, 99), (0, 9), (45, 54)], 30, target_s=5.0)
+    planner.speeds.add("node", 1.0, 10)
+    handed = []
+    while points := planner.next(children=1):
+        assert points == sorted(points)
+        handed += points
+    assert sorted(handed) == [*range(10), *range(45, 55), *range(90, 100)]
