@@ -68,6 +68,11 @@ class EquityCurve:
         if traded_quote is not None:
             self._turnover[first : last + 1] += traded_quote
 
+    def rows(self) -> tuple[Floats, Floats, Floats, Floats]:
+        """What `add_executor` adds to in place, for a kernel that does the same: pnl of open executors, value of what
+        they hold, pnl that became final, quote traded; float64, shape (n,) each."""
+        return self._open_pnl, self._open_value, self._realised, self._turnover
+
     def add_held(self, row: int, base: float, quote: float, fees_quote: float) -> None:
         """What a kept executor hands over at a row: `base` signed (bought positive), bought or sold for `quote` (> 0).
 

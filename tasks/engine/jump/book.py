@@ -15,8 +15,6 @@ from decimal import Decimal
 from sys import getrefcount
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from tasks.engine.equity import EquityCurve, kept_amounts
 from tasks.engine.jump.candles import Candles
 from tasks.engine.jump.frozen import Freezer, thaw
@@ -303,9 +301,7 @@ class Book:
             self._realized += float(state.net_pnl_quote)
         trajectory = executor.trajectory
         if self._curve is not None and trajectory.filled_at(row):
-            value, traded = trajectory.exposure(row, closes=not kept)
-            pnl = np.append(trajectory.table().net_pnl_quote[: row - trajectory.first], state.net_pnl_quote)
-            self._curve.add_executor(trajectory.first, pnl, value, traded, kept=kept)
+            trajectory.add_to(self._curve, row, state.net_pnl_quote, kept=kept)
             if kept:
                 self._curve.add_held(row, *kept_amounts(executor.info))
         trajectory.release()

@@ -91,6 +91,37 @@ def position_end(  # type: ignore[no-untyped-def]  # compiled
 
 
 @compiled
+def add_position(  # type: ignore[no-untyped-def]  # compiled
+    open_pnl, open_value, realised, turnover, growth, fill, end, side, both_fees, filled, final_pnl, kept
+):
+    """Add a position that was filled whole at the close of row `fill` to the rows of an equity curve.
+
+    It ended on row `end` with `final_pnl`, and was sold there unless `kept`. The sums are those of
+    tasks.engine.equity's linear_exposure and add_executor over trajectories.Position's table, in their order.
+    """
+    gained = 1.0
+    value = 0.0
+    fees = both_fees * filled
+    for row in range(fill, end + 1):
+        if row > fill:
+            gained = gained * growth[row]
+        pnl = (((gained - 1) * side) - both_fees) * filled
+        value = side * filled + (pnl + fees)
+        if row < end:
+            open_pnl[row] += pnl
+            open_value[row] += value
+    if kept:
+        turnover[fill] += filled
+        return
+    if fill == end:
+        turnover[fill] += filled + abs(value)
+    else:
+        turnover[fill] += filled
+        turnover[end] += abs(value)
+    realised[end] += final_pnl
+
+
+@compiled
 def dca_trail_hit(close, armed_from, last, side, factor):  # type: ignore[no-untyped-def]  # compiled
     """The first row on which the close is at or beyond the trailing level of a DCA executor, or -1."""
     trail = -math.inf if side > 0 else math.inf
@@ -214,5 +245,6 @@ def warm() -> None:
     first_at_or_below(one, one, 0, 0, 1.0)
     first_at_or_above(one, one, 0, 0, 1.0)
     position_end(one, one, one, 0, 0, 1.0, 0.0, 1.0, 1.0, 1.0, 1.0, 0.0)
+    add_position(one, one, one, one, one, 0, 0, 1.0, 0.0, 1.0, 0.0, False)
     dca_trail_hit(one, 0, 0, 1.0, 1.0)
     grid_life(one, one, one, 0, 0, 1.0, 1.0, 1.0, False, 1.0, one, one, one, 0.0)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from tasks.engine.equity import EquityCurve
 from tasks.engine.jump import kernels
 from tasks.engine.jump.candles import Candles, Floats
 from tasks.engine.jump.trajectory import State, Table, Trajectory
@@ -92,6 +93,14 @@ class Position(Trajectory):
         pnl, fees = pct * filled, self._both_fees * filled
         filled[-1] = filled[-1] * 2
         return Table(pct, pnl, fees, filled, np.full(rows, self._average_price))
+
+    def add_to(self, curve: EquityCurve, row: int, final_pnl: float, *, kept: bool) -> None:
+        """As Trajectory's, to the last bit, in one pass over the rows."""
+        assert self.fill_row is not None
+        kernels.add_position(
+            *curve.rows(), self.candles.growth, self.fill_row, row, float(self._side), self._both_fees, self._filled,
+            final_pnl, kept,
+        )  # fmt: skip
 
 
 class Stage:

@@ -25,7 +25,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from tasks.engine.equity import linear_exposure
+from tasks.engine.equity import EquityCurve, linear_exposure
 from tasks.engine.jump.candles import Candles, Floats
 
 
@@ -90,6 +90,15 @@ class Trajectory:
     def stopped(self, row: int, *, keep: bool) -> State:
         """What a stop on a row leaves, by itself or (`keep`) as a held position. Stock fills have booked both fees."""
         return self.at(row)
+
+    def add_to(self, curve: EquityCurve, row: int, final_pnl: float, *, kept: bool) -> None:
+        """Add an executor that filled something to the equity curve; it ended or was stopped on `row`.
+
+        `final_pnl`: its net_pnl_quote there. `kept`: what it holds becomes a held position.
+        """
+        value, traded = self.exposure(row, closes=not kept)
+        pnl = np.append(self.table().net_pnl_quote[: row - self.first], final_pnl)
+        curve.add_executor(self.first, pnl, value, traded, kept=kept)
 
     def release(self) -> None:
         """Forget the table: the executor has ended and its last state is kept elsewhere."""

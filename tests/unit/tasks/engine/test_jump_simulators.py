@@ -10,9 +10,11 @@ import pandas as pd
 import pytest
 
 from tasks.engine.bench_market import PAIR, START, random_walk
+from tasks.engine.equity import EquityCurve
 from tasks.engine.jump import kernels
 from tasks.engine.jump.candles import Candles, float_at_or_above, float_at_or_below
 from tasks.engine.jump.simulators import StockSimulators
+from tasks.engine.jump.trajectory import Trajectory
 from tasks.upstream.names import (
     BacktestingEngineBase,
     CloseType,
@@ -276,7 +278,37 @@ def test_warming_compiles_what_runs_call() -> None:
     kernels.warm()
     for config in (position("100", stop_loss="0.01"), dca(["100", "99"], stop_loss="0.01", trailing_stop=TRAILING),
                    grid("95", "105", limit="94"), order(ExecutionStrategy.LIMIT, "99")):  # fmt: skip
-        ours(walk(1), 0, config)
+        life = ours(walk(1), 0, config)
+        if life.fill_row is not None:
+            life.add_to(EquityCurve(life.candles.close), life.last, life.at(life.last).net_pnl_quote, kept=False)
     compiled = [getattr(kernels, name) for name in vars(kernels) if hasattr(getattr(kernels, name), "signatures")]
-    assert len(compiled) == 5
+    assert len(compiled) == 6
     assert {len(function.signatures) for function in compiled} == {1}
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_position_adds_to_the_equity_curve_what_its_table_says(seed: int) -> None:
+    chance, candles = np.random.default_rng(seed), walk(seed)
+    fast, plain = (EquityCurve(candles.close) for _ in range(2))
+    added = set()
+    for _ in range(60):
+        first = int(chance.integers(0, 190))
+        limit = chance.random() < 0.5
+        price = f"{candles.close[first] * (1 + chance.normal(0, 0.003) * limit):.4f}"
+        life = ours(candles, first, position(
+            price, BUY if chance.random() < 0.5 else SELL, first, time_limit=int(chance.integers(0, 40)) * 60 or None,
+            take_profit="0.006", stop_loss="0.008",
+            open_order_type=OrderType.LIMIT if limit else OrderType.MARKET,
+        ))  # fmt: skip
+        if life is None or life.fill_row is None:
+            continue
+        row = life.last if chance.random() < 0.5 else int(chance.integers(life.fill_row, life.last + 1))
+        kept = bool(chance.random() < 0.3)
+        pnl = life.at(row).net_pnl_quote
+        life.add_to(fast, row, pnl, kept=kept)
+        Trajectory.add_to(life, plain, row, pnl, kept=kept)
+        added.add((kept, row == life.last, row == life.fill_row, life.fill_row == first))
+        for one, other in zip(fast.rows(), plain.rows(), strict=True):
+            assert one.tobytes() == other.tobytes()
+    assert len(added) >= 6
+    assert np.abs(fast.equity()).max() > 0
