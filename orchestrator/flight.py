@@ -52,7 +52,8 @@ class Flight:
         """A chunk has come back with rows of these points; those that it was stopped before."""
         chunk = self.chunks.pop(chunk_id, None)
         self._messages.pop(chunk_id, None)
-        return sorted(set(chunk.points).difference(points)) if chunk and points else []
+        there = set(points)
+        return [point for point in chunk.points if point not in there] if chunk and there else []
 
     def heard(self) -> None:
         """Rows came in."""

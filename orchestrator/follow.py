@@ -63,11 +63,9 @@ def submit(sweep: Sweep, out: Path, settings: Settings, watcher: Watcher) -> Sen
             redis.delete(keys.cancelled)
             stored = sum(collect_waiting(Stream(redis, keys), store, definition.sweep).values())
             size = sweep.grid.size
-            planner = Planner(
-                store.missing_runs(definition.sweep, size), size - stored, target_s=settings.chunk_seconds
-            )
-            each = _time_points(cluster, definition, watcher)
-            planner.speeds.add("probe", each, 1)
+            missing = store.missing_runs(definition.sweep, size)
+            planner = Planner(missing, size - stored, target_s=settings.chunk_seconds, grid=sweep.grid)
+            _time_points(cluster, definition, planner, watcher)
             chunks = 0
             for chunk_id in _send_all(cluster, definition, planner, generation):
                 chunks += 1
@@ -248,19 +246,21 @@ def _nodes(cluster: broker.Cluster, keys: Keys) -> list[NodeProgress]:
     return found
 
 
-def _time_points(cluster: broker.Cluster, definition: SweepDefinition, watcher: Watcher) -> float:
-    """Seconds a point takes in a child that has run some, from a few that are run for it."""
+def _time_points(cluster: broker.Cluster, definition: SweepDefinition, planner: Planner, watcher: Watcher) -> None:
+    """Tell the planner how long a point takes in a child that has run some, from a few that are run for it."""
     timed = publish.with_kind(definition, Kind.RUN, cluster)
     size = Grid.from_mapping(definition.grid).size
     try:
-        each: float = mean(row["seconds"] for row in gather(cluster, timed, spread(size, TIMED_POINTS), watcher))
+        rows = gather(cluster, timed, spread(size, TIMED_POINTS), watcher, learn=planner.learn)
+        each: float = mean(row["seconds"] for row in rows)
         if each < CHEAP_S:
             first = max(0, size - NEIGHBOURS) // 2
-            rows = gather(cluster, timed, list(range(first, min(size, first + NEIGHBOURS))), watcher, together=True)
+            points = list(range(first, min(size, first + NEIGHBOURS)))
+            rows = gather(cluster, timed, points, watcher, together=True, learn=planner.learn)
             each = min(each, median(row["seconds"] for row in rows))
     finally:
         publish.forget(timed, cluster)
-    return each
+    planner.speeds.add("probe", each, 1)
 
 
 def _send_all(cluster: broker.Cluster, definition: SweepDefinition, planner: Planner, generation: int) -> Iterator[str]:

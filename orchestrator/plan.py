@@ -7,15 +7,22 @@ never more than a share of what remains).
 
 Where points are dearer than was known, a chunk would take many times what was planned while other children wait. So
 each is sent with a limit: the child stops there, and the points it did not reach are handed out anew.
+
+Rows say which axes the features depend on. From then on points that agree on those axes go side by side, wherever the
+sweep file has the axes: a child derives their features once.
 """
 
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+
+from tasks.grid import Grid, Grouped
+from tasks.messages import runs_of
 
 #: No chunk has more points: its rows are one message.
 MOST_POINTS = 2000
@@ -77,18 +84,30 @@ class Speeds:
 class Planner:
     """Hands out the missing points, chunk by chunk, each point once."""
 
-    def __init__(self, missing: Iterable[tuple[int, int]], size: int, *, target_s: float, probes: Sequence[int] = ()):
-        """`missing`: closed ranges of points, read lazily. `size`: how many points they hold.
+    def __init__(
+        self,
+        missing: Iterable[tuple[int, int]],
+        size: int,
+        *,
+        target_s: float,
+        probes: Sequence[int] = (),
+        grid: Grid | None = None,
+    ):
+        """`missing`: closed ranges of points, ascending, read lazily. `size`: how many points they hold.
 
-        `probes`: points, each of them missing, that go first and alone.
+        `probes`: points, each of them missing, that go first and alone. `grid`: whose points they are; without it their
+        order stays.
         """
-        self._runs = iter(missing)
-        self._run: tuple[int, int] | None = next(self._runs, None)
+        self._missing = iter(missing)
+        self._rest: tuple[int, int] | None = None  # of the range under way
+        self._source = self._in_order()
+        self._ahead: deque[int] = deque()  # came back, or did not fit
         self._left = size
         self._target_s = target_s
         self._probes = list(dict.fromkeys(probes))
         self._probed = frozenset(self._probes)
-        self._returned: deque[int] = deque()
+        self._grid = grid
+        self._feature_axes: set[str] = set()
         self.speeds = Speeds()
 
     @property
@@ -97,13 +116,19 @@ class Planner:
         return self._left
 
     def next(self, children: int) -> list[int]:
-        """The points of the next chunk, ascending; empty when all are handed out."""
+        """The points of the next chunk; empty when all are handed out."""
         if self._probes:
             points = [self._probes.pop(0)]
         else:
-            points = sorted(islice(self._few_runs(), self._size(max(1, children))))
+            if self._feature_axes and self._grid is not None:
+                self._group(self._grid)
+            points = self._take(self._size(max(1, children)))
         self._left -= len(points)
         return points
+
+    def learn(self, feature_axes: Iterable[str]) -> None:
+        """Rows came back whose features depend on these axes."""
+        self._feature_axes.update(feature_axes)
 
     def limit_s(self, points: int) -> float:
         """Seconds after which a chunk of so many points is to be stopped; 0: never."""
@@ -112,11 +137,10 @@ class Planner:
             return 0.0
         return FIRST_S if each is None else max(LEAST_LIMIT_S, OVERRUN * points * each)
 
-    def give_back(self, points: Iterable[int]) -> None:
+    def give_back(self, points: Sequence[int]) -> None:
         """A chunk was stopped before it came to these: they go next."""
-        before = len(self._returned)
-        self._returned = deque(sorted([*self._returned, *points]))
-        self._left += len(self._returned) - before
+        self._ahead.extendleft(reversed(points))
+        self._left += len(points)
 
     def _size(self, children: int) -> int:
         each = self.speeds.seconds_per_point()
@@ -128,33 +152,52 @@ class Planner:
         least = math.ceil(LEAST_S / max(each, 1e-9))
         return max(1, min(int(self._target_s / max(each, 1e-9)), max(share, least), MOST_POINTS))
 
-    def _few_runs(self) -> Iterator[int]:
-        """Points as long as the names of their runs fit into a chunk's id."""
-        length, before = 0, -2
-        while (point := self._peek()) is not None:
-            if point != before + 1:
-                length += 2 * len(str(point)) + 2
-                if length > ID_CHARACTERS and before >= 0:
-                    return
-            before = point
-            self._skip()
-            yield point
+    def _take(self, count: int) -> list[int]:
+        """So many points, or as many as have a short name."""
+        points = [self._ahead.popleft() for _ in range(min(count, len(self._ahead)))]
+        points += islice(self._source, count - len(points))
+        fitting = _fitting(points)
+        self._ahead.extendleft(reversed(points[fitting:]))
+        return points[:fitting]
 
-    def _peek(self) -> int | None:
-        """The next point: one that came back, or that is missing and no probe."""
-        if self._returned:
-            return self._returned[0]
-        while self._run is not None and self._run[0] in self._probed:
-            self._skip()  # nothing has come back here, so that this is the run's
-        return self._run[0] if self._run is not None else None
+    def _in_order(self) -> Iterator[int]:
+        for first, last in self._missing:
+            for point in range(first, last + 1):
+                self._rest = (point + 1, last)
+                if point not in self._probed:
+                    yield point
 
-    def _skip(self) -> None:
-        if self._returned:
-            self._returned.popleft()
-            return
-        assert self._run is not None
-        first, last = self._run
-        self._run = (first + 1, last) if first < last else next(self._runs, None)
+    def _group(self, grid: Grid) -> None:
+        """From now on by features; once, for what was handed out in groups leaves no ranges."""
+        self._grid = None
+        order = Grouped(grid, self._feature_axes)
+        if not order.is_natural:
+            self._source = self._in_groups(order, grid.size)
+
+    def _in_groups(self, order: Grouped, size: int) -> Iterator[int]:
+        rest = [one for one in (self._rest, *self._missing) if one is not None and one[0] <= one[1]]
+        firsts = [first for first, _ in rest]
+        left = sum(last - first + 1 for first, last in rest)
+        for rank in range(size):
+            if not left:
+                return
+            point = order.point(rank)
+            place = bisect_right(firsts, point) - 1
+            if place >= 0 and point <= rest[place][1]:
+                left -= 1
+                if point not in self._probed:
+                    yield point
+
+
+def _fitting(points: Sequence[int]) -> int:
+    """How many of these points the id of a chunk has room for: at least one run."""
+    length = count = 0
+    for run in runs_of(points):
+        length += len(str(run)) + 1
+        if count and length > ID_CHARACTERS:
+            break
+        count += run.size
+    return count
 
 
 def spread(size: int, count: int) -> list[int]:
@@ -164,11 +207,11 @@ def spread(size: int, count: int) -> list[int]:
     return sorted({round(step * (size - 1) / max(1, count - 1)) for step in range(count)})
 
 
-def sample(size: int, least: int) -> list[tuple[int, int]]:
+def sample(size: int, least: int, order: Grouped | None = None) -> list[tuple[int, int]]:
     """Closed ranges of points from all over a grid of `size`, those far apart first, to time a sweep with.
 
-    Neighbours, because a chunk's points share what they derive from the candles; one point in SAMPLED and MOST_SAMPLED
-    at most, but `least` where there are so many.
+    Neighbours (in that order of the grid), because a chunk's points share what they derive from the candles; one point
+    in SAMPLED and MOST_SAMPLED at most, but `least` where there are so many.
     """
     count = min(size, max(least, min(size // SAMPLED, MOST_SAMPLED)))
     stretches = min(count, max(STRETCHES, count // STRETCH))
@@ -176,4 +219,8 @@ def sample(size: int, least: int) -> list[tuple[int, int]]:
     firsts = [place * (size - length) // max(1, stretches - 1) for place in range(stretches)]
     bits = (stretches - 1).bit_length()
     far_apart = sorted(range(stretches), key=lambda place: int(f"{place:0{bits}b}"[::-1], 2))  # van der Corput
-    return [(firsts[place], firsts[place] + length - 1) for place in far_apart]
+    ranges = [(firsts[place], firsts[place] + length - 1) for place in far_apart]
+    if order is None or order.is_natural:
+        return ranges
+    points = (order.point(rank) for first, last in ranges for rank in range(first, last + 1))
+    return [(point, point) for point in points]

@@ -14,7 +14,7 @@ from __future__ import annotations
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -26,7 +26,7 @@ from orchestrator.plan import Planner, sample, spread
 from orchestrator.watcher import Progress, Watcher
 from tasks.blobs import EXPIRY_S
 from tasks.errors import BrokerError
-from tasks.grid import Grid
+from tasks.grid import Grid, Grouped
 from tasks.messages import BLOB_PREFIX, SWEEPS_KEY, Chunk, Keys, Rows, Status, SweepDefinition
 
 if TYPE_CHECKING:
@@ -84,7 +84,8 @@ def run(
     """
     sweep = definition.sweep
     keys = Keys(sweep)
-    size = Grid.from_mapping(definition.grid).size
+    grid = Grid.from_mapping(definition.grid)
+    size = grid.size
     redis: Any = cluster.redis
     started = time.monotonic()
     with claim(redis, keys, watcher.say) as held, _interrupts() as interrupted:
@@ -93,13 +94,14 @@ def run(
         stream = Stream(redis, keys)
         counts = collect_waiting(stream, store, sweep)
         stored = sum(counts.values())
-        if estimate and not stored:
-            stretches = sample(size, PROBES)
-            planner = Planner(stretches, sum(last - first + 1 for first, last in stretches), target_s=ESTIMATE_CHUNK_S)
+        sampled = estimate and not stored
+        if sampled:
+            planner = _sampling(size)
         else:
             probes = [] if stored or estimate else spread(size, min(PROBES, size // PROBED))
             target_s = min(target_s, ESTIMATE_CHUNK_S) if estimate else target_s
-            planner = Planner(store.missing_runs(sweep, size), size - stored, target_s=target_s, probes=probes)
+            missing = store.missing_runs(sweep, size)
+            planner = Planner(missing, size - stored, target_s=target_s, probes=probes, grid=grid)
         flight = Flight()
         computed, children, memory_bytes = 0, 0, 0
         seen: set[str] = set()
@@ -132,6 +134,9 @@ def run(
                 planner.give_back(flight.land(rows.chunk, rows.columns.get("point", ())))
                 node = rows.node.partition("/")[0]
                 planner.speeds.add(node, rows.seconds, len(rows), cold=rows.node not in seen)
+                planner.learn(rows.feature_axes)
+                if sampled and not (order := Grouped(grid, rows.feature_axes)).is_natural:
+                    sampled, planner = False, _sampling(size, order)
                 seen.add(rows.node)
                 memory_bytes = max(memory_bytes, rows.memory_bytes)
                 # a chunk of an earlier start may hold points that have their rows
@@ -183,11 +188,18 @@ def run(
 
 
 def gather(
-    cluster: Cluster, definition: SweepDefinition, points: list[int], watcher: Watcher, *, together: bool = False
+    cluster: Cluster,
+    definition: SweepDefinition,
+    points: list[int],
+    watcher: Watcher,
+    *,
+    together: bool = False,
+    learn: Callable[[Sequence[str]], object] = lambda feature_axes: None,
 ) -> list[dict[str, Any]]:
     """The rows of some points, for probe, verify, audit and detail: the same road, without a store.
 
-    Points travel one a chunk, or in equal parts when there are many; `together`: in one chunk. Raises BrokerError.
+    Points travel one a chunk, or in equal parts when there are many; `together`: in one chunk. `learn` hears which axes
+    their features depend on. Raises BrokerError.
     """
     keys = Keys(definition.sweep)
     redis: Any = cluster.redis
@@ -205,6 +217,7 @@ def gather(
         for entry, came in stream.read(0.25):
             rows |= {row["point"]: row for row in came.to_dicts()}
             stream.forget([entry])
+            learn(came.feature_axes)
             flight.land(came.chunk)
             flight.heard()
         if flight.lost(cluster):
@@ -231,6 +244,12 @@ def keep(redis: Any, keys: Keys, definition: SweepDefinition) -> bool:
     address = redis.get(keys.definition)
     there.append(address is not None and redis.expire(BLOB_PREFIX + address.decode(), EXPIRY_S))
     return all(there)
+
+
+def _sampling(size: int, order: Grouped | None = None) -> Planner:
+    """Of an estimate."""
+    ranges = sample(size, PROBES, order)
+    return Planner(ranges, sum(last - first + 1 for first, last in ranges), target_s=ESTIMATE_CHUNK_S)
 
 
 def _counted(counts: dict[Status, int], rows: Rows) -> dict[Status, int]:

@@ -82,7 +82,9 @@ def run_chunk(sweep: str, chunk_id: str, limit_s: float = 0.0) -> None:
         fresh = [{"point": point, "status": Status.ERROR.value, "error": text} for point in todo]
     rows = sorted([*finished.values(), *fresh], key=lambda row: row["point"])
     seconds = time.perf_counter() - started
-    attempts.commit(chunk_id, Rows.from_dicts(chunk_id, me.name, seconds, rows, peak_memory_bytes()))
+    attempts.commit(
+        chunk_id, Rows.from_dicts(chunk_id, me.name, seconds, rows, peak_memory_bytes(), course.feature_axes)
+    )
 
 
 class _Course:
@@ -93,6 +95,7 @@ class _Course:
         self.rows: list[dict[str, Any]] = []
         #: from here on what goes wrong outside a row is a point's doing
         self.begun = False
+        self.feature_axes: list[str] = []
 
     async def run(self, definition: SweepDefinition, points: list[int], limit_s: float, *, careful: bool) -> None:
         """One row a point. With `careful`, each point is marked before and laid down after."""
@@ -112,6 +115,7 @@ class _Course:
                 if careful:
                     self._attempts.lay_down(self._chunk_id, row)
                 self.rows.append(row)
+            self.feature_axes = bench.feature_axes()
 
 
 def _check_loop() -> None:

@@ -10,7 +10,7 @@ A point is an index in mixed radix, the last axis fastest, so a grid of 10^12 po
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,3 +84,28 @@ class Grid:
                 digit = digits[place] + step
                 if 0 <= digit < len(axis):
                     yield self.point((*digits[:place], digit, *digits[place + 1 :]))
+
+
+class Grouped:
+    """The points of a grid in another order: those that agree on some axes side by side, the last axis still fastest.
+
+    Made of the grid with those axes moved to the front, so that a place in this order, its `rank`, is found without the
+    others.
+    """
+
+    def __init__(self, grid: Grid, names: Collection[str]):
+        weights = [math.prod(len(axis) for axis in grid.axes[place + 1 :]) for place in range(len(grid.axes))]
+        weighed = [(axis.name, len(axis), weight) for axis, weight in zip(grid.axes, weights, strict=True)]
+        weighed = [one for one in weighed if one[1] > 1]
+        moved = sorted(weighed, key=lambda one: one[0] not in names)
+        #: the grid's own order has them side by side already, or nothing is left that could be
+        self.is_natural = moved == weighed
+        self._steps = [(length, weight) for _, length, weight in reversed(moved)]
+
+    def point(self, rank: int) -> int:
+        """The point at a place of the order, 0 <= rank < size."""
+        point = 0
+        for length, weight in self._steps:
+            rank, digit = divmod(rank, length)
+            point += digit * weight
+        return point

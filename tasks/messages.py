@@ -10,10 +10,11 @@ Everything is encoded with ujson (floats, NaN and infinities come back exact). N
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 import ujson
 
@@ -140,51 +141,95 @@ class SweepDefinition:
             raise MessageError(f"not a sweep definition ({error})", raw) from error
 
 
+class Run(NamedTuple):
+    """A closed range of points, repeated `times` times, each `step` points after the one before."""
+
+    first: int
+    last: int
+    step: int = 0
+    times: int = 1
+
+    def __str__(self) -> str:
+        repeated = f"+{self.step}x{self.times}" if self.times > 1 else ""
+        return f"{self.first}-{self.last}{repeated}"
+
+    @property
+    def points(self) -> Iterator[int]:
+        """Its points, in order."""
+        for time in range(self.times):
+            yield from range(self.first + time * self.step, self.last + time * self.step + 1)
+
+    @property
+    def size(self) -> int:
+        """How many points."""
+        return (self.last - self.first + 1) * self.times
+
+
+def runs_of(points: Iterable[int]) -> Iterator[Run]:
+    """Points, each once, as few runs, in the order in which they come."""
+    ranges: list[tuple[int, int]] = []
+    for point in points:
+        if ranges and ranges[-1][1] + 1 == point:
+            ranges[-1] = (ranges[-1][0], point)
+        else:
+            ranges.append((point, point))
+    place = 0
+    while place < len(ranges):
+        first, last = ranges[place]
+        times, step = 1, ranges[place + 1][0] - first if place + 1 < len(ranges) else 0
+        while (
+            step > 0
+            and place + times < len(ranges)
+            and ranges[place + times] == (first + times * step, last + times * step)
+        ):
+            times += 1
+        yield Run(first, last, step, times) if times > 1 else Run(first, last)
+        place += times
+
+
+_RUN = re.compile(r"(\d+)-(\d+)(?:\+(\d+)x(\d+))?")
+
+
 @dataclass(frozen=True)
 class Chunk:
-    """A run of points that one child computes in one task. Its id says which: `<generation>:<first>-<last>`.
+    """Points that one child computes in one task. Its id says which: `<generation>:<first>-<last>`.
 
-    An explicit list of points is written as runs joined by commas: `1:3-5,9-9`.
+    An explicit list of points is written as runs joined by commas, `1:3-5,9-9`, and a run that comes again and again
+    with how far apart and how often: `1:0-3+20x5` are 0 to 3, 20 to 23, ... 80 to 83.
     """
 
     #: which start of the orchestrator planned it; a chunk sent again gets a new id
     generation: int
-    #: closed ranges of point indices, ascending
-    runs: tuple[tuple[int, int], ...]
+    #: in the order in which the points are handed out
+    runs: tuple[Run, ...]
 
     @classmethod
     def of(cls, generation: int, points: Iterable[int]) -> Chunk:
-        """The chunk of these points (ascending), written as runs."""
-        runs: list[tuple[int, int]] = []
-        for point in points:
-            if runs and runs[-1][1] + 1 == point:
-                runs[-1] = (runs[-1][0], point)
-            else:
-                runs.append((point, point))
-        return cls(generation, tuple(runs))
+        """The chunk of these points, each once, written as runs."""
+        return cls(generation, tuple(runs_of(points)))
 
     @classmethod
     def parse(cls, chunk_id: str) -> Chunk:
         """From the id. Raises MessageError."""
-        try:
-            generation, _, runs = chunk_id.partition(":")
-            pairs = tuple(tuple(int(end) for end in run.split("-")) for run in runs.split(","))
-            return cls(int(generation), tuple((first, last) for first, last in pairs))
-        except ValueError as error:
-            raise MessageError("not a chunk id", chunk_id.encode()) from error
+        generation, _, texts = chunk_id.partition(":")
+        runs = [_RUN.fullmatch(text) for text in texts.split(",")]
+        if not generation.isdecimal() or not all(runs):
+            raise MessageError("not a chunk id", chunk_id.encode())
+        found = [Run(*(int(number) for number in run.groups() if number is not None)) for run in runs if run]
+        return cls(int(generation), tuple(found))
 
     @property
     def id(self) -> str:
         """The id that travels."""
-        return f"{self.generation}:" + ",".join(f"{first}-{last}" for first, last in self.runs)
+        return f"{self.generation}:" + ",".join(map(str, self.runs))
 
     @property
     def points(self) -> list[int]:
-        """The point indices, ascending."""
-        return [point for first, last in self.runs for point in range(first, last + 1)]
+        """The point indices, in the order in which they were handed out."""
+        return [point for run in self.runs for point in run.points]
 
     def __len__(self) -> int:
-        return sum(last - first + 1 for first, last in self.runs)
+        return sum(run.size for run in self.runs)
 
 
 @dataclass(frozen=True)
@@ -202,14 +247,23 @@ class Rows:
     columns: dict[str, list[Any]]
     #: most memory the child ever held, resident bytes; 0: not known
     memory_bytes: int = 0
+    #: axes that the features of the points were seen to depend on; points that agree on them share their features
+    feature_axes: Sequence[str] = ()
 
     @classmethod
     def from_dicts(
-        cls, chunk: str, node: str, seconds: float, rows: Sequence[dict[str, Any]], memory_bytes: int = 0
+        cls,
+        chunk: str,
+        node: str,
+        seconds: float,
+        rows: Sequence[dict[str, Any]],
+        memory_bytes: int = 0,
+        feature_axes: Sequence[str] = (),
     ) -> Rows:
         """From one dict a row; columns in order of first appearance."""
         names = dict.fromkeys(name for row in rows for name in row)
-        return cls(chunk, node, seconds, {name: [row.get(name) for row in rows] for name in names}, memory_bytes)
+        columns = {name: [row.get(name) for row in rows] for name in names}
+        return cls(chunk, node, seconds, columns, memory_bytes, feature_axes)
 
     def to_dicts(self) -> list[dict[str, Any]]:
         """One dict a row."""

@@ -87,9 +87,14 @@ class Bench:
         """The points of a chunk, those side by side whose features are known to be the same."""
         if self._definition.kind is not Kind.RUN:
             return points
-        known = self._me.features.names()
+        known = set(self.feature_axes())
         places = [place for place, name in enumerate(self._grid.names) if name in known]
         return sorted(points, key=lambda point: [self._grid.digits(point)[place] for place in places])
+
+    def feature_axes(self) -> list[str]:
+        """The axes that features were seen to depend on."""
+        known = self._me.features.names()
+        return [name for name in self._grid.names if name in known]
 
     def config(self, point: int) -> Any:
         """A fresh controller config of a point, and the dice as the sweep's seed lays them. Raises ControllerError."""

@@ -160,6 +160,17 @@ def test_a_stretch_of_dear_points_is_shared_out(place: Place) -> None:
     assert max(pids.count(pid) for pid in set(pids)) <= 30  # of 40
 
 
+def test_features_are_derived_once_wherever_their_axes_stand(place: Place) -> None:
+    log = place.folder / "log"
+    place.sweep["controller"]["trouble"] = f"log-and-sleep:{log}:0"
+    place.sweep["grid"] = {"take_profit": {"range": [0.002, 0.016, 0.002]}, "length": {"range": [5, 154, 1]}}
+    finished = place.run("run", place.file, "--json", "--no-report", "--no-audit")
+    assert finished.code == 0, finished.err
+    assert [row["point"] for row in place.rows()] == list(range(8 * 150))
+    # 150 lengths, and what is handed out before it is known what the features depend on: not 150 by each child
+    assert 150 <= len(log.read_text().split()) < 260
+
+
 def test_plain_lines_where_there_is_no_terminal(place: Place) -> None:
     place.sweep["grid"] = {"length": [5, 10]}
     finished = place.run("run", place.file, "--no-report")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import heapq
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.plan import FIRST_POINTS, FIRST_S, MOST_POINTS, MOST_SAMPLED, STRETCH, Planner, sample, spread
+from tasks.grid import Grid, Grouped
 from tasks.messages import Chunk
 
 runs = st.lists(st.tuples(st.integers(0, 50), st.integers(0, 40)), max_size=6).map(
@@ -30,11 +31,63 @@ def test_each_point_once(missing: list[tuple[int, int]], children: int, each: fl
     planner = Planner(missing, len(points), target_s=5.0, probes=probes)
     handed: list[int] = []
     while chunk := planner.next(children):
-        assert chunk == sorted(chunk)
         handed += chunk
         planner.speeds.add("node", each * len(chunk), len(chunk))
     assert sorted(handed) == points
     assert planner.left == 0
+
+
+GRID = Grid.from_mapping({"take_profit": range(20), "length": range(6), "stop_loss": range(5), "width": range(4)})
+
+
+@given(st.sets(st.integers(0, GRID.size - 1), max_size=30), st.integers(0, 4), st.floats(0.001, 1), st.integers(0, 3))
+def test_each_point_once_when_features_are_known(stored: set[int], after: int, each: float, probe_count: int) -> None:
+    points = [point for point in range(GRID.size) if point not in stored]
+    probes = [points[place] for place in spread(len(points), probe_count)]
+    planner = Planner(ranges(points), len(points), target_s=5.0, probes=probes, grid=GRID)
+    handed: list[int] = []
+    while chunk := planner.next(2):
+        handed += chunk
+        planner.speeds.add("node", each * len(chunk), len(chunk))
+        if len(handed) > after:
+            planner.learn(["length", "width"])
+        if len(handed) % 7 == 0 and len(chunk) > 1:
+            planner.give_back(chunk[1:])
+            handed = handed[: 1 - len(chunk)]
+    assert sorted(handed) == points
+    assert planner.left == 0
+
+
+def ranges(points: list[int]) -> list[tuple[int, int]]:
+    return [(point, point) for point in points]
+
+
+def test_points_that_share_their_features_go_side_by_side() -> None:
+    planner = Planner([(0, GRID.size - 1)], GRID.size, target_s=5.0, grid=GRID)
+    planner.speeds.add("node", 0.05, 1)
+    planner.learn(["width", "length"])
+    features: list[tuple[int, int]] = []
+    while chunk := planner.next(children=2):
+        assert len(Chunk.of(1, chunk).id) < 100
+        features += [(length, width) for _, length, _, width in map(GRID.digits, chunk)]
+    # each combination in one stretch
+    assert len(list(groupby(features))) == 6 * 4
+    assert len(features) == GRID.size
+
+
+def test_an_order_that_has_features_side_by_side_already_stays() -> None:
+    planner = Planner([(0, GRID.size - 1)], GRID.size, target_s=5.0, grid=GRID)
+    planner.speeds.add("node", 0.05, 1)
+    planner.learn(["take_profit", "length"])
+    assert planner.next(children=1) == list(range(100))
+
+
+def test_an_estimate_samples_groups() -> None:
+    order = Grouped(GRID, ["length", "width"])
+    points = [first for first, _ in sample(GRID.size, 8, order)]
+    assert GRID.size // 10 < len(points) == len(set(points)) <= GRID.size // 8
+    features = [(length, width) for _, length, _, width in map(GRID.digits, points)]
+    assert len(list(groupby(features))) <= 2 * 16  # sixteen stretches, each of one group or two
 
 
 def sizes(each: float, count: int, children: int) -> list[int]:
@@ -171,11 +224,10 @@ def test_a_sample_is_from_all_over_the_grid(size: int) -> None:
     assert len(quarters) >= min(len(ranges), 3)
 
 
-def test_a_chunk_across_ranges_out_of_order_is_ascending() -> None:
+def test_ranges_out_of_order_are_handed_out_as_they_come() -> None:
     planner = Planner([(90, 99), (0, 9), (45, 54)], 30, target_s=5.0)
     planner.speeds.add("node", 1.0, 10)
     handed = []
     while points := planner.next(children=1):
-        assert points == sorted(points)
         handed += points
-    assert sorted(handed) == [*range(10), *range(45, 55), *range(90, 100)]
+    assert handed == [*range(90, 100), *range(10), *range(45, 55)]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.grid import Axis, Grid
+from tasks.grid import Axis, Grid, Grouped
 
 axes = st.lists(st.integers(1, 7), min_size=0, max_size=5).map(
     lambda lengths: Grid(tuple(Axis(f"a{place}", tuple(range(length))) for place, length in enumerate(lengths)))
@@ -52,3 +52,14 @@ def test_neighbours_differ_by_one_step_on_one_axis() -> None:
 def test_mapping_round_trip() -> None:
     mapping = {"pair": ["BTC-USDT", "ETH-USDT"], "spreads": ["0.01,0.02", [0.01, 0.02]]}
     assert Grid.from_mapping(mapping).to_mapping() == mapping
+
+
+@given(axes, st.data())
+def test_grouped_is_the_grid_with_some_axes_at_the_front(grid: Grid, data: st.DataObject) -> None:
+    names = data.draw(st.sets(st.sampled_from(grid.names))) if grid.names else set()
+    order = Grouped(grid, names)
+    points = [order.point(rank) for rank in range(grid.size)]
+    places = [place for place, name in enumerate(grid.names) if name in names]
+    expected = sorted(range(grid.size), key=lambda point: ([grid.digits(point)[place] for place in places], point))
+    assert points == expected
+    assert order.is_natural == (expected == list(range(grid.size)))
