@@ -107,6 +107,7 @@ class Planner:
         self._probes = list(dict.fromkeys(probes))
         self._probed = frozenset(self._probes)
         self._grid = grid
+        self._order: Grouped | None = None
         self._feature_axes: set[str] = set()
         self.speeds = Speeds()
 
@@ -140,6 +141,8 @@ class Planner:
     def give_back(self, points: Sequence[int]) -> None:
         """A chunk was stopped before it came to these: they go next."""
         self._ahead.extendleft(reversed(points))
+        if self._order is not None:  # they may have been sent before it was known
+            self._ahead = deque(sorted(self._ahead, key=self._order.rank))
         self._left += len(points)
 
     def _size(self, children: int) -> int:
@@ -153,12 +156,22 @@ class Planner:
         return max(1, min(int(self._target_s / max(each, 1e-9)), max(share, least), MOST_POINTS))
 
     def _take(self, count: int) -> list[int]:
-        """So many points, or as many as have a short name."""
-        points = [self._ahead.popleft() for _ in range(min(count, len(self._ahead)))]
-        points += islice(self._source, count - len(points))
-        fitting = _fitting(points)
+        """So many points, or as many as have a short name; a group that ends in their later half ends the chunk."""
+        points = [self._ahead.popleft() for _ in range(min(count + 1, len(self._ahead)))]
+        points += islice(self._source, count + 1 - len(points))
+        fitting = min(count, _fitting(points))
+        if self._order is not None and fitting < len(points):
+            fitting = self._whole_groups(points, fitting, self._order)
         self._ahead.extendleft(reversed(points[fitting:]))
         return points[:fitting]
+
+    def _whole_groups(self, points: list[int], count: int, order: Grouped) -> int:
+        """How many of the first `count` points to take, so that the features of the next are not derived twice."""
+        following = order.group(points[count])
+        for place in range(count, count // 2, -1):
+            if order.group(points[place - 1]) != following:
+                return place
+        return count
 
     def _in_order(self) -> Iterator[int]:
         for first, last in self._missing:
@@ -169,13 +182,14 @@ class Planner:
 
     def _group(self, grid: Grid) -> None:
         """From now on by features; once, for what was handed out in groups leaves no ranges."""
-        self._grid = None
-        order = Grouped(grid, self._feature_axes)
-        if not order.is_natural:
-            self._source = self._in_groups(order, grid.size)
+        self._grid, self._order = None, Grouped(grid, self._feature_axes)
+        if not self._order.is_natural:
+            rest = [one for one in (self._rest, *self._missing) if one is not None and one[0] <= one[1]]
+            rest += [(point, point) for point in self._ahead]
+            self._ahead.clear()
+            self._source = self._in_groups(self._order, grid.size, sorted(rest))
 
-    def _in_groups(self, order: Grouped, size: int) -> Iterator[int]:
-        rest = [one for one in (self._rest, *self._missing) if one is not None and one[0] <= one[1]]
+    def _in_groups(self, order: Grouped, size: int, rest: list[tuple[int, int]]) -> Iterator[int]:
         firsts = [first for first, _ in rest]
         left = sum(last - first + 1 for first, last in rest)
         for rank in range(size):

@@ -100,12 +100,24 @@ class Grouped:
         moved = sorted(weighed, key=lambda one: one[0] not in names)
         #: the grid's own order has them side by side already, or nothing is left that could be
         self.is_natural = moved == weighed
-        self._steps = [(length, weight) for _, length, weight in reversed(moved)]
+        self._steps = [(length, weight) for _, length, weight in moved]
+        self._group_size = math.prod(length for name, length, _ in moved if name not in names)
 
     def point(self, rank: int) -> int:
         """The point at a place of the order, 0 <= rank < size."""
         point = 0
-        for length, weight in self._steps:
+        for length, weight in reversed(self._steps):
             rank, digit = divmod(rank, length)
             point += digit * weight
         return point
+
+    def rank(self, point: int) -> int:
+        """The inverse of `point`."""
+        rank = 0
+        for length, weight in self._steps:
+            rank = rank * length + point // weight % length
+        return rank
+
+    def group(self, point: int) -> int:
+        """A number that points have in common which agree on the axes, and no others."""
+        return self.rank(point) // self._group_size

@@ -10,6 +10,7 @@ Everything is encoded with ujson (floats, NaN and infinities come back exact). N
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -142,52 +143,76 @@ class SweepDefinition:
 
 
 class Run(NamedTuple):
-    """A closed range of points, repeated `times` times, each `step` points after the one before."""
+    """Closed ranges of points: the first, and how far apart and how often it comes again, the last repeat slowest."""
 
     first: int
     last: int
-    step: int = 0
-    times: int = 1
+    #: (step, times) each, step > 0 and times > 1
+    repeats: tuple[tuple[int, int], ...] = ()
 
     def __str__(self) -> str:
-        repeated = f"+{self.step}x{self.times}" if self.times > 1 else ""
-        return f"{self.first}-{self.last}{repeated}"
+        return f"{self.first}-{self.last}" + "".join(f"+{step}x{times}" for step, times in self.repeats)
+
+    @classmethod
+    def parse(cls, text: str) -> Run:
+        """The inverse of `str`. Raises ValueError."""
+        found = _RUN.fullmatch(text)
+        if found is None:
+            raise ValueError(f"{text!r} is no run of points")
+        first, last, repeats = found.groups()
+        pairs = (repeat.split("x") for repeat in repeats.split("+")[1:])
+        return cls(int(first), int(last), tuple((int(step), int(times)) for step, times in pairs))
 
     @property
     def points(self) -> Iterator[int]:
         """Its points, in order."""
-        for time in range(self.times):
-            yield from range(self.first + time * self.step, self.last + time * self.step + 1)
+        offsets = [0]
+        for step, times in self.repeats:
+            offsets = [offset + time * step for time in range(times) for offset in offsets]
+        for offset in offsets:
+            yield from range(self.first + offset, self.last + offset + 1)
 
     @property
     def size(self) -> int:
         """How many points."""
-        return (self.last - self.first + 1) * self.times
+        return (self.last - self.first + 1) * math.prod(times for _, times in self.repeats)
 
 
-def runs_of(points: Iterable[int]) -> Iterator[Run]:
+_RUN = re.compile(r"(\d+)-(\d+)((?:\+\d+x\d+)*)")
+
+
+def runs_of(points: Iterable[int]) -> list[Run]:
     """Points, each once, as few runs, in the order in which they come."""
-    ranges: list[tuple[int, int]] = []
+    runs: list[Run] = []
+    first = last = -2
     for point in points:
-        if ranges and ranges[-1][1] + 1 == point:
-            ranges[-1] = (ranges[-1][0], point)
-        else:
-            ranges.append((point, point))
+        if point != last + 1:
+            if first >= 0:
+                runs.append(Run(first, last))
+            first = point
+        last = point
+    if first >= 0:
+        runs.append(Run(first, last))
+    while len(fewer := _repeated(runs)) < len(runs):
+        runs = fewer
+    return runs
+
+
+def _repeated(runs: list[Run]) -> list[Run]:
+    """Neighbours of one shape that are equally far apart, as one."""
+    found = []
     place = 0
-    while place < len(ranges):
-        first, last = ranges[place]
-        times, step = 1, ranges[place + 1][0] - first if place + 1 < len(ranges) else 0
-        while (
-            step > 0
-            and place + times < len(ranges)
-            and ranges[place + times] == (first + times * step, last + times * step)
-        ):
+    while place < len(runs):
+        one, times = runs[place], 1
+        step = runs[place + 1].first - one.first if place + 1 < len(runs) else 0
+        while step > 0 and place + times < len(runs):
+            expected = Run(one.first + times * step, one.last + times * step, one.repeats)
+            if runs[place + times] != expected:
+                break
             times += 1
-        yield Run(first, last, step, times) if times > 1 else Run(first, last)
+        found.append(one._replace(repeats=(*one.repeats, (step, times))) if times > 1 else one)
         place += times
-
-
-_RUN = re.compile(r"(\d+)-(\d+)(?:\+(\d+)x(\d+))?")
+    return found
 
 
 @dataclass(frozen=True)
@@ -195,7 +220,8 @@ class Chunk:
     """Points that one child computes in one task. Its id says which: `<generation>:<first>-<last>`.
 
     An explicit list of points is written as runs joined by commas, `1:3-5,9-9`, and a run that comes again and again
-    with how far apart and how often: `1:0-3+20x5` are 0 to 3, 20 to 23, ... 80 to 83.
+    with how far apart and how often: `1:0-3+20x5` are 0 to 3, 20 to 23, ... 80 to 83, `1:0-3+20x5+1000x2` those and
+    1000 to 1003, ... 1080 to 1083.
     """
 
     #: which start of the orchestrator planned it; a chunk sent again gets a new id
@@ -211,12 +237,11 @@ class Chunk:
     @classmethod
     def parse(cls, chunk_id: str) -> Chunk:
         """From the id. Raises MessageError."""
-        generation, _, texts = chunk_id.partition(":")
-        runs = [_RUN.fullmatch(text) for text in texts.split(",")]
-        if not generation.isdecimal() or not all(runs):
-            raise MessageError("not a chunk id", chunk_id.encode())
-        found = [Run(*(int(number) for number in run.groups() if number is not None)) for run in runs if run]
-        return cls(int(generation), tuple(found))
+        try:
+            generation, _, runs = chunk_id.partition(":")
+            return cls(int(generation), tuple(Run.parse(run) for run in runs.split(",")))
+        except ValueError as error:
+            raise MessageError("not a chunk id", chunk_id.encode()) from error
 
     @property
     def id(self) -> str:

@@ -75,11 +75,43 @@ def test_points_that_share_their_features_go_side_by_side() -> None:
     assert len(features) == GRID.size
 
 
+def test_what_was_sent_too_early_joins_its_group() -> None:
+    planner = Planner([(0, GRID.size - 1)], GRID.size, target_s=5.0, grid=GRID)
+    early, late = planner.next(children=2), planner.next(children=2)
+    planner.give_back(early[1:])  # they were dear
+    planner.speeds.add("node", 0.05, 1)
+    planner.learn(["width", "length"])
+    chunks = [planner.next(children=2)]
+    planner.give_back(late[1:])
+    while chunk := planner.next(children=2):
+        chunks.append(chunk)
+    stretches = sum(len(set(map(features, chunk))) for chunk in chunks)
+    assert stretches <= 64  # 24 groups, 20 of which the late chunk had a part of; in the grid's order more than 400
+    assert sum(map(len, chunks)) == GRID.size - 2
+
+
+def features(point: int) -> tuple[int, int]:
+    _, length, _, width = GRID.digits(point)
+    return length, width
+
+
+def test_a_chunk_ends_where_a_group_ends() -> None:
+    planner = Planner([(0, GRID.size - 1)], GRID.size, target_s=6.5, grid=GRID)
+    planner.speeds.add("node", 0.05, 1)
+    planner.learn(["width", "length"])
+    for _ in range(10):  # 100 points a group, 130 in the time
+        chunk = planner.next(children=1)
+        assert len(chunk) == 100
+        assert len(set(map(features, chunk))) == 1
+
+
 def test_an_order_that_has_features_side_by_side_already_stays() -> None:
     planner = Planner([(0, GRID.size - 1)], GRID.size, target_s=5.0, grid=GRID)
     planner.speeds.add("node", 0.05, 1)
     planner.learn(["take_profit", "length"])
     assert planner.next(children=1) == list(range(100))
+    planner.speeds.add("node", 4.5, 99)
+    assert planner.next(children=1) == list(range(100, 200))
 
 
 def test_an_estimate_samples_groups() -> None:

@@ -62,4 +62,8 @@ def test_grouped_is_the_grid_with_some_axes_at_the_front(grid: Grid, data: st.Da
     places = [place for place, name in enumerate(grid.names) if name in names]
     expected = sorted(range(grid.size), key=lambda point: ([grid.digits(point)[place] for place in places], point))
     assert points == expected
+    assert [order.rank(point) for point in points] == list(range(grid.size))
+    groups = [order.group(point) for point in points]
+    assert groups == sorted(groups)
+    assert len(set(groups)) == len({tuple(grid.digits(point)[place] for place in places) for point in points})
     assert order.is_natural == (expected == list(range(grid.size)))

@@ -50,6 +50,8 @@ def test_what_comes_again_and_again_is_said_once() -> None:
     assert Chunk.of(1, points).id == "1:7-9+100x4"
     assert Chunk.of(1, [5, *points]).id == "1:5-5,7-9+100x4"
     assert Chunk.of(1, [*range(0, 40, 2), 100]).id == "1:0-0+2x20,100-100"
+    nested = [slow + fast + step for slow in (0, 5000, 10_000) for fast in range(60, 100, 10) for step in range(2)]
+    assert Chunk.of(1, nested).id == "1:60-61+10x4+5000x3"
 
 
 def test_a_chunk_of_a_run_of_points_is_short_for_any_grid() -> None:
