@@ -40,6 +40,8 @@ SAMPLED = 8
 MOST_SAMPLED = 16_384
 STRETCHES = 16
 STRETCH = 64
+#: So many missing points are put in order at once; more are looked for in the order of the whole grid.
+FEW = 100_000
 #: A child stops a chunk that takes so many times the planned seconds, but not before LEAST_LIMIT_S.
 OVERRUN = 2.0
 LEAST_LIMIT_S = 1.0
@@ -140,6 +142,8 @@ class Planner:
 
     def give_back(self, points: Sequence[int]) -> None:
         """A chunk was stopped before it came to these: they go next."""
+        if not points:
+            return
         self._ahead.extendleft(reversed(points))
         if self._order is not None:  # they may have been sent before it was known
             self._ahead = deque(sorted(self._ahead, key=self._order.rank))
@@ -190,8 +194,12 @@ class Planner:
             self._source = self._in_groups(self._order, grid.size, sorted(rest))
 
     def _in_groups(self, order: Grouped, size: int, rest: list[tuple[int, int]]) -> Iterator[int]:
-        firsts = [first for first, _ in rest]
         left = sum(last - first + 1 for first, last in rest)
+        if left <= FEW:
+            points = [point for first, last in rest for point in range(first, last + 1) if point not in self._probed]
+            yield from sorted(points, key=order.rank)
+            return
+        firsts = [first for first, _ in rest]
         for rank in range(size):
             if not left:
                 return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 from itertools import groupby, pairwise
+from unittest import mock
 
 import pytest
 from hypothesis import given
@@ -40,12 +41,24 @@ def test_each_point_once(missing: list[tuple[int, int]], children: int, each: fl
 GRID = Grid.from_mapping({"take_profit": range(20), "length": range(6), "stop_loss": range(5), "width": range(4)})
 
 
-@given(st.sets(st.integers(0, GRID.size - 1), max_size=30), st.integers(0, 4), st.floats(0.001, 1), st.integers(0, 3))
-def test_each_point_once_when_features_are_known(stored: set[int], after: int, each: float, probe_count: int) -> None:
+@given(
+    st.sets(st.integers(0, GRID.size - 1), max_size=30), st.integers(0, 4), st.floats(0.001, 1), st.integers(0, 3),
+    st.sampled_from([0, 10_000]),
+)  # fmt: skip
+def test_each_point_once_when_features_are_known(
+    stored: set[int], after: int, each: float, probe_count: int, few: int
+) -> None:
     points = [point for point in range(GRID.size) if point not in stored]
     probes = [points[place] for place in spread(len(points), probe_count)]
     planner = Planner(ranges(points), len(points), target_s=5.0, probes=probes, grid=GRID)
     handed: list[int] = []
+    with mock.patch("orchestrator.plan.FEW", few):
+        _hand_out(planner, handed, each, after)
+    assert sorted(handed) == points
+    assert planner.left == 0
+
+
+def _hand_out(planner: Planner, handed: list[int], each: float, after: int) -> None:
     while chunk := planner.next(2):
         handed += chunk
         planner.speeds.add("node", each * len(chunk), len(chunk))
@@ -53,9 +66,7 @@ def test_each_point_once_when_features_are_known(stored: set[int], after: int, e
             planner.learn(["length", "width"])
         if len(handed) % 7 == 0 and len(chunk) > 1:
             planner.give_back(chunk[1:])
-            handed = handed[: 1 - len(chunk)]
-    assert sorted(handed) == points
-    assert planner.left == 0
+            del handed[1 - len(chunk) :]
 
 
 def ranges(points: list[int]) -> list[tuple[int, int]]:
