@@ -37,11 +37,6 @@ class Flight:
     #: messages that were missing at the last look
     _missing: set[str] = field(default_factory=set)
 
-    @property
-    def points(self) -> int:
-        """How many points are on the way."""
-        return sum(len(chunk) for chunk in self.chunks.values())
-
     def add(self, chunk: Chunk) -> str:
         """Under way from now on; the id for its message."""
         self.chunks[chunk.id] = chunk

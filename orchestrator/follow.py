@@ -250,17 +250,22 @@ def _time_points(cluster: broker.Cluster, definition: SweepDefinition, planner: 
     """Tell the planner how long a point takes in a child that has run some, from a few that are run for it."""
     timed = publish.with_kind(definition, Kind.RUN, cluster)
     size = Grid.from_mapping(definition.grid).size
+    first = max(0, size - NEIGHBOURS) // 2
+    neighbours = list(range(first, min(size, first + NEIGHBOURS)))
     try:
-        rows = gather(cluster, timed, spread(size, TIMED_POINTS), watcher, learn=planner.learn)
-        each: float = mean(row["seconds"] for row in rows)
-        if each < CHEAP_S:
-            first = max(0, size - NEIGHBOURS) // 2
-            points = list(range(first, min(size, first + NEIGHBOURS)))
-            rows = gather(cluster, timed, points, watcher, together=True, learn=planner.learn)
-            each = min(each, median(row["seconds"] for row in rows))
+        took = _seconds(gather(cluster, timed, spread(size, TIMED_POINTS), watcher, learn=planner.learn))
+        each = mean(took) if took else CHEAP_S
+        if each <= CHEAP_S:
+            took = _seconds(gather(cluster, timed, neighbours, watcher, within_s=CHEAP_S, learn=planner.learn))
+            each = median(took) if took else each
     finally:
         publish.forget(timed, cluster)
     planner.speeds.add("probe", each, 1)
+
+
+def _seconds(rows: list[dict[str, Any]]) -> list[float]:
+    """Of the points that ran: one that is refused takes no time, and one that kills its child has none."""
+    return [row["seconds"] for row in rows if row["status"] == Status.OK]
 
 
 def _send_all(cluster: broker.Cluster, definition: SweepDefinition, planner: Planner, generation: int) -> Iterator[str]:

@@ -26,8 +26,10 @@ from tasks.messages import runs_of
 
 #: No chunk has more points: its rows are one message.
 MOST_POINTS = 2000
-#: The runs of a chunk are its id, and a message stays under 1 KB: characters they may take.
+#: The runs of a chunk are its id, and a message stays under 1 KB: characters they may take, one run in any case.
 ID_CHARACTERS = 80
+#: Points whose names are looked at first, when a chunk is planned.
+LOOKED_AT = 64
 #: Of what remains, a chunk takes at most one part in SHARES per child.
 SHARES = 2
 #: But no chunk of cheap points takes less than these seconds: to hand it out costs a tenth of them.
@@ -35,11 +37,6 @@ LEAST_S = 0.08
 #: Seconds of a chunk that is sent before it is known how dear a point is, and the most points it holds.
 FIRST_S = 0.2
 FIRST_POINTS = 100
-#: What an estimate may time: one point in SAMPLED, in STRETCHES parts of the grid or more, up to STRETCH points each.
-SAMPLED = 8
-MOST_SAMPLED = 16_384
-STRETCHES = 16
-STRETCH = 64
 #: So many missing points are put in order at once; more are looked for in the order of the whole grid.
 FEW = 100_000
 #: A child stops a chunk that takes so many times the planned seconds, but not before LEAST_LIMIT_S.
@@ -111,6 +108,7 @@ class Planner:
         self._grid = grid
         self._order: Grouped | None = None
         self._feature_axes: set[str] = set()
+        self._grouped_by: set[str] = set()
         self.speeds = Speeds()
 
     @property
@@ -123,11 +121,26 @@ class Planner:
         if self._probes:
             points = [self._probes.pop(0)]
         else:
-            if self._feature_axes and self._grid is not None:
+            if self._grid is not None and self._feature_axes != self._grouped_by:
                 self._group(self._grid)
             points = self._take(self._size(max(1, children)))
         self._left -= len(points)
         return points
+
+    def hear(
+        self,
+        node: str,
+        seconds: float,
+        points: Sequence[int],
+        unreached: Sequence[int],
+        feature_axes: Iterable[str],
+        *,
+        cold: bool,
+    ) -> None:
+        """A chunk came back with rows of `points`; it was stopped before it came to those `unreached`."""
+        self.give_back(unreached)
+        self.speeds.add(node, seconds, len(points), cold=cold)
+        self.learn(feature_axes)
 
     def learn(self, feature_axes: Iterable[str]) -> None:
         """Rows came back whose features depend on these axes."""
@@ -161,9 +174,17 @@ class Planner:
 
     def _take(self, count: int) -> list[int]:
         """So many points, or as many as have a short name; a group that ends in their later half ends the chunk."""
-        points = [self._ahead.popleft() for _ in range(min(count + 1, len(self._ahead)))]
-        points += islice(self._source, count + 1 - len(points))
-        fitting = min(count, _fitting(points))
+        points: list[int] = []
+        looked = LOOKED_AT
+        while True:
+            more = min(looked, count + 1) - len(points)
+            came = [self._ahead.popleft() for _ in range(min(more, len(self._ahead)))]
+            came += islice(self._source, more - len(came))
+            points += came
+            fitting = min(count, _fitting(points))
+            if fitting < len(points) or len(came) < more:
+                break
+            looked *= 2  # scattered points: eight of a thousand have a short name
         if self._order is not None and fitting < len(points):
             fitting = self._whole_groups(points, fitting, self._order)
         self._ahead.extendleft(reversed(points[fitting:]))
@@ -185,20 +206,24 @@ class Planner:
                     yield point
 
     def _group(self, grid: Grid) -> None:
-        """From now on by features; once, for what was handed out in groups leaves no ranges."""
-        self._grid, self._order = None, Grouped(grid, self._feature_axes)
-        if not self._order.is_natural:
+        """From now on by features: where few points are left at once, otherwise lazily and only the first time."""
+        self._grouped_by = set(self._feature_axes)
+        order = Grouped(grid, self._grouped_by)
+        if self._left <= FEW:
+            points = sorted([*self._ahead, *self._source], key=order.rank)
+            self._ahead.clear()
+            self._source = iter(points)
+        elif self._order is not None:
+            return  # what was handed out in groups leaves no ranges
+        elif not order.is_natural:
             rest = [one for one in (self._rest, *self._missing) if one is not None and one[0] <= one[1]]
             rest += [(point, point) for point in self._ahead]
             self._ahead.clear()
-            self._source = self._in_groups(self._order, grid.size, sorted(rest))
+            self._source = self._in_groups(order, grid.size, sorted(rest))
+        self._order = order
 
     def _in_groups(self, order: Grouped, size: int, rest: list[tuple[int, int]]) -> Iterator[int]:
         left = sum(last - first + 1 for first, last in rest)
-        if left <= FEW:
-            points = [point for first, last in rest for point in range(first, last + 1) if point not in self._probed]
-            yield from sorted(points, key=order.rank)
-            return
         firsts = [first for first, _ in rest]
         for rank in range(size):
             if not left:
@@ -227,22 +252,3 @@ def spread(size: int, count: int) -> list[int]:
     if size <= count:
         return list(range(size))
     return sorted({round(step * (size - 1) / max(1, count - 1)) for step in range(count)})
-
-
-def sample(size: int, least: int, order: Grouped | None = None) -> list[tuple[int, int]]:
-    """Closed ranges of points from all over a grid of `size`, those far apart first, to time a sweep with.
-
-    Neighbours (in that order of the grid), because a chunk's points share what they derive from the candles; one point
-    in SAMPLED and MOST_SAMPLED at most, but `least` where there are so many.
-    """
-    count = min(size, max(least, min(size // SAMPLED, MOST_SAMPLED)))
-    stretches = min(count, max(STRETCHES, count // STRETCH))
-    length = count // stretches
-    firsts = [place * (size - length) // max(1, stretches - 1) for place in range(stretches)]
-    bits = (stretches - 1).bit_length()
-    far_apart = sorted(range(stretches), key=lambda place: int(f"{place:0{bits}b}"[::-1], 2))  # van der Corput
-    ranges = [(firsts[place], firsts[place] + length - 1) for place in far_apart]
-    if order is None or order.is_natural:
-        return ranges
-    points = (order.point(rank) for first, last in ranges for rank in range(first, last + 1))
-    return [(point, point) for point in points]

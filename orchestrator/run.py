@@ -21,12 +21,13 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.claim import claim
 from orchestrator.collect import Stream
+from orchestrator.estimate import ENOUGH_S, LEAST, Sampler
 from orchestrator.flight import DEPTH, Flight, fill, give_up_waiting, send_again
-from orchestrator.plan import Planner, sample, spread
+from orchestrator.plan import Planner, spread
 from orchestrator.watcher import Progress, Watcher
 from tasks.blobs import EXPIRY_S
 from tasks.errors import BrokerError
-from tasks.grid import Grid, Grouped
+from tasks.grid import Grid
 from tasks.messages import BLOB_PREFIX, SWEEPS_KEY, Chunk, Keys, Rows, Status, SweepDefinition
 
 if TYPE_CHECKING:
@@ -41,9 +42,6 @@ NEEDED_S = 3600.0
 #: that goes on after them.
 PROBES = 8
 PROBED = 125
-#: An estimate sends chunks of so many seconds until so many have passed since the first rows; PROBES points at least.
-ESTIMATE_CHUNK_S = 0.5
-ESTIMATE_S = 2.0
 
 
 @dataclass
@@ -94,13 +92,11 @@ def run(
         stream = Stream(redis, keys)
         counts = collect_waiting(stream, store, sweep)
         stored = sum(counts.values())
-        sampled = estimate and not stored
-        if sampled:
-            planner = _sampling(size)
+        missing = store.missing_runs(sweep, size)
+        if estimate:
+            planner: Planner = Sampler(missing, grid)
         else:
-            probes = [] if stored or estimate else spread(size, min(PROBES, size // PROBED))
-            target_s = min(target_s, ESTIMATE_CHUNK_S) if estimate else target_s
-            missing = store.missing_runs(sweep, size)
+            probes = [] if stored else spread(size, min(PROBES, size // PROBED))
             planner = Planner(missing, size - stored, target_s=target_s, probes=probes, grid=grid)
         flight = Flight()
         computed, children, memory_bytes = 0, 0, 0
@@ -117,8 +113,8 @@ def run(
                 if now - needed > NEEDED_S:
                     needed = now
                     keep(redis, keys, definition)
-            known = first is not None and now - first > ESTIMATE_S and computed + len(flight.chunks) >= PROBES
-            if not (interrupted() or (estimate and known)):
+            enough = first is not None and now - first > ENOUGH_S and computed + len(flight.chunks) >= LEAST
+            if not (interrupted() or (estimate and enough)):
                 progress = f"{sum(counts.values()):,} of {size:,} points done"
                 fill(cluster, keys, planner, flight, generation, children, progress)
             if not flight.chunks:
@@ -131,12 +127,10 @@ def run(
                 new = store.insert(sweep, rows)
                 computed += new
                 stream.forget([entry])
-                planner.give_back(flight.land(rows.chunk, rows.columns.get("point", ())))
-                node = rows.node.partition("/")[0]
-                planner.speeds.add(node, rows.seconds, len(rows), cold=rows.node not in seen)
-                planner.learn(rows.feature_axes)
-                if sampled and not (order := Grouped(grid, rows.feature_axes)).is_natural:
-                    sampled, planner = False, _sampling(size, order)
+                points: list[int] = rows.columns.get("point", [])
+                unreached = flight.land(rows.chunk, points)
+                node, cold = rows.node.partition("/")[0], rows.node not in seen
+                planner.hear(node, rows.seconds, points, unreached, rows.feature_axes, cold=cold)
                 seen.add(rows.node)
                 memory_bytes = max(memory_bytes, rows.memory_bytes)
                 # a chunk of an earlier start may hold points that have their rows
@@ -193,22 +187,22 @@ def gather(
     points: list[int],
     watcher: Watcher,
     *,
-    together: bool = False,
+    within_s: float = 0.0,
     learn: Callable[[Sequence[str]], object] = lambda feature_axes: None,
 ) -> list[dict[str, Any]]:
     """The rows of some points, for probe, verify, audit and detail: the same road, without a store.
 
-    Points travel one a chunk, or in equal parts when there are many; `together`: in one chunk. `learn` hears which axes
-    their features depend on. Raises BrokerError.
+    Points travel one a chunk, or in equal parts when there are many; with `within_s` in one chunk, which is stopped
+    after so many seconds. `learn` hears which axes their features depend on. Raises BrokerError.
     """
     keys = Keys(definition.sweep)
     redis: Any = cluster.redis
     generation = int(redis.incr(keys.generation))
-    part = len(points) if together else max(1, min(32, -(-len(points) // max(1, DEPTH * cluster.children()))))
+    part = len(points) if within_s else max(1, min(32, -(-len(points) // max(1, DEPTH * cluster.children()))))
     flight = Flight()
     for start in range(0, len(points), part):
         chunk = Chunk.of(generation, points[start : start + part])
-        cluster.send(definition.sweep, chunk, flight.add(chunk))
+        cluster.send(definition.sweep, chunk, flight.add(chunk), within_s)
     stream = Stream(redis, keys)
     rows: dict[int, dict[str, Any]] = {}
     started = time.monotonic()
@@ -244,12 +238,6 @@ def keep(redis: Any, keys: Keys, definition: SweepDefinition) -> bool:
     address = redis.get(keys.definition)
     there.append(address is not None and redis.expire(BLOB_PREFIX + address.decode(), EXPIRY_S))
     return all(there)
-
-
-def _sampling(size: int, order: Grouped | None = None) -> Planner:
-    """Of an estimate."""
-    ranges = sample(size, PROBES, order)
-    return Planner(ranges, sum(last - first + 1 for first, last in ranges), target_s=ESTIMATE_CHUNK_S)
 
 
 def _counted(counts: dict[Status, int], rows: Rows) -> dict[Status, int]:

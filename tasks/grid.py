@@ -101,7 +101,8 @@ class Grouped:
         #: the grid's own order has them side by side already, or nothing is left that could be
         self.is_natural = moved == weighed
         self._steps = [(length, weight) for _, length, weight in moved]
-        self._group_size = math.prod(length for name, length, _ in moved if name not in names)
+        #: how many points agree on the axes
+        self.group_size = math.prod(length for name, length, _ in moved if name not in names)
 
     def point(self, rank: int) -> int:
         """The point at a place of the order, 0 <= rank < size."""
@@ -120,4 +121,4 @@ class Grouped:
 
     def group(self, point: int) -> int:
         """A number that points have in common which agree on the axes, and no others."""
-        return self.rank(point) // self._group_size
+        return self.rank(point) // self.group_size

@@ -106,7 +106,8 @@ def add_position(  # type: ignore[no-untyped-def]  # compiled
         if row > fill:
             gained = gained * growth[row]
         pnl = (((gained - 1) * side) - both_fees) * filled
-        value = side * filled + (pnl + fees)
+        if filled > 0:
+            value = side * filled + (pnl + fees)
         if row < end:
             open_pnl[row] += pnl
             open_value[row] += value

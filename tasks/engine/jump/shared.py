@@ -122,6 +122,7 @@ class SharedFeatures:
         if market is not self._market:
             self._market = market
             self._kept.clear()
+            self._names.clear()  # another sweep's controllers may read other fields
         return controller_class not in self._refused
 
     def give(self, controller: Any, before: Values) -> bool:

@@ -6,12 +6,11 @@ import heapq
 from itertools import groupby, pairwise
 from unittest import mock
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.plan import FIRST_POINTS, FIRST_S, MOST_POINTS, MOST_SAMPLED, STRETCH, Planner, sample, spread
-from tasks.grid import Grid, Grouped
+from orchestrator.plan import FIRST_POINTS, FIRST_S, MOST_POINTS, Planner, spread
+from tasks.grid import Grid
 from tasks.messages import Chunk
 
 runs = st.lists(st.tuples(st.integers(0, 50), st.integers(0, 40)), max_size=6).map(
@@ -123,14 +122,6 @@ def test_an_order_that_has_features_side_by_side_already_stays() -> None:
     assert planner.next(children=1) == list(range(100))
     planner.speeds.add("node", 4.5, 99)
     assert planner.next(children=1) == list(range(100, 200))
-
-
-def test_an_estimate_samples_groups() -> None:
-    order = Grouped(GRID, ["length", "width"])
-    points = [first for first, _ in sample(GRID.size, 8, order)]
-    assert GRID.size // 10 < len(points) == len(set(points)) <= GRID.size // 8
-    features = [(length, width) for _, length, _, width in map(GRID.digits, points)]
-    assert len(list(groupby(features))) <= 2 * 16  # sixteen stretches, each of one group or two
 
 
 def sizes(each: float, count: int, children: int) -> list[int]:
@@ -252,19 +243,6 @@ def test_scattered_points_make_more_chunks_and_no_longer_ids() -> None:
         assert len(Chunk.of(1, chunk).id) < 100
         handed += chunk
     assert handed == [point for point, _ in missing]
-
-
-@pytest.mark.parametrize("size", [1, 5, 8, 17, 100, 320, 2000, 8192, 100_000, 10**12])
-def test_a_sample_is_from_all_over_the_grid(size: int) -> None:
-    ranges = sample(size, 8)
-    points = [point for first, last in ranges for point in range(first, last + 1)]
-    assert len(set(points)) == len(points)
-    assert min(points) == 0 and max(points) == size - 1
-    assert min(size, 8) <= len(points) <= max(8, min(size // 8, MOST_SAMPLED))
-    assert max(last - first for first, last in ranges) < 2 * STRETCH
-    # whenever an estimate stops, what it has seen is not of one end of the grid
-    quarters = {4 * first // size for first, _ in ranges[:4]}
-    assert len(quarters) >= min(len(ranges), 3)
 
 
 def test_ranges_out_of_order_are_handed_out_as_they_come() -> None:
