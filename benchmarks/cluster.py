@@ -114,8 +114,8 @@ def used(kind: str, points: int, children: list[int], say: Callable[[str], Any])
             say(
                 f"{kind:<6}{points:>7} points{count:>4} children{one['chunks']:>6} chunks{one['points_per_s']:>9.2f}/s"
                 f"  use {one['use']:.1%} (of free {one['use_of_free']:.1%})  outside {one['outside']:.1%}"
-                f" ({one['outside_ms']:.2f} ms; everything {one['outside_everything']:.1%}; CPU/point alone {alone_ms:.2f} ms,"
-                f" children {one['children_cpu_ms']:.2f} ms)"
+                f" ({one['outside_ms']:.2f} ms; everything {one['outside_everything']:.1%};"
+                f" CPU/point alone {alone_ms:.2f} ms, children {one['children_cpu_ms']:.2f} ms)"
             )
     return found
 
@@ -187,7 +187,7 @@ def main() -> int:
     load = os.getloadavg()[0]
     say(f"load of the machine before: {load:.1f} on {cores} cores")
     sent = messages(say)
-    cheap = used("cheap", 500 if chosen.quick else 2000, children, say)
+    cheap = used("cheap", 1000 if chosen.quick else 2000, children, say)
     # more children than cores wait for each other: use is judged with one child a core
     judged = max((count for count in children if count <= cores), default=children[0])
     (cheapest,) = (one for one in cheap if one["children"] == judged)
