@@ -6,8 +6,9 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from itertools import islice
 
-from orchestrator.plan import Planner, Speeds
+from orchestrator.plan import Planner
 from tasks.grid import Grid, Grouped
+from tasks.messages import Rows
 
 #: Seconds of a chunk, and seconds after the first rows from which on no chunk is sent.
 CHUNK_S = 0.5
@@ -37,21 +38,12 @@ class Sampler(Planner):
         self._handed.update(points)
         return points
 
-    def hear(
-        self,
-        node: str,
-        seconds: float,
-        points: Sequence[int],
-        unreached: Sequence[int],
-        feature_axes: Iterable[str],
-        *,
-        cold: bool,
-    ) -> None:
+    def hear(self, rows: Rows, unreached: Sequence[int], *, cold: bool) -> None:
         """As Planner's; what was sent before the order was known says nothing about it."""
-        if not self._sample.issuperset(points):
+        if not self._sample.issuperset(rows.columns.get("point", ())):
             return
-        super().hear(node, seconds, points, unreached, (), cold=cold)
-        order = Grouped(self._whole, set(feature_axes))
+        super().hear(rows, unreached, cold=cold)
+        order = Grouped(self._whole, rows.feature_axes)
         if self._natural and not order.is_natural:
             self._restart(order)
 
@@ -64,7 +56,6 @@ class Sampler(Planner):
             points = list(islice((point for point in there if point not in self._handed), MOST_SAMPLED))
         self._sample = set(points)
         super().__init__([(point, point) for point in points], len(points), target_s=CHUNK_S)
-        self.speeds = Speeds()
 
     def _is_missing(self, point: int) -> bool:
         place = bisect_right(self._ranges, (point, self._whole.size)) - 1

@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from tasks.grid import Grid, Grouped
-from tasks.messages import runs_of
+from tasks.messages import Rows, runs_of
 
 #: No chunk has more points: its rows are one message.
 MOST_POINTS = 2000
@@ -127,20 +127,11 @@ class Planner:
         self._left -= len(points)
         return points
 
-    def hear(
-        self,
-        node: str,
-        seconds: float,
-        points: Sequence[int],
-        unreached: Sequence[int],
-        feature_axes: Iterable[str],
-        *,
-        cold: bool,
-    ) -> None:
-        """A chunk came back with rows of `points`; it was stopped before it came to those `unreached`."""
+    def hear(self, rows: Rows, unreached: Sequence[int], *, cold: bool) -> None:
+        """A chunk came back, stopped before it came to the points `unreached`; `cold`: the first of its child."""
         self.give_back(unreached)
-        self.speeds.add(node, seconds, len(points), cold=cold)
-        self.learn(feature_axes)
+        self.speeds.add(rows.node.partition("/")[0], rows.seconds, len(rows), cold=cold)
+        self.learn(rows.feature_axes)
 
     def learn(self, feature_axes: Iterable[str]) -> None:
         """Rows came back whose features depend on these axes."""

@@ -127,10 +127,8 @@ def run(
                 new = store.insert(sweep, rows)
                 computed += new
                 stream.forget([entry])
-                points: list[int] = rows.columns.get("point", [])
-                unreached = flight.land(rows.chunk, points)
-                node, cold = rows.node.partition("/")[0], rows.node not in seen
-                planner.hear(node, rows.seconds, points, unreached, rows.feature_axes, cold=cold)
+                unreached = flight.land(rows.chunk, rows.columns.get("point", ()))
+                planner.hear(rows, unreached, cold=rows.node not in seen)
                 seen.add(rows.node)
                 memory_bytes = max(memory_bytes, rows.memory_bytes)
                 # a chunk of an earlier start may hold points that have their rows

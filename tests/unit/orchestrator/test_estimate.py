@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from orchestrator.estimate import MOST_SAMPLED, STRETCH, Sampler, sample
 from tasks.grid import Grid, Grouped
+from tasks.messages import Rows
 
 GRID = Grid.from_mapping({"take_profit": range(20), "length": range(6), "stop_loss": range(5), "width": range(4)})
 FEATURES = ["length", "width"]
@@ -18,6 +19,10 @@ FEATURES = ["length", "width"]
 def features(point: int) -> tuple[int, int]:
     _, length, _, width = GRID.digits(point)
     return length, width
+
+
+def rows(points: list[int], seconds: float) -> Rows:
+    return Rows("1:0-0", "node/1", seconds, {"point": points}, feature_axes=FEATURES)
 
 
 @pytest.mark.parametrize("size", [1, 5, 8, 17, 100, 320, 2000, 8192, 100_000, 10**12])
@@ -49,11 +54,11 @@ def test_an_estimate_times_each_point_once(stored: set[int], early: int) -> None
         sent.append(sampler.next(2))
         handed += sent[-1]
     for chunk in sent:  # stopped after their first points, which say what features depend on
-        sampler.hear("node", 1.0, chunk[:1], chunk[1:], FEATURES, cold=False)
+        sampler.hear(rows(chunk[:1], 1.0), chunk[1:], cold=False)
         handed = [point for point in handed if point not in chunk[1:]]
     while chunk := sampler.next(2):
         handed += chunk
-        sampler.hear("node", 0.01 * len(chunk), chunk, [], FEATURES, cold=False)
+        sampler.hear(rows(chunk, 0.01 * len(chunk)), [], cold=False)
     assert len(set(handed)) == len(handed) > 0
     assert not stored.intersection(handed)
 
@@ -61,13 +66,13 @@ def test_an_estimate_times_each_point_once(stored: set[int], early: int) -> None
 def test_what_was_sent_in_another_order_says_nothing_about_this_one() -> None:
     sampler = Sampler([(0, GRID.size - 1)], GRID)
     first, second = sampler.next(2), sampler.next(2)
-    sampler.hear("node", 9.0, first[:1], first[1:], FEATURES, cold=True)
+    sampler.hear(rows(first[:1], 9.0), first[1:], cold=True)
     assert sampler.speeds.seconds_per_point() is None
-    sampler.hear("node", 9.0, second[:1], second[1:], FEATURES, cold=False)
+    sampler.hear(rows(second[:1], 9.0), second[1:], cold=False)
     assert sampler.speeds.seconds_per_point() is None
     chunk = sampler.next(2)
     assert not set(chunk) & {*first, *second}
-    sampler.hear("node", 0.1 * len(chunk), chunk, [], FEATURES, cold=False)
+    sampler.hear(rows(chunk, 0.1 * len(chunk)), [], cold=False)
     assert sampler.speeds.seconds_per_point() == pytest.approx(0.1)
 
 
