@@ -5,6 +5,7 @@ the hash of the source it was verified against (hummingbot 20260922). Where a fu
 because something replaced it in this process, that logic is not reproduced:
 
 - a decision method of a controller base: its controllers are asked at every candle
+- how the directional base makes an executor's config: it makes each of them itself
 - anything of the engine or of a simulator: the stock engine runs
 
 After a new release was verified (`make test-long`), `python -m tasks.upstream.fingerprint` prints the new table.
@@ -29,6 +30,7 @@ VERIFIED: dict[str, str] = {
     "BacktestPositionHold.get_position_summary": "09c2eb269d22d71c",
     "BacktestPositionHold.is_closed": "f1eb8e6e42f77c30",
     "BacktestingDataProvider.ensure_epoch_index": "87f9c75d76d4eb12",
+    "BacktestingDataProvider.get_price_by_type": "7290c79d76c98a1f",
     "BacktestingDataProvider.time": "7203539f6dfe025c",
     "BacktestingEngineBase._get_executor_max_timestamp": "eebbb7c27a52c168",
     "BacktestingEngineBase._prune_terminated_executors_view": "8bb794bb15a5b9c5",
@@ -52,7 +54,11 @@ VERIFIED: dict[str, str] = {
     "DirectionalTradingControllerBase.can_create_executor": "c66d74cba5247180",
     "DirectionalTradingControllerBase.create_actions_proposal": "5df8dd253671e70b",
     "DirectionalTradingControllerBase.determine_executor_actions": "579f59d6121494cc",
+    "DirectionalTradingControllerBase.get_executor_config": "8c0b32365b53aaca",
     "DirectionalTradingControllerBase.stop_actions_proposal": "cd31ae80f9453a2a",
+    "DirectionalTradingControllerConfigBase.triple_barrier_config": "50ff61620746a5c0",
+    "ExecutorConfigBase.set_id": "5bc6b1c241b3232b",
+    "ExecutorConfigBase.validate_timestamp": "06cc391341b550d6",
     "ExecutorInfo.side": "0fb06ffa9d640628",
     "ExecutorInfo.to_dict": "0ad19b879cfaee91",
     "ExecutorSimulation._empty_executor_info": "f910f185589ab9e7",
@@ -75,7 +81,9 @@ VERIFIED: dict[str, str] = {
     "MarketMakingControllerConfigBase.get_required_base_amount": "856d698750987df2",
     "MarketMakingControllerConfigBase.get_spreads_and_amounts_in_quote": "c332e1380f616be0",
     "OrderExecutorSimulator.simulate": "803196334b6c7350",
+    "PositionExecutorConfig.validate_position": "76a1745dfe195771",
     "PositionExecutorSimulator.simulate": "85381bae9ef48520",
+    "TripleBarrierConfig.validate_barriers": "48e1e6fefbc4e981",
 }
 
 _ENGINE = (
@@ -125,6 +133,13 @@ _DECISIONS = {
     ),
 }
 
+_OPENING = (
+    "BacktestingDataProvider.get_price_by_type", "DirectionalTradingControllerBase.get_executor_config",
+    "DirectionalTradingControllerConfigBase.triple_barrier_config", "ExecutorConfigBase.set_id",
+    "ExecutorConfigBase.validate_timestamp", "PositionExecutorConfig.validate_position",
+    "TripleBarrierConfig.validate_barriers",
+)  # fmt: skip
+
 
 def changed_engine() -> str:
     """Which function of the engine or of a simulator differs from the verified one, in words; "" when none does."""
@@ -136,10 +151,15 @@ def changed_decisions(base: type) -> str:
     return _changed(_DECISIONS[base.__name__])
 
 
+def changed_opening() -> str:
+    """The same for how a directional controller's base makes an executor's config."""
+    return _changed(_OPENING)
+
+
 def table() -> dict[str, str]:
     """The hashes of the installed release, by "Class.function"."""
     decisions = {name for methods in _DECISIONS.values() for name in methods}
-    return {name: _fingerprint(_function(name)) for name in sorted({*_ENGINE, *_SIMULATORS, *decisions})}
+    return {name: _fingerprint(_function(name)) for name in sorted({*_ENGINE, *_SIMULATORS, *_OPENING, *decisions})}
 
 
 def _changed(functions: tuple[str, ...]) -> str:

@@ -185,8 +185,15 @@ class AskedSignalConfig(SignalConfig):
         return AskedSignals
 
 
-class Signals(DirectionalTradingControllerBase):
-    """Random signals, random executors; every decision is the base's."""
+class BaseSignalConfig(SignalConfig):
+    controller_name: str = "base_signals"
+
+    def get_controller_class(self) -> Any:
+        return BaseSignals
+
+
+class BaseSignals(DirectionalTradingControllerBase):
+    """Random signals; every decision and every executor is the base's."""
 
     async def update_processed_data(self) -> None:
         self.dice = Dice(self.config.seed, self.config.kinds)
@@ -194,6 +201,10 @@ class Signals(DirectionalTradingControllerBase):
         rng = np.random.default_rng(self.config.seed)
         signal = rng.choice([1, -1], size=len(df)) * (rng.random(len(df)) < self.config.density)
         self.processed_data = {"signal": 0, "features": df.assign(signal=signal, extra=rng.random(len(df)))}
+
+
+class Signals(BaseSignals):
+    """Random executors, too."""
 
     def get_executor_config(self, trade_type: Any, price: Decimal, amount: Decimal) -> Any:
         if self.config.kinds == "base":
@@ -322,7 +333,7 @@ TRAILING = st.sampled_from([None, "0.005,0.002"])
 
 @st.composite
 def directional(draw: Any) -> Any:
-    return draw(st.sampled_from([SignalConfig, AskedSignalConfig]))(
+    return draw(st.sampled_from([SignalConfig, AskedSignalConfig, BaseSignalConfig]))(
         id="case", connector_name=PERPETUAL, trading_pair=PAIR, total_amount_quote=Decimal(1000),
         seed=draw(SEEDS), density=draw(st.sampled_from([0.02, 0.3, 1.0])), kinds=draw(KINDS),
         max_executors_per_side=draw(st.integers(1, 4)),

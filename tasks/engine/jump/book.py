@@ -16,6 +16,7 @@ from sys import getrefcount
 from typing import Any, NamedTuple
 
 from tasks.engine.equity import EquityCurve, kept_amounts
+from tasks.engine.jump.alike import Alike
 from tasks.engine.jump.candles import Candles
 from tasks.engine.jump.frozen import Freezer, thaw
 from tasks.engine.jump.info import executor_info
@@ -36,13 +37,15 @@ class Executor:
     """One executor of the run. Its ExecutorInfo is built when someone reads it."""
 
     __slots__ = (
-        "_info", "close_timestamp", "close_type", "number", "patience", "row", "side", "stale_row", "state",
+        "_info", "close_timestamp", "close_type", "key", "number", "patience", "row", "side", "stale_row", "state",
         "trajectory",
     )  # fmt: skip
 
     def __init__(self, number: int, trajectory: Trajectory) -> None:
         #: order of creation
         self.number = number
+        #: its id, where another one may have the same or a controller may stop it
+        self.key: str | None = None
         self.trajectory = trajectory
         self.side = trajectory.config.side
         #: the row of its end or stop; set once it ended, like the next three
@@ -189,12 +192,8 @@ class Book:
             raise NotReproduced("an executor without a timestamp")
         executor = Executor(self._created, trajectory)
         self._created += 1
-        namesake = self._by_id.get(trajectory.config.id)
-        if namesake is not None:
-            self._shares_ids = True
-            if self.active[namesake].config is trajectory.config:
-                raise NotReproduced("one config object for several executors at a time")
-        self._by_id[trajectory.config.id] = executor.number
+        if type(trajectory.config) is not Alike:  # whose ids differ, for their moments do
+            self._register(executor)
         self.active[executor.number] = executor
         # Upstream looks at an executor from the row after its creation on.
         heapq.heappush(self._endings, (max(trajectory.last, trajectory.first + 1), executor.number))
@@ -308,11 +307,19 @@ class Book:
         if getrefcount(trajectory.config) > _UNSHARED:
             executor.info  # noqa: B018  # someone holds the config and may change it: its values are taken now
 
+    def _register(self, executor: Executor) -> None:
+        executor.key = executor.config.id
+        namesake = self._by_id.get(executor.key)
+        if namesake is not None:
+            self._shares_ids = True
+            if self.active[namesake].config is executor.config:
+                raise NotReproduced("one config object for several executors at a time")
+        self._by_id[executor.key] = executor.number
+
     def _forget(self, executor: Executor) -> None:
         self.active.pop(executor.number, None)
-        key = executor.config.id
-        if self._by_id.get(key) == executor.number:
-            del self._by_id[key]
+        if executor.key is not None and self._by_id.get(executor.key) == executor.number:
+            del self._by_id[executor.key]
         if len(self.ended) > PUT_AWAY_FROM:
             self._freezer.freeze(executor.trajectory)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from decimal import Decimal
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -38,6 +39,11 @@ class Candles:
         self.low = self._column("low")
         self.close = self._column("close")
         self.volume = self._column("volume")
+
+    @cached_property
+    def times(self) -> memoryview[float]:
+        """`timestamp`, for single rows and for `bisect`: its items are Python's floats, at a third of the time."""
+        return memoryview(self.timestamp)
 
     @cached_property
     def close_minima(self) -> Floats:
@@ -103,7 +109,7 @@ class Candles:
 
     def row_at(self, timestamp: float) -> int:
         """The last row that opens at `timestamp` or before; -1 when there is none."""
-        return int(self.timestamp.searchsorted(timestamp, side="right")) - 1
+        return bisect_right(self.times, timestamp) - 1
 
     def last_row(self, config: Any, time_limit: float | None) -> int:
         """The last row of an executor's window: its time limit counted from its own timestamp, or the end."""

@@ -22,6 +22,7 @@ from tasks.engine.jump.view import View
 from tasks.upstream import fingerprint
 from tasks.upstream.names import (
     DirectionalTradingControllerBase,
+    DirectionalTradingControllerConfigBase,
     MarketMakingControllerBase,
     MarketMakingControllerConfigBase,
 )
@@ -42,6 +43,11 @@ _STATE = ("config", "executors_info", "positions_held", "processed_data", "marke
 _DIRECTIONAL_FIELDS = (
     "id", "connector_name", "trading_pair", "total_amount_quote", "max_executors_per_side", "cooldown_time",
 )  # fmt: skip
+#: What get_executor_config and triple_barrier_config of the directional base read.
+_OPENING_FIELDS = (
+    "connector_name", "trading_pair", "leverage", "stop_loss", "take_profit", "time_limit", "trailing_stop",
+    "take_profit_order_type",
+)  # fmt: skip
 _MARKET_MAKING_FIELDS = (
     "id", "connector_name", "trading_pair", "total_amount_quote", "buy_spreads", "sell_spreads", "buy_amounts_pct",
     "sell_amounts_pct",
@@ -58,7 +64,7 @@ def choose(controller: Any, book: Book, view: View, candles: Candles, create: Cr
     if not reason and isinstance(controller, DirectionalTradingControllerBase):
         signals = _numbers(candles, "signal")
         if signals is not None:
-            return Directional(*parts, signals=signals), "jump", ""
+            return Directional(*parts, signals=signals, alike=opens_alike(controller)), "jump", ""
         reason = "the features hold no column 'signal' of numbers"
     elif not reason:
         rebalances = _has_reference(controller)
@@ -78,6 +84,26 @@ def own_logic(controller: Any) -> str:
     if isinstance(controller, MarketMakingControllerBase):
         return _own_logic(controller, MarketMakingControllerBase, MARKET_MAKING_METHODS, _MARKET_MAKING_FIELDS)
     return f"{type(controller).__name__} decides by itself"
+
+
+def opens_alike(controller: Any) -> bool:
+    """Whether all that a directional controller puts into its executors' configs is its base class's doing.
+
+    For one whose decisions are (own_logic): none of its own code runs between two executors then.
+    """
+    cls, config = type(controller), type(controller.config)
+    if (
+        _static(cls, "get_executor_config") is not _static(DirectionalTradingControllerBase, "get_executor_config")
+        or _static(config, "triple_barrier_config")
+        is not _static(DirectionalTradingControllerConfigBase, "triple_barrier_config")
+        or "get_executor_config" in vars(controller)
+        or "get_price_by_type" in vars(controller.market_data_provider)
+    ):
+        return False
+    fields = _OPENING_FIELDS + _DIRECTIONAL_FIELDS
+    if any(name not in config.model_fields or _static(config, name) is not None for name in fields):
+        return False
+    return not fingerprint.changed_opening()
 
 
 def broken(decider: Decider) -> str:

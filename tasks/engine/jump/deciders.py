@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 import numbers
 from abc import ABC, abstractmethod
+from bisect import bisect_left
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
@@ -21,6 +22,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tasks.engine.jump.alike import Alike
 from tasks.engine.jump.book import WINDOW_S, Book, Executor
 from tasks.engine.jump.candles import Candles
 from tasks.engine.jump.trajectory import NotReproduced
@@ -29,6 +31,7 @@ from tasks.upstream.names import (
     CloseType,
     CreateExecutorAction,
     ExecutorConfigBase,
+    PositionExecutorConfig,
     PriceType,
     StopExecutorAction,
     TradeType,
@@ -116,12 +119,15 @@ class Declared(Asked):
 class Directional(Decider):
     """Reproduces create_actions_proposal and can_create_executor of DirectionalTradingControllerBase."""
 
-    def __init__(self, *args: Any, signals: Any) -> None:
-        """`signals`: processed_data["signal"] on every row, numbers, shape (n,)."""
+    def __init__(self, *args: Any, signals: Any, alike: bool) -> None:
+        """`signals`: processed_data["signal"] on every row, numbers, shape (n,); `alike`: each executor's config is the
+        one before, but for what `Alike` holds."""
         super().__init__(*args)
         self._signals = signals
-        self._buys = np.flatnonzero(signals > 0)
-        self._sells = np.flatnonzero(signals < 0)
+        self._buys = memoryview(np.flatnonzero(signals > 0))
+        self._sells = memoryview(np.flatnonzero(signals < 0))
+        self._alike = alike
+        self._pattern: Any = None
 
     def next_row(self, row: int) -> int:
         """The next signal for which there is room and whose side has cooled down."""
@@ -136,35 +142,44 @@ class Directional(Decider):
             row = until
         return self.rows
 
-    def _allowed(self, rows: npt.NDArray[Any], row: int, until: int, signal: int) -> int:
-        at = int(rows.searchsorted(row))
+    def _allowed(self, rows: memoryview[int], row: int, until: int, signal: int) -> int:
+        at = bisect_left(rows, row)
         if at == len(rows) or rows[at] >= until:
             return self.rows
         config = self.controller.config
         # For a short signal upstream counts the executors of both sides.
         seen = [
-            executor.config.timestamp
+            executor.trajectory.config.timestamp
             for executor in self.book.running()
-            if signal < 0 or executor.config.side == TradeType.BUY
+            if signal < 0 or executor.side == TradeType.BUY
         ]
         if len(seen) >= config.max_executors_per_side:
             return self.rows
         newest = max(seen, default=0)
         cooled = first_row_later_than(self.candles, newest, config.cooldown_time, row, until)
         if cooled > rows[at]:
-            at = int(rows.searchsorted(cooled))
-        return int(rows[at]) if at < len(rows) else self.rows
+            at = bisect_left(rows, cooled, at)
+        return rows[at] if at < len(rows) else self.rows
 
     def decide(self, row: int) -> None:
         """One executor, in the signal's direction."""
-        self.view.present(row)
         controller, config = self.controller, self.controller.config
+        side = TradeType.BUY if self._signals[row] > 0 else TradeType.SELL
+        if self._pattern is not None:
+            time = self.view.step_to(row)
+            price = Decimal(self.candles.close[row])
+            amount = config.total_amount_quote / price / Decimal(config.max_executors_per_side)
+            self.create(Alike(self._pattern, time, side, price, amount))
+            return
+        self.view.present(row)
         price = controller.market_data_provider.get_price_by_type(
             config.connector_name, config.trading_pair, PriceType.MidPrice
         )
         amount = config.total_amount_quote / price / Decimal(config.max_executors_per_side)
-        side = TradeType.BUY if self._signals[row] > 0 else TradeType.SELL
-        self.create(checked(controller, controller.get_executor_config(side, price, amount)))
+        opened = checked(controller, controller.get_executor_config(side, price, amount))
+        if self._alike and type(opened) is PositionExecutorConfig:
+            self._pattern = opened.model_copy()
+        self.create(opened)
 
 
 class MarketMaking(Decider):
@@ -361,8 +376,8 @@ def checked(controller: Any, config: Any) -> Any:
 
 def first_row_later_than(candles: Candles, moment: float, seconds: float, row: int, until: int) -> int:
     """The first row in row .. until - 1 with `time - moment > seconds`, in upstream's float arithmetic; or `until`."""
-    timestamp = candles.timestamp
-    at = min(max(int(timestamp.searchsorted(moment + seconds)), row), until)
+    timestamp = candles.times
+    at = min(max(bisect_left(timestamp, moment + seconds), row), until)
     while at > row and timestamp[at - 1] - moment > seconds:
         at -= 1
     while at < until and not timestamp[at] - moment > seconds:
@@ -372,8 +387,8 @@ def first_row_later_than(candles: Candles, moment: float, seconds: float, row: i
 
 def first_row_from(candles: Candles, moment: float, seconds: float, row: int, until: int) -> int:
     """The first row in row .. until - 1 without `time - moment < seconds`; or `until`."""
-    timestamp = candles.timestamp
-    at = min(max(int(timestamp.searchsorted(moment + seconds)), row), until)
+    timestamp = candles.times
+    at = min(max(bisect_left(timestamp, moment + seconds), row), until)
     while at > row and not timestamp[at - 1] - moment < seconds:
         at -= 1
     while at < until and timestamp[at] - moment < seconds:

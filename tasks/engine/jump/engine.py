@@ -31,6 +31,7 @@ import numpy as np
 from tasks.engine._base import Market, Outcome
 from tasks.engine.equity import EquityCurve
 from tasks.engine.jump.accepted import accepted
+from tasks.engine.jump.alike import Alike
 from tasks.engine.jump.book import Book
 from tasks.engine.jump.candles import Candles
 from tasks.engine.jump.choice import broken, choose
@@ -152,12 +153,12 @@ class JumpEngine:
         decider, engine, note = choose(controller, book, view, candles, create)
         book.move_to(0)
         view.present(0)  # an error before the first decision is one on the first candle
-        last, decided = len(candles) - 1, -1
+        last = len(candles) - 1
         row = decider.next_row(0)
         while row <= last:
             decider.decide(row)
-            decided, row = row, decider.next_row(row + 1)
-        if decided < last:  # what the controller wrote on the last candle stays
+            row = decider.next_row(row + 1)
+        if view.row < last:  # what the controller wrote on the last candle stays
             book.move_to(last)
             view.present(last)
         book.finish()
@@ -188,6 +189,8 @@ class JumpEngine:
         self, candles: Candles, row: int, config: Any, trade_cost: float, provider: Any, of: Any
     ) -> Trajectory | None:
         simulators = self._simulators
+        if type(config) is Alike:
+            return simulators.position(candles, row, config, trade_cost)
         if isinstance(config, DCAExecutorConfig):
             return simulators.dca(candles, row, accepted(config, DCAExecutorConfig), trade_cost)
         if isinstance(config, PositionExecutorConfig):

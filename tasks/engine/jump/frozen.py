@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel
 
+from tasks.engine.jump.alike import Alike
+
 _new, _set = object.__new__, object.__setattr__
 #: References to an object that only its owner holds, seen from `freeze`: the owner's, the local name, the argument.
 _ALONE = 3
@@ -42,7 +44,7 @@ class Freezer:
     def freeze(self, owner: Any) -> None:
         """Put `owner.config` away, if nobody but `owner` holds it."""
         config = owner.config
-        if type(config) is Frozen or getrefcount(config) > _ALONE:
+        if type(config) in (Alike, Frozen) or getrefcount(config) > _ALONE:
             return
         frozen = self._frozen(config)
         if frozen is not None:
@@ -63,9 +65,11 @@ class Freezer:
 
 
 def thaw(owner: Any) -> Any:
-    """`owner.config` as a model again, the same one from now on."""
+    """`owner.config` as a model (again), the same one from now on."""
     config = owner.config
-    if type(config) is Frozen:
+    if type(config) is Alike:
+        owner.config = config = config.made()
+    elif type(config) is Frozen:
         owner.config = config = _thawed(config)
     return config
 

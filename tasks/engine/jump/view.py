@@ -28,9 +28,12 @@ class View:
         self._book = book
         self._candles = candles
         self._rows = _Rows(candles.frame)
+        #: the row the controller was put on last
+        self.row = -1
 
     def present(self, row: int) -> None:
         """Everything as of a row. The book is on that row already."""
+        self.row = row
         controller, provider, book = self._controller, self._provider, self._book
         config = controller.config
         provider.prices = {f"{config.connector_name}_{config.trading_pair}": Decimal(self._candles.close[row])}
@@ -38,6 +41,12 @@ class View:
         controller.processed_data.update(self._rows.values(row))
         controller.executors_info = LazyList(book.executors_reader())
         controller.positions_held = book.positions_held()
+
+    def step_to(self, row: int) -> float:
+        """Only the time, where the controller is not asked; returns it, in seconds."""
+        time: float = self._rows.time(row)
+        self._provider._time = time
+        return float(time)
 
 
 class _Rows:
