@@ -1,4 +1,4 @@
-"""Executors that differ in moment, side, price and amount only: their configs are upstream's, made when they are read."""
+"""Executors that differ in moment, side, price and amount: their configs are upstream's, made when they are read."""
 
 from __future__ import annotations
 
