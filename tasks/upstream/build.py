@@ -67,9 +67,9 @@ def controller_config(values: Mapping[str, Any], controllers: Path, config_id: s
     if not controller_type or not name:
         lacking = "controller_type" if not controller_type else "controller_name"
         raise ControllerError(f"controller: {lacking} is missing; it says which file in `controllers` is meant")
-    activate(controllers)
+    root = activate(controllers)
     _active.state.restore()
-    module = load_controller_module(controllers, str(controller_type), str(name))
+    module = _controller_module(root, str(controller_type), str(name))
     config_class = _class_of(module, ControllerConfigBase, _CONFIG_BASES)
     try:
         return config_class(**{**values, "id": str(values.get("id") or "").strip() or config_id or str(name)})
@@ -84,7 +84,10 @@ def controller_config(values: Mapping[str, Any], controllers: Path, config_id: s
 
 def load_controller_module(controllers: Path, controller_type: str, name: str) -> ModuleType:
     """The module `controllers.<type>.<name>` of this folder, imported. Raises ControllerError."""
-    root = activate(controllers)
+    return _controller_module(activate(controllers), controller_type, name)
+
+
+def _controller_module(root: Path, controller_type: str, name: str) -> ModuleType:
     dotted = f"{PACKAGE}.{controller_type}.{name}"
     if dotted in sys.modules:
         return sys.modules[dotted]
@@ -165,6 +168,8 @@ class _Active:
     """The controllers folder that `import controllers` means now."""
 
     root: Path | None = None
+    #: the folder as it was asked for
+    asked: Path | None = None
     package: ModuleType | None = None
     controller_classes: dict[type, Any] = field(default_factory=dict)
     state: ModuleState = field(default_factory=lambda: ModuleState(PACKAGE))
@@ -178,9 +183,12 @@ def activate(controllers: Path) -> Path:
 
     Takes the folder or one that holds `controllers/`, as an extracted bundle does.
     """
+    if controllers is _active.asked and _active.root is not None and sys.modules.get(PACKAGE) is _active.package:
+        return _active.root
     inner = controllers / PACKAGE
     root = (inner if inner.is_dir() else controllers).resolve()
     if root == _active.root and sys.modules.get(PACKAGE) is _active.package:
+        _active.asked = controllers
         return root
     if not root.is_dir():
         raise ControllerError(f"{controllers}: no such controllers folder; set `controllers:` in the sweep file")
@@ -202,7 +210,7 @@ def activate(controllers: Path) -> Path:
         package = ModuleType(PACKAGE)
         package.__path__ = [str(root)]
         sys.modules[PACKAGE] = package
-    _active.root, _active.package = root, package
+    _active.root, _active.asked, _active.package = root, controllers, package
     return root
 
 

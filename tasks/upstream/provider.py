@@ -163,8 +163,9 @@ class SweepDataProvider(BacktestingDataProvider):  # type: ignore[misc]  # upstr
         key = self._generate_candle_feed_key(config)
         feed = self._feed(key)
         seconds = interval_seconds(config.interval)
-        if _between(feed, self.start_time - seconds + 1, self.end_time).empty:
-            opened = feed["timestamp"]
+        opened = feed["timestamp"]
+        first, after = _places(opened, self.start_time - seconds + 1, self.end_time)
+        if first == after:
             covered = "nothing" if feed.empty else f"{opened.iloc[0]:.0f} to {opened.iloc[-1] + seconds:.0f}"
             raise CandlesNotCovering(
                 f"feed {key} covers {covered}, the period is {self.start_time} to {self.end_time} (seconds, UTC)"
@@ -248,8 +249,14 @@ class SweepDataProvider(BacktestingDataProvider):  # type: ignore[misc]  # upstr
 
 def _between(feed: pd.DataFrame, first: float, last: float) -> pd.DataFrame:
     """The candles that open in [first, last]; a view. A market's feeds are sorted."""
-    opened = feed["timestamp"].to_numpy()
-    return feed.iloc[opened.searchsorted(first) : opened.searchsorted(last, side="right")]
+    begin, end = _places(feed["timestamp"], first, last)
+    return feed.iloc[begin:end]
+
+
+def _places(opened: pd.Series[float], first: float, last: float) -> tuple[int, int]:
+    """The positions of the first candle that opens in [first, last] and of the one after the last."""
+    times = opened.to_numpy()
+    return int(times.searchsorted(first)), int(times.searchsorted(last, side="right"))
 
 
 def interval_seconds(interval: str) -> int:

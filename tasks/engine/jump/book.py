@@ -178,8 +178,12 @@ class Book:
     def move_to(self, row: int) -> None:
         """Take what happens by itself up to a row, this row included."""
         while self._row < row:
+            change = self.next_change()
+            if row < change:
+                self._row = row
+                return
             # What was kept on a row joins the held positions at the start of the next one.
-            self._row = min(row, self.next_change())
+            self._row = change
             self._vanished = []
             self._join_held(self._row)
             self._end(self._row)

@@ -108,7 +108,7 @@ def opens_alike(controller: Any) -> bool:
 
 def broken(decider: Decider) -> str:
     """What a finished run relied on and a value method has changed meanwhile, in words; "" when nothing."""
-    if isinstance(decider, Asked):
+    if isinstance(decider, Asked) or (isinstance(decider, Directional) and decider.alike):
         return ""
     controller = decider.controller
     reason = own_logic(controller)

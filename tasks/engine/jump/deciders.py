@@ -126,7 +126,7 @@ class Directional(Decider):
         self._signals = signals
         self._buys = memoryview(np.flatnonzero(signals > 0))
         self._sells = memoryview(np.flatnonzero(signals < 0))
-        self._alike = alike
+        self.alike = alike
         self._pattern: Any = None
 
     def next_row(self, row: int) -> int:
@@ -135,31 +135,40 @@ class Directional(Decider):
         while row < self.rows:
             book.move_to(row)
             until = book.next_change()  # until then room and cooldown depend on nothing but time
-            at = min(self._allowed(self._buys, row, until, 1), self._allowed(self._sells, row, until, -1))
+            at = self._next_opening(row, until)
             if at < until:
                 book.move_to(at)
                 return at
             row = until
         return self.rows
 
-    def _allowed(self, rows: memoryview[int], row: int, until: int, signal: int) -> int:
-        at = bisect_left(rows, row)
-        if at == len(rows) or rows[at] >= until:
-            return self.rows
+    def _next_opening(self, row: int, until: int) -> int:
+        """The first row in row .. until - 1 on which a signal opens an executor, or a later one."""
+        buy, sell = bisect_left(self._buys, row), bisect_left(self._sells, row)
+        buys = buy < len(self._buys) and self._buys[buy] < until
+        sells = sell < len(self._sells) and self._sells[sell] < until
+        at = self.rows
+        if not (buys or sells):
+            return at
+        running = self.book.running()
+        if sells:  # for a short signal upstream counts the executors of both sides
+            seen = [executor.trajectory.config.timestamp for executor in running]
+            at = self._cooled(self._sells, sell, seen, row, until)
+        if buys:
+            seen = [one.trajectory.config.timestamp for one in running if one.side == TradeType.BUY]
+            at = min(at, self._cooled(self._buys, buy, seen, row, until))
+        return at
+
+    def _cooled(self, signals: memoryview[int], at: int, seen: list[float], row: int, until: int) -> int:
+        """The first row of `signals`, from position `at` on, that comes after the cooldown, beside the executors that
+        began at `seen`."""
         config = self.controller.config
-        # For a short signal upstream counts the executors of both sides.
-        seen = [
-            executor.trajectory.config.timestamp
-            for executor in self.book.running()
-            if signal < 0 or executor.side == TradeType.BUY
-        ]
         if len(seen) >= config.max_executors_per_side:
             return self.rows
-        newest = max(seen, default=0)
-        cooled = first_row_later_than(self.candles, newest, config.cooldown_time, row, until)
-        if cooled > rows[at]:
-            at = bisect_left(rows, cooled, at)
-        return rows[at] if at < len(rows) else self.rows
+        cooled = first_row_later_than(self.candles, max(seen, default=0), config.cooldown_time, row, until)
+        if cooled > signals[at]:
+            at = bisect_left(signals, cooled, at)
+        return signals[at] if at < len(signals) else self.rows
 
     def decide(self, row: int) -> None:
         """One executor, in the signal's direction."""
@@ -177,7 +186,7 @@ class Directional(Decider):
         )
         amount = config.total_amount_quote / price / Decimal(config.max_executors_per_side)
         opened = checked(controller, controller.get_executor_config(side, price, amount))
-        if self._alike and type(opened) is PositionExecutorConfig:
+        if self.alike and type(opened) is PositionExecutorConfig:
             self._pattern = opened.model_copy()
         self.create(opened)
 

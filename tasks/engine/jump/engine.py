@@ -24,6 +24,7 @@ from __future__ import annotations
 import copy
 import random
 from contextlib import nullcontext
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -57,6 +58,9 @@ from tasks.upstream.names import (
     generate_unique_id,
 )
 from tasks.upstream.provider import SweepDataProvider, interval_seconds
+
+#: What is its own copy.
+_UNCHANGING = frozenset({str, int, float, bool, bytes, Decimal, type(None)})
 
 #: A period of fewer candles than this is run faster by the stock engine.
 FEW = 10
@@ -208,8 +212,12 @@ class JumpEngine:
 
 def _copied(config: Any) -> dict[str, Any]:
     """What a config holds, as deep as it can be copied: a controller may change it before a run is given up."""
+    known: dict[int, Any] = {}  # what two fields share, their copies share
     try:
-        return copy.deepcopy(vars(config))
+        return {
+            name: value if type(value) in _UNCHANGING else copy.deepcopy(value, known)
+            for name, value in vars(config).items()
+        }
     except Exception:  # a config may hold anything
         return _values(config)
 

@@ -208,8 +208,7 @@ def _total(amounts: Any) -> Any:
 def _drawdown_and_sharpe(pnl: Floats, capital: float) -> tuple[float, float]:
     import pandas as pd
 
-    levels = pd.Series(pnl)
-    drawdown = float((levels - np.maximum.accumulate(levels)).min())
-    returns = levels / capital
+    drawdown = float((pnl - np.maximum.accumulate(pnl)).min())
+    returns = pd.Series(pnl / capital)  # whose deviation is taken as pandas takes it
     deviation = returns.std()
     return drawdown, float(returns.mean() / deviation) if deviation > 0 else 0.0
