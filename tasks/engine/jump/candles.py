@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from bisect import bisect_right
 from decimal import Decimal
@@ -81,6 +82,13 @@ class Candles:
             at = kernels.first_at_or_above(self.high, self.high_maxima, first, last, float_at_or_above(level))
         return int(at)
 
+    def again(self, frame: pd.DataFrame) -> Candles:
+        """The same rows in another frame that holds the same: its arrays, and what was found in them, are these."""
+        other = copy.copy(self)
+        other.frame = frame
+        return other
+
+    @cached_property
     def oddity(self) -> str:
         """Why the frame cannot be stepped over as arrays, in words; "" when it can."""
         columns = list(self.frame.columns)

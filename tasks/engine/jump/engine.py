@@ -132,19 +132,19 @@ class JumpEngine:
             )
             for wanted in controller.get_candles_config():
                 await provider.initialize_candles_feed(wanted)
-        if shared is None or not shared.give(controller, before):
+        candles = shared.give(controller, before) if shared is not None else None
+        if candles is None:
             untouched = State(controller) if shared is not None else None
             with reads.watching() if shared is not None else nullcontext():
                 await controller.update_processed_data()
             prepare_market_data(controller, market.resolution)
             if shared is not None:
                 shared.keep(controller, before, reads, untouched)
-        candles = Candles(controller.processed_data["features"])
+            candles = Candles(controller.processed_data["features"])
         if self._stock is not None:
             lock(candles.frame)  # not before: the kernels are compiled for arrays that may be written to
-        oddity = candles.oddity()
-        if oddity:
-            raise NotReproduced(oddity)
+        if candles.oddity:
+            raise NotReproduced(candles.oddity)
 
         funding = self._simulators.funding_per_base(candles, controller.config.trading_pair)
         curve = EquityCurve(candles.close, funding) if curves else None

@@ -24,12 +24,14 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pandas as pd
 from pydantic import BaseModel
 
+from tasks.engine.jump.candles import Candles
 from tasks.upstream.build import module_state
 
 if TYPE_CHECKING:
@@ -100,6 +102,13 @@ class _Kept:
     data: dict[str, Any]
     size: int
 
+    @cached_property
+    def candles(self) -> Candles:
+        """Of the features: views of them, as far as they lie together."""
+        candles = Candles(self.data["features"])
+        candles.oddity, candles.growth  # noqa: B018  looked for once, for all that come
+        return candles
+
 
 class SharedFeatures:
     """What points of one market derived, newest last; at most LIMIT bytes. One thread, one market at a time."""
@@ -125,21 +134,22 @@ class SharedFeatures:
             self._names.clear()  # another sweep's controllers may read other fields
         return controller_class not in self._refused
 
-    def give(self, controller: Any, before: Values) -> bool:
-        """Put another point's features into a controller that has made none yet; False when there are none.
+    def give(self, controller: Any, before: Values) -> Candles | None:
+        """Put another point's features into a controller that has made none yet; None when there are none.
 
-        `before`: the config's values from before the controller was made.
+        Returns the rows to step over, the controller's `processed_data["features"]` in arrays. `before`: the config's values from before the controller was made.
         """
         for names in self._names.get(type(controller), ()):
             key = _key(controller, names, before)
             if key is not None and key in self._kept:
                 self._kept.move_to_end(key)
-                controller.processed_data = copy.deepcopy(self._kept[key].data)
+                kept = self._kept[key]
+                controller.processed_data = copy.deepcopy(kept.data)
                 controller.market_data_provider.stepping = True
                 self.hits += 1
-                return True
+                return kept.candles.again(controller.processed_data["features"])
         self.misses += 1
-        return False
+        return None
 
     def keep(self, controller: Any, before: Values, reads: Reads, untouched: State | None) -> None:
         """Remember what a controller derived, where nothing but its `processed_data` changed meanwhile."""
