@@ -34,6 +34,8 @@ LOOKED_AT = 64
 SHARES = 2
 #: But no chunk of cheap points takes less than these seconds: to hand it out costs a tenth of them.
 LEAST_S = 0.08
+#: Nor these, where the children share out the last points: better a third spent on handing out than children that wait.
+LAST_S = 0.02
 #: Seconds of a chunk that is sent before it is known how dear a point is, and the most points it holds.
 FIRST_S = 0.2
 FIRST_POINTS = 100
@@ -160,8 +162,10 @@ class Planner:
             return max(1, min(share, FIRST_POINTS))
         if share * each < self._target_s:  # near the end
             each = self.speeds.slowest() or each
-        least = math.ceil(LEAST_S / max(each, 1e-9))
-        return max(1, min(int(self._target_s / max(each, 1e-9)), max(share, least), MOST_POINTS))
+        each = max(each, 1e-9)
+        last = max(-(-self._left // children), math.ceil(LAST_S / each))
+        least = min(math.ceil(LEAST_S / each), last)
+        return max(1, min(int(self._target_s / each), max(share, least), MOST_POINTS))
 
     def _take(self, count: int) -> list[int]:
         """So many points, or as many as have a short name; a group that ends in their later half ends the chunk."""

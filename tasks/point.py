@@ -7,6 +7,7 @@ point depends on the kind of sweep; each kind gives one dict, and a failure of a
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import Awaitable, Callable
 from functools import cached_property
@@ -101,8 +102,8 @@ class Bench:
         from tasks.engine.chance import throw
         from tasks.upstream.build import controller_config
 
-        if not self._controllers.is_dir() or not any(self._controllers.glob("controllers/*")):
-            self._controllers = self._me.controllers(self._definition)  # a point before this one deleted them
+        if _is_empty(self._controllers / "controllers"):  # a point before this one deleted them
+            self._controllers = self._me.controllers(self._definition)
         throw(self._definition.seed, point)
         values = {**self._definition.controller, **self._grid.values(point)}
         return controller_config(values, self._controllers, config_id=f"{self._definition.sweep}-{point}")
@@ -205,6 +206,15 @@ class Bench:
         config, market = self.config(point), self.market
         outcome = await self.engine(engine).run(config, market)
         return {**_results(outcome, config, market), "detail": detail(outcome)}
+
+
+def _is_empty(folder: Path) -> bool:
+    """Also where it is not there at all."""
+    try:
+        with os.scandir(folder) as entries:
+            return next(entries, None) is None
+    except OSError:
+        return True
 
 
 _NOT_PREFIXED = frozenset({"engine", "engine_note", "warning"})

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from pydantic import BaseModel
 
-from tasks.engine.jump.book import Book
 from tasks.engine.jump.candles import Candles
 from tasks.engine.jump.deciders import (
     UNKNOWN_POSITION,
     Asked,
-    Create,
     Decider,
     Declared,
     Directional,
     MarketMaking,
     wants_rebalance,
 )
-from tasks.engine.jump.view import View
 from tasks.upstream import fingerprint
 from tasks.upstream.names import (
     DirectionalTradingControllerBase,
@@ -57,24 +57,38 @@ _READING = ("__getattr__", "__getattribute__")
 _REBALANCE_METHODS = ("get_spreads_and_amounts_in_quote", "get_required_base_amount")
 
 
-def choose(controller: Any, book: Book, view: View, candles: Candles, create: Create) -> tuple[Decider, str, str]:
-    """(decider, "jump" or "step", why it is not "jump" or "")."""
-    parts = (controller, book, view, candles, create)
+@dataclass(frozen=True)
+class Choice:
+    """How a run is decided."""
+
+    #: a decider from (controller, book, view, candles, create)
+    decider: Callable[..., Decider]
+    #: "jump" or "step"
+    engine: str = "jump"
+    #: why it is not "jump", or ""
+    note: str = ""
+    #: none of the controller's own code runs from here on
+    hands_off: bool = False
+
+
+def choose(controller: Any, candles: Candles) -> Choice:
+    """For a controller that has derived its features."""
     reason = own_logic(controller)
     if not reason and isinstance(controller, DirectionalTradingControllerBase):
         signals = _numbers(candles, "signal")
         if signals is not None:
-            return Directional(*parts, signals=signals, alike=opens_alike(controller)), "jump", ""
+            alike = opens_alike(controller)
+            return Choice(partial(Directional, signals=signals, alike=alike), hands_off=alike)
         reason = "the features hold no column 'signal' of numbers"
     elif not reason:
         rebalances = _has_reference(controller)
         reference = _numbers(candles, "reference_price") if rebalances and _config_is_base(controller) else None
         if reference is not None or not (rebalances and wants_rebalance(controller.config)):
-            return MarketMaking(*parts, reference=reference, rebalances=rebalances), "jump", ""
+            return Choice(partial(MarketMaking, reference=reference, rebalances=rebalances))
         reason = UNKNOWN_POSITION
     if callable(getattr(controller, "next_decision_time", None)):
-        return Declared(*parts), "jump", ""
-    return Asked(*parts), "step", reason
+        return Choice(Declared)
+    return Choice(Asked, "step", reason)
 
 
 def own_logic(controller: Any) -> str:

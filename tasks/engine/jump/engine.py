@@ -133,15 +133,20 @@ class JumpEngine:
             for wanted in controller.get_candles_config():
                 await provider.initialize_candles_feed(wanted)
         candles = shared.give(controller, before) if shared is not None else None
+        given, untouched = candles is not None, None
         if candles is None:
             untouched = State(controller) if shared is not None else None
             with reads.watching() if shared is not None else nullcontext():
                 await controller.update_processed_data()
             prepare_market_data(controller, market.resolution)
-            if shared is not None:
-                shared.keep(controller, before, reads, untouched)
             candles = Candles(controller.processed_data["features"])
-        if self._stock is not None:
+        choice = choose(controller, candles)
+        if shared is not None and not given:
+            shared.keep(controller, before, reads, untouched, copied=not choice.hands_off)
+        if given and not choice.hands_off:
+            controller.processed_data = copy.deepcopy(controller.processed_data)
+            candles = candles.again(controller.processed_data["features"])
+        if self._stock is not None and not choice.hands_off:
             lock(candles.frame)  # not before: the kernels are compiled for arrays that may be written to
         if candles.oddity:
             raise NotReproduced(candles.oddity)
@@ -154,7 +159,7 @@ class JumpEngine:
         def create(executor_config: Any) -> None:
             book.create(self._simulate(candles, book.row, executor_config, market.trade_cost, provider, config))
 
-        decider, engine, note = choose(controller, book, view, candles, create)
+        decider = choice.decider(controller, book, view, candles, create)
         book.move_to(0)
         view.present(0)  # an error before the first decision is one on the first candle
         last = len(candles) - 1
@@ -179,8 +184,8 @@ class JumpEngine:
             position_held_timeseries=series.position_held_timeseries(),
             position_holds=list(book.holds.values()),
             processed_data=controller.processed_data,
-            engine=engine,
-            engine_note=note,
+            engine=choice.engine,
+            engine_note=choice.note,
             timestamps=candles.timestamp,
         )
         if curve is not None:

@@ -137,22 +137,29 @@ class SharedFeatures:
     def give(self, controller: Any, before: Values) -> Candles | None:
         """Put another point's features into a controller that has made none yet; None when there are none.
 
-        Returns the rows to step over, the controller's `processed_data["features"]` in arrays. `before`: the config's values from before the controller was made.
+        Returns the rows to step over, the controller's `processed_data["features"]` in arrays. What lies in
+        `processed_data` is other points', too: to be copied before code of the controller runs. `before`: the config's
+        values from before the controller was made.
         """
         for names in self._names.get(type(controller), ()):
             key = _key(controller, names, before)
             if key is not None and key in self._kept:
                 self._kept.move_to_end(key)
                 kept = self._kept[key]
-                controller.processed_data = copy.deepcopy(kept.data)
+                controller.processed_data = dict(kept.data)
                 controller.market_data_provider.stepping = True
                 self.hits += 1
                 return kept.candles.again(controller.processed_data["features"])
         self.misses += 1
         return None
 
-    def keep(self, controller: Any, before: Values, reads: Reads, untouched: State | None) -> None:
-        """Remember what a controller derived, where nothing but its `processed_data` changed meanwhile."""
+    def keep(
+        self, controller: Any, before: Values, reads: Reads, untouched: State | None, *, copied: bool = True
+    ) -> None:
+        """Remember what a controller derived, where nothing but its `processed_data` changed meanwhile.
+
+        Not `copied` where none of the controller's code runs any more.
+        """
         kind = type(controller)
         if reads.names is None or "id" in reads.names or untouched is None or not untouched.same(controller):
             self._refuse(kind)
@@ -169,7 +176,7 @@ class SharedFeatures:
         if size > self._largest:
             return
         try:
-            data = copy.deepcopy(controller.processed_data)
+            data = copy.deepcopy(controller.processed_data) if copied else dict(controller.processed_data)
         except Exception:  # what a controller lays there may be anything
             self._refuse(kind)
             return
