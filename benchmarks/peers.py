@@ -1,6 +1,6 @@
 """The same sweep by this project and by what people use instead, one after the other, rows compared.
 
-    python benchmarks/peers.py [--quick] [--sizes 100,1000] [--only ours,pool] [--workers N] [--json]
+    python benchmarks/peers.py [--quick] [--sizes 100,1000] [--ten N] [--indicator N] [--dear N] [--only ours,pool] [--workers N] [--json]
 
 Contenders (benchmarks/contenders/): this project; one process with the jump-ahead engine; upstream's engine in one
 process; multiprocessing.Pool; joblib; Dask; Ray; Celery with a task a point. All but `stock` run the same engine on the
@@ -21,9 +21,10 @@ three times, the fastest counts: other work on the machine only ever slows).
     ratio       this project's points/s over the contender's
 
 A contender whose package is not installed is left out and said so (dependency group `bench`).
-Cheap points take about 10 ms, most of it the back-test; those named "indicator" take as long over a shorter period,
-most of it a supertrend, which points that differ in their exits only could share. Dear ones burn 1 s of CPU on top
-(tasks are fewer: 50, and 100 with --long).
+Cheap points are a day of 1m candles: two to four milliseconds, most of it the back-test, 400 on upstream's engine. Those
+named "10ms" burn CPU on top until they take as long, and none shares it. Those named "indicator" are a quarter of a
+day, most of it a supertrend, which points that differ in their exits only could share. Dear ones burn 1 s of CPU on top
+(they are fewer: 50, and 100 with --long).
 """
 
 from __future__ import annotations
@@ -147,15 +148,14 @@ def ask(
 
 
 def measure(
-    sizes: list[int], indicator: int, dear: int, names: list[str], workers: int, repeat: int, say: Any
+    sizes: list[int], others: dict[str, int], names: list[str], workers: int, repeat: int, say: Any
 ) -> list[dict[str, Any]]:
     """A document per size and kind of points, each with its contenders."""
     from contenders.work import prepare
 
     documents = []
     plans = [("cheap", size) for size in sizes]
-    plans += [("indicator", indicator)] if indicator else []
-    plans += [("dear", dear)] if dear else []
+    plans += [(kind, size) for kind, size in others.items() if size]
     for kind, size in plans:
         dear_ones = kind == "dear"
         with tempfile.TemporaryDirectory(prefix="peers-") as place:
@@ -209,6 +209,7 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="100 cheap points, no dear ones")
     parser.add_argument("--long", action="store_true", help="also 10,000 cheap points, and 100 dear ones")
     parser.add_argument("--sizes", default="", help="numbers of cheap points, multiples of 50; a comma alone: none")
+    parser.add_argument("--ten", type=int, default=-1, help="number of points of 10 ms, as --sizes; 0: none")
     parser.add_argument("--indicator", type=int, default=-1, help="number of indicator points, as --sizes; 0: none")
     parser.add_argument("--dear", type=int, default=-1, help="number of dear points, a multiple of 50; 0: none")
     parser.add_argument("--only", default="", help="names of contenders, ours is always the first")
@@ -235,12 +236,13 @@ def main() -> int:
     if not chosen.sizes:
         sizes = [100] if chosen.quick else [100, 1000, *([10_000] if chosen.long else [])]
     indicator = chosen.indicator if chosen.indicator >= 0 else 0 if chosen.quick else 1000
+    ten = chosen.ten if chosen.ten >= 0 else 0 if chosen.quick else 1000
     dear = chosen.dear if chosen.dear >= 0 else 0 if chosen.quick else 100 if chosen.long else 50
     wanted = [part for part in chosen.only.split(",") if part] or list(ORDER)
     names = ["ours", *(name for name in ORDER if name in wanted and name != "ours")]
     load = os.getloadavg()[0]
     say = (lambda _: None) if chosen.json else (lambda text: print(text, flush=True))
-    documents = measure(sizes, indicator, dear, names, workers, repeat, say)
+    documents = measure(sizes, {"10ms": ten, "indicator": indicator, "dear": dear}, names, workers, repeat, say)
     if chosen.json:
         print(json.dumps({"load_before": load, "sweeps": documents}, indent=2))
     told = [one for document in documents for one in document["contenders"] if "left_out" not in one]

@@ -34,8 +34,11 @@ if TYPE_CHECKING:
     from orchestrator.broker import Cluster
     from orchestrator.store import Store
 
-#: Seconds between two tellings of how far the sweep is, for `watch` and `serve`.
+#: Seconds between two tellings of how far the sweep is, for `watch` and `serve`: at least, and at most where no rows came.
 TELL_S = 0.25
+TELL_AGAIN_S = 2.0
+#: Seconds to wait for rows: each time costs desk and broker a millisecond that a child on this machine could use.
+WAIT_S = 0.5
 #: Seconds between two signs to the broker that the sweep's parcels are still needed.
 NEEDED_S = 3600.0
 #: Points that go first and alone, spread over the grid: at most so many, and not more than one in PROBED of a sweep
@@ -99,7 +102,7 @@ def run(
             probes = [] if stored else spread(size, min(PROBES, size // PROBED))
             planner = Planner(missing, size - stored, target_s=target_s, probes=probes, grid=grid)
         flight = Flight()
-        computed, children, memory_bytes = 0, 0, 0
+        computed, children, memory_bytes, told_of = 0, 0, 0, -1
         seen: set[str] = set()
         looked, told, needed = -10.0, -10.0, time.monotonic()
         first: float | None = None
@@ -123,7 +126,7 @@ def run(
                 watcher.say("interrupted: finishing the running chunks (Ctrl-C again stops now)")
                 redis.set(keys.cancelled, "interrupted")
             came = False
-            for entry, rows in stream.read(0.25):
+            for entry, rows in stream.read(WAIT_S):
                 new = store.insert(sweep, rows)
                 computed += new
                 stream.forget([entry])
@@ -149,8 +152,8 @@ def run(
                 generation = send_again(cluster, keys, flight, lost, generation)
                 flight.heard()
             watcher.update(_progress(size, counts, computed, time.monotonic() - started, planner, children))
-            if now - told > TELL_S:
-                told = now
+            if now - told > (TELL_AGAIN_S if computed == told_of else TELL_S):
+                told, told_of = now, computed
                 _tell(cluster, keys, size, counts, "running")
         _tell(cluster, keys, size, counts, "done" if sum(counts.values()) >= size else "stopped")
         redis.delete(keys.cancelled)

@@ -23,7 +23,7 @@ class Alike:
     `timestamp`: seconds; `entry_price`: quote; `amount`: base. Draws from the dice what upstream draws for the id.
     """
 
-    __slots__ = ("_number", "_pattern", "amount", "entry_price", "side", "timestamp")
+    __slots__ = ("_number", "_pattern", "amount", "entry_price", "side", "timestamp", "triple_barrier_config")
 
     def __init__(self, pattern: Any, timestamp: float, side: Any, entry_price: Decimal, amount: Decimal) -> None:
         self._pattern = pattern
@@ -31,6 +31,7 @@ class Alike:
         self.side = side
         self.entry_price = entry_price
         self.amount = amount
+        self.triple_barrier_config = pattern.triple_barrier_config
         self._number = random.randint(0, 99999)
 
     def __getattr__(self, name: str) -> Any:
@@ -51,7 +52,7 @@ class Alike:
                 "side": self.side,
                 "entry_price": self.entry_price,
                 "amount": self.amount,
-                "triple_barrier_config": self._pattern.triple_barrier_config.model_copy(),
+                "triple_barrier_config": self.triple_barrier_config.model_copy(),
             }
         )
         return config
