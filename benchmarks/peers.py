@@ -1,6 +1,7 @@
 """The same sweep by this project and by what people use instead, one after the other, rows compared.
 
-    python benchmarks/peers.py [--quick] [--sizes 100,1000] [--ten N] [--indicator N] [--dear N] [--only ours,pool] [--workers N] [--json]
+    python benchmarks/peers.py [--quick] [--sizes 100,1000] [--ten N] [--indicator N] [--dear N]
+                               [--only ours,pool] [--workers N] [--json]
 
 Contenders (benchmarks/contenders/): this project; one process with the jump-ahead engine; upstream's engine in one
 process; multiprocessing.Pool; joblib; Dask; Ray; Celery with a task a point. All but `stock` run the same engine on the
@@ -21,10 +22,10 @@ three times, the fastest counts: other work on the machine only ever slows).
     ratio       this project's points/s over the contender's
 
 A contender whose package is not installed is left out and said so (dependency group `bench`).
-Cheap points are a day of 1m candles: two to four milliseconds, most of it the back-test, 400 on upstream's engine. Those
-named "10ms" burn CPU on top until they take as long, and none shares it. Those named "indicator" are a quarter of a
-day, most of it a supertrend, which points that differ in their exits only could share. Dear ones burn 1 s of CPU on top
-(they are fewer: 50, and 100 with --long).
+Cheap points are a day of 1m candles: two to four milliseconds, most of it the back-test, 400 on upstream's engine.
+Those named "10ms" burn CPU on top until they take as long, and none shares it. Those named "indicator" are a quarter of
+a day, most of it a supertrend, which points that differ in their exits only could share. Dear ones burn 1 s of CPU on
+top (they are fewer: 50, and 100 with --long).
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from orchestrator.broker import Cluster
     from orchestrator.store import Store
 
-#: Seconds between two tellings of how far the sweep is, for `watch` and `serve`: at least, and at most where no rows came.
+#: Seconds between two tellings of how far the sweep is, for `watch` and `serve`; the second where no rows came.
 TELL_S = 0.25
 TELL_AGAIN_S = 2.0
 #: Seconds to wait for rows: each time costs desk and broker a millisecond that a child on this machine could use.
