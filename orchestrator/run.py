@@ -34,8 +34,9 @@ if TYPE_CHECKING:
     from orchestrator.broker import Cluster
     from orchestrator.store import Store
 
-#: Seconds between two tellings of how far the sweep is, for `watch` and `serve`; the second where no rows came.
+#: Seconds between two tellings of how far the sweep is, for `watch` and `serve`, while rows come in.
 TELL_S = 0.25
+#: The same while none do.
 TELL_AGAIN_S = 2.0
 #: Seconds to wait for rows: each time costs desk and broker a millisecond that a child on this machine could use.
 WAIT_S = 0.5

@@ -5,7 +5,7 @@ the hash of the source it was verified against (hummingbot 20260922). Where a fu
 because something replaced it in this process, that logic is not reproduced:
 
 - a decision method of a controller base: its controllers are asked at every candle
-- how the directional base makes an executor's config: it makes each of them itself
+- how the directional base makes an executor's config: it is called for each executor
 - anything of the engine or of a simulator: the stock engine runs
 
 After a new release was verified (`make test-long`), `python -m tasks.upstream.fingerprint` prints the new table.

@@ -65,6 +65,12 @@ class Executor:
         """Hummingbot's executor config, the object the controller made unless nobody else held it."""
         return thaw(self.trajectory)
 
+    @property
+    def known(self) -> Any:
+        """What reads like `config`, without one being made where nobody has read it."""
+        config = self.trajectory.config
+        return config if type(config) is Alike else thaw(self.trajectory)
+
     def info_at(self, row: int) -> Any:
         """A fresh ExecutorInfo of the executor on a row before its end."""
         trajectory = self.trajectory
@@ -303,6 +309,7 @@ class Book:
         else:
             self._realized += float(state.net_pnl_quote)
         trajectory = executor.trajectory
+        executor.side = trajectory.config.side  # a controller that held the config may have turned it
         if self._curve is not None and trajectory.filled_at(row):
             trajectory.add_to(self._curve, row, state.net_pnl_quote, kept=kept)
             if kept:

@@ -29,7 +29,7 @@ Floats = npt.NDArray[np.float64]
 class Candles:
     """The merged frame of a run (index `epoch_seconds`, ascending, no duplicate) as float64 arrays of shape (n,).
 
-    A row is a position in them. Made once per run and never written to. Prices are finite and above 0.
+    A row is a position in them. Never written to by an engine. Prices are finite and above 0.
     """
 
     def __init__(self, frame: pd.DataFrame) -> None:
@@ -83,7 +83,7 @@ class Candles:
         return int(at)
 
     def again(self, frame: pd.DataFrame) -> Candles:
-        """The same rows in another frame that holds the same: its arrays, and what was found in them, are these."""
+        """The same rows in another frame that holds the same: these arrays, and what was found in them so far."""
         other = copy.copy(self)
         other.frame = frame
         return other

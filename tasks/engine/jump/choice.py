@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -21,10 +22,13 @@ from tasks.engine.jump.deciders import (
 )
 from tasks.upstream import fingerprint
 from tasks.upstream.names import (
+    BacktestingDataProvider,
     DirectionalTradingControllerBase,
     DirectionalTradingControllerConfigBase,
     MarketMakingControllerBase,
     MarketMakingControllerConfigBase,
+    PositionExecutorConfig,
+    TripleBarrierConfig,
 )
 from tasks.upstream.provider import SweepDataProvider
 
@@ -53,6 +57,8 @@ _MARKET_MAKING_FIELDS = (
     "sell_amounts_pct",
     "executor_refresh_time", "cooldown_time", "position_rebalance_threshold_pct", "skip_rebalance",
 )  # fmt: skip
+#: Of those, what the deciders reckon with: times and counts.
+_NUMBERS = ("max_executors_per_side", "cooldown_time", "executor_refresh_time")
 _READING = ("__getattr__", "__getattribute__")
 _REBALANCE_METHODS = ("get_spreads_and_amounts_in_quote", "get_required_base_amount")
 
@@ -67,7 +73,7 @@ class Choice:
     engine: str = "jump"
     #: why it is not "jump", or ""
     note: str = ""
-    #: none of the controller's own code runs from here on
+    #: no code of the controller or of its config runs between the first candle and the last
     hands_off: bool = False
 
 
@@ -103,17 +109,24 @@ def own_logic(controller: Any) -> str:
 def opens_alike(controller: Any) -> bool:
     """Whether all that a directional controller puts into its executors' configs is its base class's doing.
 
-    For one whose decisions are (own_logic): none of its own code runs between two executors then.
+    Asked of controllers whose decisions are the base's too (`own_logic`), so that where the answer is yes no code of
+    the controller runs from one executor to the next.
     """
-    cls, config = type(controller), type(controller.config)
-    if (
-        _static(cls, "get_executor_config") is not _static(DirectionalTradingControllerBase, "get_executor_config")
-        or _static(config, "triple_barrier_config")
-        is not _static(DirectionalTradingControllerConfigBase, "triple_barrier_config")
-        or "get_executor_config" in vars(controller)
-        or "get_price_by_type" in vars(controller.market_data_provider)
-    ):
+    config = type(controller.config)
+    owners: tuple[tuple[type, type, str], ...] = (
+        (type(controller), DirectionalTradingControllerBase, "get_executor_config"),
+        (config, DirectionalTradingControllerConfigBase, "triple_barrier_config"),
+        (SweepDataProvider, BacktestingDataProvider, "get_price_by_type"),
+        (SweepDataProvider, BacktestingDataProvider, "time"),
+    )
+    if any(_static(one, name) is not _static(base, name) for one, base, name in owners):
         return False
+    if "get_executor_config" in vars(controller) or "get_price_by_type" in vars(controller.market_data_provider):
+        return False
+    makers = vars(sys.modules[DirectionalTradingControllerBase.__module__])
+    for made in (PositionExecutorConfig, TripleBarrierConfig):
+        if makers.get(made.__name__) is not made or not {"__init__", "__new__"}.isdisjoint(vars(made)):
+            return False
     fields = _OPENING_FIELDS + _DIRECTIONAL_FIELDS
     if any(name not in config.model_fields or _static(config, name) is not None for name in fields):
         return False
@@ -149,6 +162,10 @@ def _own_logic(controller: Any, base: type, methods: tuple[str, ...], fields: tu
     unknown = [name for name in fields if name not in config.model_fields]
     if unknown or any(_static(config, name) is not _static(BaseModel, name) for name in _READING):
         return f"{config.__name__} keeps {', '.join(unknown) or 'its fields'} its own way"
+    for name in _NUMBERS:
+        value = getattr(controller.config, name, 0)
+        if not isinstance(value, int | float):
+            return f"{config.__name__} holds {name} as {type(value).__name__}"
     provider = controller.market_data_provider
     if type(provider) is not SweepDataProvider or "time" in vars(provider):
         return f"{cls.__name__} keeps market_data_provider its own way"

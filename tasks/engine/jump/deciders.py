@@ -150,12 +150,12 @@ class Directional(Decider):
         at = self.rows
         if not (buys or sells):
             return at
-        running = self.book.running()
+        running = [executor.known for executor in self.book.running()]
         if sells:  # for a short signal upstream counts the executors of both sides
-            seen = [executor.trajectory.config.timestamp for executor in running]
+            seen = [config.timestamp for config in running]
             at = self._cooled(self._sells, sell, seen, row, until)
         if buys:
-            seen = [one.trajectory.config.timestamp for one in running if one.side == TradeType.BUY]
+            seen = [config.timestamp for config in running if config.side == TradeType.BUY]
             at = min(at, self._cooled(self._buys, buy, seen, row, until))
         return at
 

@@ -132,21 +132,20 @@ class JumpEngine:
             )
             for wanted in controller.get_candles_config():
                 await provider.initialize_candles_feed(wanted)
-        candles = shared.give(controller, before) if shared is not None else None
-        given, untouched = candles is not None, None
-        if candles is None:
+        given = shared.give(controller, before) if shared is not None else None
+        if given is None:
             untouched = State(controller) if shared is not None else None
             with reads.watching() if shared is not None else nullcontext():
                 await controller.update_processed_data()
             prepare_market_data(controller, market.resolution)
-            candles = Candles(controller.processed_data["features"])
+            if shared is not None:
+                shared.keep(controller, before, reads, untouched)
+        frame = controller.processed_data["features"]
+        candles = Candles(frame) if given is None else given.again(frame)
         choice = choose(controller, candles)
-        if shared is not None and not given:
-            shared.keep(controller, before, reads, untouched, copied=not choice.hands_off)
-        if given and not choice.hands_off:
-            controller.processed_data = copy.deepcopy(controller.processed_data)
-            candles = candles.again(controller.processed_data["features"])
-        if self._stock is not None and not choice.hands_off:
+        if given is not None and not choice.hands_off:
+            candles = Candles(frame)  # its own arrays: with fills of another kind the controller may write to them
+        if self._stock is not None:
             lock(candles.frame)  # not before: the kernels are compiled for arrays that may be written to
         if candles.oddity:
             raise NotReproduced(candles.oddity)

@@ -43,6 +43,9 @@ LIMIT = 64 << 20
 #: more of a child's memory than a point may.
 LARGEST = 24 << 20
 
+#: Bytes a row that `_Kept.candles` holds beside the features: times and growth.
+_BESIDE = 16
+
 #: What a controller has from its bases and what an engine replaces.
 _NOT_STATE = frozenset({"config", "market_data_provider", "processed_data"})
 _CONSTANT = (str, bytes, int, float, complex, Decimal, Enum, type, types.NoneType, types.ModuleType, logging.Logger,
@@ -104,7 +107,7 @@ class _Kept:
 
     @cached_property
     def candles(self) -> Candles:
-        """Of the features: views of them, as far as they lie together."""
+        """The features' rows in arrays: views of them, as far as they lie together."""
         candles = Candles(self.data["features"])
         candles.oddity, candles.growth  # noqa: B018  looked for once, for all that come
         return candles
@@ -137,29 +140,23 @@ class SharedFeatures:
     def give(self, controller: Any, before: Values) -> Candles | None:
         """Put another point's features into a controller that has made none yet; None when there are none.
 
-        Returns the rows to step over, the controller's `processed_data["features"]` in arrays. What lies in
-        `processed_data` is other points', too: to be copied before code of the controller runs. `before`: the config's
-        values from before the controller was made.
+        Returns the rows to step over, what `processed_data["features"]` holds now in arrays that no one writes to.
+        `before`: the config's values from before the controller was made.
         """
         for names in self._names.get(type(controller), ()):
             key = _key(controller, names, before)
             if key is not None and key in self._kept:
                 self._kept.move_to_end(key)
                 kept = self._kept[key]
-                controller.processed_data = dict(kept.data)
+                controller.processed_data = copy.deepcopy(kept.data)
                 controller.market_data_provider.stepping = True
                 self.hits += 1
                 return kept.candles.again(controller.processed_data["features"])
         self.misses += 1
         return None
 
-    def keep(
-        self, controller: Any, before: Values, reads: Reads, untouched: State | None, *, copied: bool = True
-    ) -> None:
-        """Remember what a controller derived, where nothing but its `processed_data` changed meanwhile.
-
-        Not `copied` where none of the controller's code runs any more.
-        """
+    def keep(self, controller: Any, before: Values, reads: Reads, untouched: State | None) -> None:
+        """Remember what a controller derived, where nothing but its `processed_data` changed meanwhile."""
         kind = type(controller)
         if reads.names is None or "id" in reads.names or untouched is None or not untouched.same(controller):
             self._refuse(kind)
@@ -172,11 +169,11 @@ class SharedFeatures:
         if key is None:
             self._refuse(kind)
             return
-        size = _bytes(controller.processed_data)
+        size = _bytes(controller.processed_data) + _BESIDE * len(controller.processed_data["features"])
         if size > self._largest:
             return
         try:
-            data = copy.deepcopy(controller.processed_data) if copied else dict(controller.processed_data)
+            data = copy.deepcopy(controller.processed_data)
         except Exception:  # what a controller lays there may be anything
             self._refuse(kind)
             return

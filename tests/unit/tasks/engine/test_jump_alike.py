@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import random
 from decimal import Decimal
 from typing import Any, ClassVar
 
 import pytest
+from hummingbot.strategy_v2.controllers import directional_trading_controller_base
+from pydantic import BaseModel
 
 from tasks.engine._base import Market, Outcome
 from tasks.engine.bench_controllers import Bollinger, BollingerConfig
@@ -25,6 +28,7 @@ from tasks.upstream.names import (
     TrailingStop,
     TripleBarrierConfig,
 )
+from tasks.upstream.provider import SweepDataProvider
 
 
 class Plain(Bollinger):
@@ -140,6 +144,88 @@ def test_another_upstream_makes_each_config_itself(
     monkeypatch.setitem(fingerprint.VERIFIED, "ExecutorConfigBase.set_id", "0" * 16)
     assert compare(run(StockEngine(), config_of(), market), run(JumpEngine(), config_of(), market)) == []
     assert made == []
+
+
+class PatchesTheProvider(Plain):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        kind: Any = type(self.market_data_provider)
+        kind.get_price_by_type = lambda provider, *_: next(iter(provider.prices.values())) * Decimal("1.001")
+
+
+class PatchesTheBarriers(Plain):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        upstream: Any = directional_trading_controller_base
+        turns = itertools.count()
+        upstream.TripleBarrierConfig = lambda **values: TripleBarrierConfig(
+            **{**values, "stop_loss": Decimal("0.002") * (1 + next(turns) % 5)}
+        )
+
+
+class PatchesTheExecutors(Plain):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        turns, kind, plain = itertools.count(1), PositionExecutorConfig, BaseModel.__init__
+        kind.__init__ = lambda one, **values: plain(one, **{**values, "leverage": next(turns)})
+
+
+@pytest.mark.parametrize("controller", [PatchesTheProvider, PatchesTheBarriers, PatchesTheExecutors])
+def test_upstream_replaced_in_the_process_is_asked_each_time(
+    controller: type, market: Market, made: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(SweepDataProvider, "get_price_by_type", SweepDataProvider.get_price_by_type)
+        patch.setattr(directional_trading_controller_base, "TripleBarrierConfig", TripleBarrierConfig)
+        patch.setattr(PositionExecutorConfig, "__init__", PositionExecutorConfig.__init__)
+        stock, jump = (run(one, config_of(controller), market) for one in (StockEngine(), JumpEngine()))
+        assert compare(stock, jump) == []
+        assert made == []
+
+
+class SharesAnId(Bollinger):
+    def get_executor_config(self, trade_type: Any, price: Decimal, amount: Decimal) -> Any:
+        made = DirectionalTradingControllerBase.get_executor_config(self, trade_type, price, amount)
+        return made.model_copy(update={"id": "one"})
+
+
+def test_executors_that_vanish_with_their_namesake_may_be_put_away(
+    market: Market, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(book, "PUT_AWAY_FROM", 0)
+    values = {"stop_loss": "0.004", "take_profit": "0.004"}
+    stock, jump = (run(one, config_of(SharesAnId, **values), market) for one in (StockEngine(), JumpEngine()))
+    assert compare(stock, jump) == []
+    assert (jump.engine, jump.engine_note) == ("jump", "")
+
+
+class Flips(Bollinger):
+    """Turns the side of its newest executor when it opens the next."""
+
+    newest: Any = None
+
+    def get_executor_config(self, trade_type: Any, price: Decimal, amount: Decimal) -> Any:
+        if self.newest is not None:
+            self.newest.side = TradeType.SELL
+        self.newest = DirectionalTradingControllerBase.get_executor_config(self, trade_type, price, amount)
+        return self.newest
+
+
+def test_the_side_of_a_running_executor_is_what_its_config_says_now(market: Market) -> None:
+    stock, jump = (run(one, config_of(Flips), market) for one in (StockEngine(), JumpEngine()))
+    assert compare(stock, jump) == []
+    assert (jump.engine, jump.engine_note) == ("jump", "")
+
+
+class DecimalCooldownConfig(BollingerConfig):
+    cooldown_time: Any = Decimal("60.5")
+
+
+def test_times_and_counts_of_another_type_are_upstreams_business(market: Market) -> None:
+    config = config_of(Plain, DecimalCooldownConfig, cooldown_time=Decimal("60.5"))
+    stock, jump = run(StockEngine(), config, market), run(JumpEngine(), config, market)
+    assert compare(stock, jump) == []
+    assert (jump.engine, jump.engine_note) == ("step", "DecimalCooldownConfig holds cooldown_time as Decimal")
 
 
 def test_the_last_candle_is_seen_though_no_other_one_was(market: Market, made: list[Any]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import random
 from dataclasses import replace
 from decimal import Decimal
@@ -15,10 +16,12 @@ from tasks.engine._base import Market, Outcome
 from tasks.engine.bench_controllers import Bollinger, BollingerConfig
 from tasks.engine.bench_market import PAIR, market_of, random_walk
 from tasks.engine.compare import compare
+from tasks.engine.fills import HonestSimulators
 from tasks.engine.jump.engine import JumpEngine
 from tasks.engine.jump.shared import SharedFeatures
 from tasks.engine.stock import StockEngine
 from tasks.upstream.module_state import ModuleState
+from tasks.upstream.names import DirectionalTradingControllerBase
 
 
 @pytest.fixture(scope="module")
@@ -192,6 +195,44 @@ def test_what_one_point_writes_into_its_features_no_other_sees(market: Market) -
     found = run(engine, config(SpoilsItsFrame), market)
     fresh = run(JumpEngine(), config(SpoilsItsFrame), market)
     assert compare(fresh, found) == []
+
+
+class WritesWhenItEnds(Bollinger):
+    """All it opens is its base class's doing; it spoils its features when it is gone."""
+
+    get_executor_config = DirectionalTradingControllerBase.get_executor_config
+
+    def __del__(self) -> None:
+        self.processed_data["features"]["signal"] = 0
+        self.processed_data["features"].loc[:, "close"] = 1.0
+
+
+def test_what_a_point_writes_when_it_has_ended_no_other_sees(market: Market) -> None:
+    shared = SharedFeatures()
+    engine = JumpEngine(shared=shared)
+    for stop_loss in ("0.01", "0.005", "0.003"):
+        values = {"stop_loss": stop_loss}
+        found = run(engine, config(WritesWhenItEnds, **values), market)
+        gc.collect()
+        assert found.results == run(StockEngine(), config(**values), market).results
+    assert shared.hits == 2
+
+
+class WritesCandles(Bollinger):
+    """With honest fills, what a controller writes into the candles that are still to come counts."""
+
+    def get_executor_config(self, trade_type: Any, price: Decimal, amount: Decimal) -> Any:
+        features = self.processed_data["features"]
+        features.loc[features.index > self.market_data_provider.time(), "close"] *= 1.0005
+        return DirectionalTradingControllerBase.get_executor_config(self, trade_type, price, amount)
+
+
+def test_honest_fills_of_a_point_do_not_depend_on_the_one_before(market: Market) -> None:
+    shared = SharedFeatures()
+    engine = JumpEngine(simulators=HonestSimulators(maker_cost=0.0002, taker_cost=0.0005), shared=shared)
+    first, second = (run(engine, config(WritesCandles), market).results for _ in range(2))
+    assert shared.hits == 1
+    assert first == second
 
 
 def test_another_market_has_features_of_its_own(market: Market) -> None:
