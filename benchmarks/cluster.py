@@ -103,10 +103,14 @@ def used(kind: str, points: int, children: list[int], say: Callable[[str], Any])
     with tempfile.TemporaryDirectory(prefix="cluster-") as place:
         folder = prepare(Path(place) / "work", points, kind, name="cluster")
         # all the cheap points: those with short indicators trade more, so that the first ones are no sample
-        alone = ask("one_process", folder, min(points, 20) if kind == "dear" else points, 1, patience_s=600, share=True)
-        alone_ms = alone["workers_cpu_s"] / alone["points"] * 1000
-        for count in children:
-            one = {"kind": kind, **use(folder, count), "alone_cpu_ms": alone_ms}
+        sample = min(points, 20) if kind == "dear" else points
+        before = ask("one_process", folder, sample, 1, patience_s=600, share=True)
+        sweeps = [use(folder, count) for count in children]
+        after = ask("one_process", folder, sample, 1, patience_s=600, share=True)
+        # before and after: what else runs on the machine only ever slows
+        alone_ms = min(alone["workers_cpu_s"] for alone in (before, after)) / sample * 1000
+        for count, swept in zip(children, sweeps, strict=True):
+            one = {"kind": kind, **swept, "alone_cpu_ms": alone_ms}
             one["outside"] = 1 - alone_ms / one["children_cpu_ms"]
             one["outside_ms"] = one["children_cpu_ms"] - alone_ms
             one["outside_everything"] = 1 - alone_ms / one["all_cpu_ms"]
