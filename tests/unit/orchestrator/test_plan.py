@@ -141,6 +141,15 @@ def test_chunks_take_the_target_in_the_middle_and_shrink_to_the_end() -> None:
     assert all(earlier >= later for earlier, later in pairwise(found[1:]))
 
 
+def test_the_last_cheap_points_are_shared_out_but_not_too_finely() -> None:
+    planner = Planner([(0, 30)], 31, target_s=5.0)
+    planner.speeds.add("node", 0.27, 100)
+    sizes = []
+    while chunk := planner.next(2):
+        sizes.append(len(chunk))
+    assert sizes == [16, 8, 7]  # of 80 ms at most, where two children share what is left, and 20 ms at least
+
+
 def test_dear_points_go_alone_and_cheap_ones_are_bounded() -> None:
     assert set(sizes(each=60.0, count=20, children=2)) == {1}
     assert max(sizes(each=1e-6, count=100_000, children=1)) == MOST_POINTS

@@ -271,6 +271,18 @@ def test_a_clean_loop_stays_alone():
     assert run_and_sweep(lambda: None) == (0, 1, 0)
 
 
+def test_cancelled_timers_do_not_pile_up_where_nothing_waits():
+    async def main():
+        loop = asyncio.get_running_loop()
+        for _ in range(300):
+            async with asyncio.timeout(3600):
+                pass
+            await blackout.sweep_up(loop)
+        return len(loop._scheduled)
+
+    assert asyncio.run(main()) <= 51
+
+
 def test_tasks_and_timers_are_cancelled_and_counted():
     def leave():
         for _ in range(3):
