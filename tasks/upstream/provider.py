@@ -165,7 +165,7 @@ class SweepDataProvider(BacktestingDataProvider):  # type: ignore[misc]  # upstr
         seconds = interval_seconds(config.interval)
         opened = feed["timestamp"]
         first, after = _places(opened, self.start_time - seconds + 1, self.end_time)
-        if first == after:
+        if first >= after:
             covered = "nothing" if feed.empty else f"{opened.iloc[0]:.0f} to {opened.iloc[-1] + seconds:.0f}"
             raise CandlesNotCovering(
                 f"feed {key} covers {covered}, the period is {self.start_time} to {self.end_time} (seconds, UTC)"

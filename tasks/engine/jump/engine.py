@@ -142,13 +142,13 @@ class JumpEngine:
                 shared.keep(controller, before, reads, untouched)
         frame = controller.processed_data["features"]
         candles = Candles(frame) if given is None else given.again(frame)
+        if candles.oddity:
+            raise NotReproduced(candles.oddity)
         choice = choose(controller, candles)
         if given is not None and not choice.hands_off:
             candles = Candles(frame)  # its own arrays: with fills of another kind the controller may write to them
         if self._stock is not None:
             lock(candles.frame)  # not before: the kernels are compiled for arrays that may be written to
-        if candles.oddity:
-            raise NotReproduced(candles.oddity)
 
         funding = self._simulators.funding_per_base(candles, controller.config.trading_pair)
         curve = EquityCurve(candles.close, funding) if curves else None

@@ -109,7 +109,8 @@ class _Kept:
     def candles(self) -> Candles:
         """The features' rows in arrays: views of them, as far as they lie together."""
         candles = Candles(self.data["features"])
-        candles.oddity, candles.growth  # noqa: B018  looked for once, for all that come
+        if not candles.oddity:
+            candles.growth  # noqa: B018  computed once, for all that come
         return candles
 
 
