@@ -3,7 +3,7 @@
 A sweep begins with probes: single points spread over the grid, whose time says how dear a point is. Until the first of
 them is back, children get as many points as fit into FIRST_S seconds. Then chunks of consecutive points that take about
 `target_s` seconds, and towards the end smaller ones, so that all children finish together (guided self-scheduling:
-never more than a share of what remains).
+never more than a share of what remains; a larger share where one chunk was like the other).
 
 Where points are dearer than was known, a chunk would take many times what was planned while other children wait. So
 each is sent with a limit: the child stops there, and the points it did not reach are handed out anew.
@@ -19,6 +19,7 @@ from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 
 from tasks.grid import Grid, Grouped
@@ -30,8 +31,12 @@ MOST_POINTS = 2000
 ID_CHARACTERS = 80
 #: Points whose names are looked at first, when a chunk is planned.
 LOOKED_AT = 64
-#: Of what remains, a chunk takes at most one part in SHARES per child.
-SHARES = 2
+#: Of what remains, a chunk takes at most one part in SHARES per child; in STEADY_SHARES where the last STEADY_CHUNKS
+#: took about as long per point as was known before, give or take a fraction of STEADY.
+SHARES = 2.0
+STEADY_SHARES = 1.25
+STEADY_CHUNKS = 4
+STEADY = 0.15
 #: But no chunk of cheap points takes less than these seconds: to hand it out costs a tenth of them.
 LEAST_S = 0.08
 #: Nor these, where the children share out the last points: better a third spent on handing out than children that wait.
@@ -51,9 +56,12 @@ class Speeds:
     """Seconds per point as measured, per node."""
 
     seconds: dict[str, float] = field(default_factory=dict)
-    points: dict[str, int] = field(default_factory=dict)
+    #: as many as weigh: no whole number, or single points would weigh nothing beside their seconds
+    points: dict[str, float] = field(default_factory=dict)
     #: nodes of which only first chunks have come back
     _cold: set[str] = field(default_factory=set)
+    #: of the last chunks: how far off they were what was known of their node, as a fraction of it
+    _off: deque[float] = field(default_factory=partial(deque, maxlen=STEADY_CHUNKS))
 
     def add(self, node: str, seconds: float, points: int, *, cold: bool = False) -> None:
         """A chunk came back. Older chunks weigh less: a sweep's points may differ along an axis.
@@ -67,9 +75,12 @@ class Speeds:
             self._cold.add(node)
         elif node in self._cold:
             self._cold.discard(node)
-            self.seconds[node], self.points[node] = 0.0, 0
+            self.seconds[node], self.points[node] = 0.0, 0.0
+        known = self._of(node)
+        if known:
+            self._off.append(abs(seconds / max(points, 1) / known - 1))
         self.seconds[node] = self.seconds.get(node, 0.0) * 0.8 + seconds
-        self.points[node] = int(self.points.get(node, 0) * 0.8) + points
+        self.points[node] = self.points.get(node, 0.0) * 0.8 + points
 
     def seconds_per_point(self) -> float | None:
         """Over all nodes; None before the first chunk came back."""
@@ -78,8 +89,15 @@ class Speeds:
 
     def slowest(self) -> float | None:
         """Of the slowest node: the last chunks are measured for it."""
-        speeds = [self.seconds[node] / self.points[node] for node in self.seconds if self.points[node]]
-        return max(speeds, default=None)
+        return max(filter(None, map(self._of, self.seconds)), default=None)
+
+    def steady(self) -> bool:
+        """Whether the last chunks took about the time that was expected of them."""
+        return len(self._off) == STEADY_CHUNKS and max(self._off) < STEADY
+
+    def _of(self, node: str) -> float | None:
+        points = self.points.get(node, 0.0)
+        return self.seconds[node] / points if points else None
 
 
 class Planner:
@@ -106,7 +124,7 @@ class Planner:
         self._left = size
         self._target_s = target_s
         self._probes = list(dict.fromkeys(probes))
-        self._probed = frozenset(self._probes)
+        self._probed = set(self._probes)
         self._grid = grid
         self._order: Grouped | None = None
         self._feature_axes: set[str] = set()
@@ -120,6 +138,11 @@ class Planner:
 
     def next(self, children: int) -> list[int]:
         """The points of the next chunk; empty when all are handed out."""
+        if (
+            self._probes and (self.speeds.seconds_per_point() or LEAST_S) < LEAST_S
+        ):  # they would cost more than they tell
+            self._probed.difference_update(self._probes)
+            self._probes = []
         if self._probes:
             points = [self._probes.pop(0)]
         else:
@@ -157,7 +180,7 @@ class Planner:
 
     def _size(self, children: int) -> int:
         each = self.speeds.seconds_per_point()
-        share = -(-self._left // (SHARES * children))
+        share = math.ceil(self._left / ((STEADY_SHARES if self.speeds.steady() else SHARES) * children))
         if each is None:
             return max(1, min(share, FIRST_POINTS))
         if share * each < self._target_s:  # near the end

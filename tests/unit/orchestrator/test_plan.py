@@ -6,6 +6,7 @@ import heapq
 from itertools import groupby, pairwise
 from unittest import mock
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -138,7 +139,7 @@ def test_chunks_take_the_target_in_the_middle_and_shrink_to_the_end() -> None:
     assert found[0] == 1
     assert found[len(found) // 3] in (49, 50)
     assert found[-1] == 1
-    assert all(earlier >= later for earlier, later in pairwise(found[1:]))
+    assert all(earlier + 1 >= later for earlier, later in pairwise(found[1:]))  # what was measured has a last bit
 
 
 def test_the_last_cheap_points_are_shared_out_but_not_too_finely() -> None:
@@ -148,6 +149,36 @@ def test_the_last_cheap_points_are_shared_out_but_not_too_finely() -> None:
     while chunk := planner.next(2):
         sizes.append(len(chunk))
     assert sizes == [16, 8, 7]  # of 80 ms at most, where two children share what is left, and 20 ms at least
+
+
+def test_single_points_weigh_as_much_as_their_seconds() -> None:
+    planner = Planner([(0, 999)], 1000, target_s=5.0)
+    for _ in range(8):
+        planner.speeds.add("node", 1.0, 1)
+    assert planner.speeds.seconds_per_point() == pytest.approx(1.0)
+    assert len(planner.next(children=2)) == 5
+
+
+def test_probes_end_when_points_are_known_to_be_cheap() -> None:
+    planner = Planner([(0, 999)], 1000, target_s=5.0, probes=[0, 400, 999])
+    assert planner.next(children=2) == [0]
+    planner.speeds.add("node", 0.01, 1)
+    handed = [planner.next(children=2)]
+    assert len(handed[0]) == 250
+    while chunk := planner.next(children=2):
+        handed.append(chunk)
+    assert sorted(point for chunk in handed for point in chunk) == list(range(1, 1000))
+
+
+def test_chunks_are_fewer_where_all_points_take_as_long() -> None:
+    alike, other = Planner([(0, 9999)], 10_000, target_s=60.0), Planner([(0, 9999)], 10_000, target_s=60.0)
+    chunks = {0: 0, 1: 0}
+    for number, planner in enumerate((alike, other)):
+        while chunk := planner.next(children=4):
+            chunks[number] += 1
+            factor = 1.5 if number and chunks[number] % 2 else 1.0
+            planner.speeds.add("node", factor * 0.01 * len(chunk), len(chunk))
+    assert chunks[0] < 0.75 * chunks[1]
 
 
 def test_dear_points_go_alone_and_cheap_ones_are_bounded() -> None:
