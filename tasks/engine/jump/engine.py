@@ -39,7 +39,7 @@ from tasks.engine.jump.choice import broken, choose
 from tasks.engine.jump.lazy import LazyList
 from tasks.engine.jump.locked import WrittenTo, lock, noticed
 from tasks.engine.jump.series import Series, results
-from tasks.engine.jump.shared import Reads, SharedFeatures, State
+from tasks.engine.jump.shared import Dice, Reads, SharedFeatures, State, dice
 from tasks.engine.jump.simulators import StockSimulators
 from tasks.engine.jump.trajectory import NotReproduced, Simulators, Trajectory
 from tasks.engine.jump.view import View
@@ -92,19 +92,19 @@ class JumpEngine:
         changed = fingerprint.changed_engine()
         if changed and self._stock is not None:
             return await self._on_stock(config, market, curves, changed)
-        before, dice = _copied(config), (random.getstate(), np.random.get_state())
+        before, thrown = _copied(config), dice()
         provider = SweepDataProvider(market)
         try:
             with noticed():
-                return await self._run(config, market, provider, curves)
+                return await self._run(config, market, provider, curves, thrown)
         except (NotReproduced, WrittenTo) as reason:
             if self._stock is None:
                 raise ControllerError(f"{config.controller_name}: {reason}: this needs stock fills") from reason
             # As if stock had run at once: the ids of executors come from the dice.
             vars(config).clear()
             vars(config).update(before)
-            random.setstate(dice[0])
-            np.random.set_state(dice[1])
+            random.setstate(thrown[0])
+            np.random.set_state(thrown[1])
             return await self._on_stock(config, market, curves, str(reason))
         except Exception as error:  # a controller may raise anything
             raise failure(error, config, provider) from error
@@ -115,7 +115,9 @@ class JumpEngine:
         outcome.engine_note = reason
         return outcome
 
-    async def _run(self, config: Any, market: Market, provider: SweepDataProvider, curves: bool) -> Outcome:
+    async def _run(
+        self, config: Any, market: Market, provider: SweepDataProvider, curves: bool, thrown: Dice
+    ) -> Outcome:
         if not config.id or not config.id.strip():
             config.id = generate_unique_id()
         kind, before, reads = controller_class(config), _values(config), Reads(config)
@@ -132,22 +134,22 @@ class JumpEngine:
             )
             for wanted in controller.get_candles_config():
                 await provider.initialize_candles_feed(wanted)
-        given = shared.give(controller, before) if shared is not None else None
+        writable = self._stock is None  # with stock fills, what writes to its features is given to the stock engine
+        given = shared.give(controller, before, writable=writable) if shared is not None else None
         if given is None:
-            untouched = State(controller) if shared is not None else None
+            untouched = State(controller, thrown) if shared is not None else None
             with reads.watching() if shared is not None else nullcontext():
                 await controller.update_processed_data()
             prepare_market_data(controller, market.resolution)
-            if shared is not None:
-                shared.keep(controller, before, reads, untouched)
-        frame = controller.processed_data["features"]
-        candles = Candles(frame) if given is None else given.again(frame)
+            if shared is not None and untouched is not None:
+                given = shared.keep(controller, before, reads, untouched, writable=writable)
+        candles = given if given is not None else Candles(controller.processed_data["features"])
         if candles.oddity:
             raise NotReproduced(candles.oddity)
         choice = choose(controller, candles)
-        if given is not None and not choice.hands_off:
-            candles = Candles(frame)  # its own arrays: with fills of another kind the controller may write to them
-        if self._stock is not None:
+        if writable and given is not None and not choice.hands_off:
+            candles = Candles(candles.frame)  # its own arrays: what the controller writes to them counts
+        if not writable:
             lock(candles.frame)  # not before: the kernels are compiled for arrays that may be written to
 
         funding = self._simulators.funding_per_base(candles, controller.config.trading_pair)

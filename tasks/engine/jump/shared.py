@@ -24,7 +24,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -32,6 +31,7 @@ import pandas as pd
 from pydantic import BaseModel
 
 from tasks.engine.jump.candles import Candles
+from tasks.engine.jump.locked import lock
 from tasks.upstream.build import module_state
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ LIMIT = 64 << 20
 #: more of a child's memory than a point may.
 LARGEST = 24 << 20
 
-#: Bytes a row that `_Kept.candles` holds beside the features: times and growth.
+#: Bytes a row that `Candles` hold beside the features: times and growth.
 _BESIDE = 16
 
 #: What a controller has from its bases and what an engine replaces.
@@ -51,8 +51,18 @@ _NOT_STATE = frozenset({"config", "market_data_provider", "processed_data"})
 _CONSTANT = (str, bytes, int, float, complex, Decimal, Enum, type, types.NoneType, types.ModuleType, logging.Logger,
              types.FunctionType, types.BuiltinFunctionType, asyncio.Event, asyncio.Queue)  # fmt: skip
 
+#: Of those, what equals itself: looked for first, because nearly every value is one.
+_PLAIN = frozenset({str, int, bool, types.NoneType})
+
 #: A config's values by name.
 Values = Mapping[str, Any]
+#: States of Python's and of numpy's global dice.
+Dice = tuple[Any, Any]
+
+
+def dice() -> Dice:
+    """As they lie now."""
+    return random.getstate(), np.random.get_state()  # controllers use the global ones
 
 
 class Reads:
@@ -102,16 +112,25 @@ class Reads:
 
 @dataclass(frozen=True)
 class _Kept:
-    data: dict[str, Any]
+    """What a point derived. Nobody else has its frame of features, and nobody can write to it."""
+
+    data: Any
+    candles: Candles
     size: int
 
-    @cached_property
-    def candles(self) -> Candles:
-        """The features' rows in arrays: views of them, as far as they lie together."""
-        candles = Candles(self.data["features"])
-        if not candles.oddity:
-            candles.growth  # noqa: B018  computed once, for all that come
-        return candles
+    def lent(self, *, writable: bool) -> tuple[Any, Candles]:
+        """`processed_data` for another point, and its rows to step over.
+
+        The frame of features is the point's own in all that can be changed; its values are these, or copies where the
+        point may write to them.
+        """
+        frame = self.candles.frame
+        if writable or not all(isinstance(values, np.ndarray) for values in frame._mgr.arrays):
+            lent = frame.copy()
+        else:
+            lent = frame.copy(deep=False)
+            lent.index, lent.columns = frame.index.view(), frame.columns.view()  # they have names that can be changed
+        return copy.deepcopy(self.data, {id(frame): lent}), self.candles.again(lent)
 
 
 class SharedFeatures:
@@ -138,50 +157,55 @@ class SharedFeatures:
             self._names.clear()  # another sweep's controllers may read other fields
         return controller_class not in self._refused
 
-    def give(self, controller: Any, before: Values) -> Candles | None:
+    def give(self, controller: Any, before: Values, *, writable: bool) -> Candles | None:
         """Put another point's features into a controller that has made none yet; None when there are none.
 
         Returns the rows to step over, what `processed_data["features"]` holds now in arrays that no one writes to.
-        `before`: the config's values from before the controller was made.
+        `before`: the config's values from before the controller was made. `writable`: the controller may write to its
+        features while it trades, and what it writes counts.
         """
         for names in self._names.get(type(controller), ()):
             key = _key(controller, names, before)
             if key is not None and key in self._kept:
                 self._kept.move_to_end(key)
-                kept = self._kept[key]
-                controller.processed_data = copy.deepcopy(kept.data)
+                controller.processed_data, candles = self._kept[key].lent(writable=writable)
                 controller.market_data_provider.stepping = True
                 self.hits += 1
-                return kept.candles.again(controller.processed_data["features"])
+                return candles
         self.misses += 1
         return None
 
-    def keep(self, controller: Any, before: Values, reads: Reads, untouched: State | None) -> None:
-        """Remember what a controller derived, where nothing but its `processed_data` changed meanwhile."""
-        kind = type(controller)
-        if reads.names is None or "id" in reads.names or untouched is None or not untouched.same(controller):
-            self._refuse(kind)
-            return
-        if not module_state().unchanged():
-            self._refuse(kind)
-            return
-        names = frozenset(reads.names)
-        key = _key(controller, names, before)
+    def keep(
+        self, controller: Any, before: Values, reads: Reads, untouched: State, *, writable: bool
+    ) -> Candles | None:
+        """Keep what a controller derived, where nothing but its `processed_data` changed meanwhile.
+
+        It goes on as if it had been given it: see `give`. None where nothing is kept and the controller has its own.
+        """
+        kind, names = type(controller), frozenset(reads.names or ())
+        fit = reads.names is not None and "id" not in names and untouched.same(controller)
+        key = _key(controller, names, before) if fit and module_state().unchanged() else None
         if key is None:
             self._refuse(kind)
-            return
-        size = _bytes(controller.processed_data) + _BESIDE * len(controller.processed_data["features"])
-        if size > self._largest:
-            return
+            return None
+        frame = controller.processed_data["features"]
+        size = _bytes(controller.processed_data) + _BESIDE * len(frame)
+        candles = Candles(frame)
+        if size > self._largest or candles.oddity:
+            return None
         try:
-            data = copy.deepcopy(controller.processed_data)
+            kept = _Kept(copy.deepcopy(controller.processed_data, {id(frame): frame}), candles, size)
+            controller.processed_data, lent = kept.lent(writable=writable)
         except Exception:  # what a controller lays there may be anything
             self._refuse(kind)
-            return
+            return None
+        candles.growth  # noqa: B018  computed once, for all that come
+        lock(frame)
         self._names.setdefault(kind, set()).add(names)
-        self._kept[key] = _Kept(data, size)
+        self._kept[key] = kept
         while sum(kept.size for kept in self._kept.values()) > self._limit:
             self._kept.popitem(last=False)
+        return lent
 
     def _refuse(self, kind: type) -> None:
         self._refused.add(kind)
@@ -191,12 +215,16 @@ class SharedFeatures:
 class State:
     """What `update_processed_data` could leave behind besides `processed_data`, at one moment."""
 
-    def __init__(self, controller: Any) -> None:
-        self._seen = self._look(controller)
+    def __init__(self, controller: Any, dice: Dice) -> None:
+        """`dice`: as they lay when the run began."""
+        self._seen, self._dice = self._look(controller), dice
 
     def same(self, controller: Any) -> bool:
-        """Whether all of it is as it was, and known to be."""
-        return self._seen is not None and self._look(controller) == self._seen
+        """Whether all of it is as it was, and known to be, and no dice were thrown in this run."""
+        if self._seen is None or self._look(controller) != self._seen:
+            return False
+        now = dice()
+        return now[0] == self._dice[0] and pickle.dumps(now[1]) == pickle.dumps(self._dice[1])
 
     def _look(self, controller: Any) -> Any:
         provider = controller.market_data_provider
@@ -207,8 +235,6 @@ class State:
                 {name: id(frame) for name, frame in provider.candles_feeds.items()},
                 (provider.start_time, provider.end_time, provider._time, provider.shift),
                 id(controller.config), id(provider),
-                random.getstate(),
-                pickle.dumps(np.random.get_state()),  # controllers use the global one
             )  # fmt: skip
         except _Opaque:
             return None
@@ -220,6 +246,8 @@ class _Opaque(Exception):
 
 def _comparable(value: Any) -> Any:
     """A copy of a value that equals a later one only when nothing in it changed. Raises _Opaque."""
+    if type(value) in _PLAIN:
+        return type(value), value
     if isinstance(value, _CONSTANT):
         return type(value), value if value == value else repr(value)  # NaN
     if isinstance(value, types.MethodType):

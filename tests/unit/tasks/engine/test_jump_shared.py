@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from tasks.engine._base import Market, Outcome
@@ -195,6 +196,37 @@ def test_what_one_point_writes_into_its_features_no_other_sees(market: Market) -
     found = run(engine, config(SpoilsItsFrame), market)
     fresh = run(JumpEngine(), config(SpoilsItsFrame), market)
     assert compare(fresh, found) == []
+
+
+class RearrangesWhenItEnds(Bollinger):
+    """Changes all of its frame but the values, unless its stop is wide."""
+
+    get_executor_config = DirectionalTradingControllerBase.get_executor_config
+
+    def __del__(self) -> None:
+        if self.config.stop_loss > Decimal("0.02"):
+            return
+        features = self.processed_data["features"]
+        features.index.name, features.columns.name = "spoiled", "spoiled"
+        features.attrs["spoiled"] = True
+        features.drop(columns=["signal", "close"], inplace=True)
+        features.insert(0, "spoiled", 1.0)
+        self.processed_data["spoiled"] = True
+
+
+def test_how_one_point_rearranges_its_frame_no_other_sees(market: Market) -> None:
+    shared = SharedFeatures()
+    engine = JumpEngine(shared=shared)
+    for stop_loss in ("0.01", "0.005"):
+        run(engine, config(RearrangesWhenItEnds, stop_loss=stop_loss), market)
+        gc.collect()
+    found = run(engine, config(RearrangesWhenItEnds, stop_loss="0.03"), market).processed_data
+    fresh = run(JumpEngine(), config(RearrangesWhenItEnds, stop_loss="0.03"), market).processed_data
+    assert shared.hits == 2
+    assert list(found) == list(fresh)
+    pd.testing.assert_frame_equal(found["features"], fresh["features"])
+    assert found["features"].columns.name is None
+    assert not found["features"].attrs
 
 
 class WritesWhenItEnds(Bollinger):
