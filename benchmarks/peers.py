@@ -1,14 +1,15 @@
 """The same sweep by this project and by what people use instead, one after the other, rows compared.
 
     python benchmarks/peers.py [--quick] [--sizes 100,1000] [--ten N] [--indicator N] [--dear N]
-                               [--only ours,pool] [--workers N] [--json]
+                               [--only ours,pool] [--workers N] [--repeat N] [--rounds N] [--json]
 
 Contenders (benchmarks/contenders/): this project; one process with the jump-ahead engine; upstream's engine in one
 process; multiprocessing.Pool; joblib; Dask; Ray; Celery with a task a point. All but `stock` run the same engine on the
 same candles with a warm event loop and engine kept between points, so that what differs is the distribution (and that
 this project's children compute features once for the points that share them; --share: all do). Each runs
 in a process of its own: it starts its workers, sweeps 16 points, then the sweep that is timed (cheap points
-three times, the fastest counts: other work on the machine only ever slows).
+three times, the fastest counts: other work on the machine only ever slows). With --rounds, all of that in turn, several
+times: where the machine is faster at one moment than at another, each contender has its share of both.
 
     points/s    points over the seconds from sending the first to having the last
     workers     CPU seconds of the processes that computed points over (those seconds x cores)
@@ -149,9 +150,9 @@ def ask(
 
 
 def measure(
-    sizes: list[int], others: dict[str, int], names: list[str], workers: int, repeat: int, say: Any
+    sizes: list[int], others: dict[str, int], names: list[str], workers: int, repeat: int, rounds: int, say: Any
 ) -> list[dict[str, Any]]:
-    """A document per size and kind of points, each with its contenders."""
+    """A document per size and kind of points, each with its contenders, the best of their rounds."""
     from contenders.work import prepare
 
     documents = []
@@ -163,8 +164,9 @@ def measure(
             folder = prepare(Path(place) / "work", size, kind)
             say(f"\n{size} {kind} points, {workers} workers")
             say(HEAD)
+            ran: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
             found: list[dict[str, Any]] = []
-            for name in names:
+            for turn, name in [(turn, name) for turn in range(rounds) for name in names]:
                 # what one process does not get faster at with more of them; the first hundreds trade more than the rest
                 if name == "stock":
                     count = min(size, 10 if dear_ones else STOCK_POINTS)
@@ -173,22 +175,27 @@ def measure(
                 else:
                     count = size
                 times = 1 if name == "stock" or dear_ones else repeat
-                one = ask(name, folder, count, workers, 180 + repeat * 20 * size * (1.02 if dear_ones else 0.02), times)
-                found.append(one)
-                _judge(one, found[0])
-                say(_line(one))
-            for one in found:
-                one.pop("rows", None)
+                patience_s = 180 + repeat * 20 * size * (1.02 if dear_ones else 0.02)
+                if name != "stock" or not turn:
+                    ran[name].append(ask(name, folder, count, workers, patience_s, times))
+                if turn == rounds - 1:
+                    found.append(_judged(ran[name], ran[names[0]]))
+                    say(_line(found[-1]))
             documents.append({"kind": kind, "points": size, "workers": workers, "contenders": found})
     return documents
 
 
-def _judge(one: dict[str, Any], first: dict[str, Any]) -> None:
-    """Against the first contender of the table, this project."""
-    if "left_out" in one or "left_out" in first:
-        return
-    one["ratio"] = first["points_per_s"] / one["points_per_s"]
-    one["equal"] = all(first["rows"][point] == row for point, row in one["rows"].items())
+def _judged(turns: list[dict[str, Any]], firsts: list[dict[str, Any]]) -> dict[str, Any]:
+    """The best turn of a contender, against the best of the first one in the table; `equal`: rows of all turns."""
+    good, ours = ([one for one in ones if "left_out" not in one] for ones in (turns, firsts))
+    if not good or not ours:
+        return turns[0]
+    best, first = (max(ones, key=lambda one: float(one["points_per_s"])) for ones in (good, ours))
+    return {
+        **{name: value for name, value in best.items() if name != "rows"},
+        "ratio": first["points_per_s"] / best["points_per_s"],
+        "equal": all(first["rows"][point] == row for one in good for point, row in one["rows"].items()),
+    }
 
 
 def _line(one: dict[str, Any]) -> str:
@@ -217,6 +224,7 @@ def main() -> int:
     parser.add_argument("--share", action="store_true", help="the others share features between points, too")
     parser.add_argument("--workers", type=int, default=0, help="worker processes; default one per core")
     parser.add_argument("--repeat", type=int, default=0, help="timed sweeps of cheap points; default 3, quick 1")
+    parser.add_argument("--rounds", type=int, default=1, help="times every contender gets its turn; the best counts")
     for hidden in ("--contend", "--work", "--points", "--began"):
         parser.add_argument(hidden, help=argparse.SUPPRESS)
     chosen = parser.parse_args()
@@ -243,7 +251,8 @@ def main() -> int:
     names = ["ours", *(name for name in ORDER if name in wanted and name != "ours")]
     load = os.getloadavg()[0]
     say = (lambda _: None) if chosen.json else (lambda text: print(text, flush=True))
-    documents = measure(sizes, {"10ms": ten, "indicator": indicator, "dear": dear}, names, workers, repeat, say)
+    kinds = {"10ms": ten, "indicator": indicator, "dear": dear}
+    documents = measure(sizes, kinds, names, workers, repeat, max(1, chosen.rounds), say)
     if chosen.json:
         print(json.dumps({"load_before": load, "sweeps": documents}, indent=2))
     told = [one for document in documents for one in document["contenders"] if "left_out" not in one]

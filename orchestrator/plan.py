@@ -127,6 +127,8 @@ class Planner:
         self._probed = set(self._probes)
         self._grid = grid
         self._order: Grouped | None = None
+        #: which points share their features: until it is known, those are taken for such that differ in the last axis
+        self._groups = Grouped(grid, grid.names[:-1]) if grid is not None else None
         self._feature_axes: set[str] = set()
         self._grouped_by: set[str] = set()
         self.speeds = Speeds()
@@ -203,8 +205,8 @@ class Planner:
             if fitting < len(points) or len(came) < more:
                 break
             looked *= 2  # scattered points: eight of a thousand have a short name
-        if self._order is not None and fitting < len(points):
-            fitting = self._whole_groups(points, fitting, self._order)
+        if self._groups is not None and fitting < len(points):
+            fitting = self._whole_groups(points, fitting, self._groups)
         self._ahead.extendleft(reversed(points[fitting:]))
         return points[:fitting]
 
@@ -238,7 +240,7 @@ class Planner:
             rest += [(point, point) for point in self._ahead]
             self._ahead.clear()
             self._source = self._in_groups(order, grid.size, sorted(rest))
-        self._order = order
+        self._order = self._groups = order
 
     def _in_groups(self, order: Grouped, size: int, rest: list[tuple[int, int]]) -> Iterator[int]:
         left = sum(last - first + 1 for first, last in rest)

@@ -22,6 +22,7 @@ def make_app(settings: Settings) -> Celery:
     from celery.signals import before_task_publish
 
     from tasks.beat import NodeBeat
+    from tasks.events import GatheredEvents
 
     options = {
         "visibility_timeout": settings.visibility_timeout_s,
@@ -63,7 +64,7 @@ def make_app(settings: Settings) -> Celery:
         worker_send_task_events=True,
         worker_hijack_root_logger=False,
     )
-    app.steps["consumer"].add(NodeBeat)
+    app.steps["consumer"].update((NodeBeat, GatheredEvents))
     before_task_publish.connect(_lighten, dispatch_uid="hummingsweep.lighten")
     return app
 

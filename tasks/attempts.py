@@ -35,14 +35,14 @@ class Attempts:
     redis: Redis
     keys: Keys
 
-    def begin(self, chunk: str, who: str) -> int:
-        """The number of this attempt, or DONE or CANCELLED."""
+    def begin(self, chunk: str, who: str) -> tuple[int, str]:
+        """The number of this attempt, or DONE or CANCELLED; and the address of the sweep's definition, or ""."""
         keys = self.keys
-        answer = self._script("begin")(
+        number, address = self._script("begin")(
             keys=[keys.done, keys.sent, keys.attempts, keys.running, keys.cancelled, keys.generation],
-            args=[chunk, f"{who} {time.time()}", Chunk.parse(chunk).generation],
+            args=[chunk, f"{who} {time.time()}", Chunk.parse(chunk).generation, keys.definition],
         )
-        return int(answer)
+        return int(number), address.decode()
 
     def commit(self, chunk: str, rows: Rows) -> bool:
         """Hand the rows in; False when another attempt was first."""

@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasks.app import connect
-from tasks.blobs import Blobs, unpack_controllers, unpacked
+from tasks.blobs import Blobs, footprint, unpack_controllers, unpacked
 from tasks.errors import BlobError, ParcelMissing, VersionMismatch
-from tasks.messages import Keys, SweepDefinition
+from tasks.messages import SweepDefinition
 from tasks.settings import Settings, versions
 
 if TYPE_CHECKING:
@@ -44,6 +44,8 @@ class Child:
     name: str
     _definitions: OrderedDict[str, SweepDefinition] = field(default_factory=OrderedDict)
     _markets: OrderedDict[bytes, Market] = field(default_factory=OrderedDict)
+    #: digest -> folder of the controllers, and its footprint when it was found to be as it came
+    _unpacked: OrderedDict[str, tuple[Path, Any]] = field(default_factory=OrderedDict)
 
     @cached_property
     def features(self) -> SharedFeatures:
@@ -70,12 +72,13 @@ class Child:
         folder = Path(self.settings.mirror) if self.settings.mirror else mirror_folder()
         return Mirror(folder, self.settings.mirror_mb << 20)
 
-    def definition(self, sweep: str) -> SweepDefinition:
-        """The sweep's definition, fetched when it is new. Raises BlobError, VersionMismatch."""
-        digest = self.redis.get(Keys(sweep).definition)
-        if digest is None:
+    def definition(self, sweep: str, address: str) -> SweepDefinition:
+        """The sweep's definition, fetched when it is new. `address`: of its parcel; "" where the broker knows none.
+
+        Raises BlobError, ParcelMissing, VersionMismatch.
+        """
+        if not address:
             raise ParcelMissing(f"sweep {sweep} is not on the broker any more")
-        address = digest.decode()  # type: ignore[union-attr]  # the client is synchronous and does not decode
         if address not in self._definitions:
             definition = SweepDefinition.decode(self.blobs.get(address, signed=True))
             mine = versions()
@@ -89,10 +92,16 @@ class Child:
     def controllers(self, definition: SweepDefinition) -> Path:
         """Folder that holds `controllers/` of this sweep, extracted once per node and content.
 
-        A controller may have touched its own files, so they are looked at, and mended.
+        A controller may have touched its own files: where anything in the folder is another, it is mended.
         """
         into, digest = self.settings.cache_folder / "bundles", definition.controllers
-        return unpacked(digest, into) or unpack_controllers(self.blobs.get(digest, signed=True), into)
+        if digest in self._unpacked:
+            folder, seen = self._unpacked[digest]
+            if seen is not None and footprint(folder) == seen:
+                return folder
+        folder = unpacked(digest, into) or unpack_controllers(self.blobs.get(digest, signed=True), into)
+        _keep(self._unpacked, digest, (folder, footprint(folder)))
+        return folder
 
     def market(self, definition: SweepDefinition) -> Market:
         """Candles and rules of this sweep, mapped from the mirror; what lacks there is fetched from the broker."""

@@ -49,7 +49,7 @@ def run_chunk(sweep: str, chunk_id: str, limit_s: float = 0.0) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     me = child()
     attempts = Attempts(me.redis, Keys(sweep))
-    attempt = attempts.begin(chunk_id, me.name)
+    attempt, address = attempts.begin(chunk_id, me.name)
     if attempt in (DONE, CANCELLED):
         return
     started = time.perf_counter()
@@ -58,7 +58,7 @@ def run_chunk(sweep: str, chunk_id: str, limit_s: float = 0.0) -> None:
     todo = chunk.points
     course = _Course(me, chunk_id, attempts)
     try:
-        definition = me.definition(sweep)
+        definition = me.definition(sweep, address)
         if attempt > 1:
             finished = attempts.finished(chunk_id, definition.point_timeout_s, hung(me.witness(sweep, chunk_id)))
             todo = [point for point in todo if point not in finished]

@@ -40,6 +40,8 @@ class Bench:
         self._grid = Grid.from_mapping(definition.grid)
         self._deadline = Deadline(definition.point_timeout_s)
         self._controllers: Path = me.controllers(definition)
+        self._entries = str(self._controllers / "controllers")
+        self._entries_changed_at = _changed_at(self._entries)
         self._work: dict[Kind, Callable[[int], Awaitable[Row]]] = {
             Kind.RUN: self._back_test,
             Kind.PROBE: self._probe,
@@ -102,8 +104,9 @@ class Bench:
         from tasks.engine.chance import throw
         from tasks.upstream.build import controller_config
 
-        if _is_empty(self._controllers / "controllers"):  # a point before this one deleted them
+        if _changed_at(self._entries) != self._entries_changed_at:  # a point before this one may have deleted them
             self._controllers = self._me.controllers(self._definition)
+            self._entries_changed_at = _changed_at(self._entries)
         throw(self._definition.seed, point)
         values = {**self._definition.controller, **self._grid.values(point)}
         return controller_config(values, self._controllers, config_id=f"{self._definition.sweep}-{point}")
@@ -208,13 +211,12 @@ class Bench:
         return {**_results(outcome, config, market), "detail": detail(outcome)}
 
 
-def _is_empty(folder: Path) -> bool:
-    """Also where it is not there at all."""
+def _changed_at(folder: str) -> int:
+    """When an entry was added to a folder or taken away, nanoseconds; 0 where there is no such folder."""
     try:
-        with os.scandir(folder) as entries:
-            return next(entries, None) is None
+        return os.stat(folder).st_mtime_ns  # noqa: PTH116  every point asks, and a Path takes as long again
     except OSError:
-        return True
+        return 0
 
 
 _NOT_PREFIXED = frozenset({"engine", "engine_note", "warning"})

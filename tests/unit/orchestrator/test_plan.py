@@ -151,6 +151,13 @@ def test_the_last_cheap_points_are_shared_out_but_not_too_finely() -> None:
     assert sizes == [16, 8, 7]  # of 80 ms at most, where two children share what is left, and 20 ms at least
 
 
+def test_until_it_is_known_points_that_differ_in_the_last_axis_are_taken_to_share_their_features() -> None:
+    grid = Grid.from_mapping({"length": range(10), "deviations": range(10), "take_profit": range(4)})
+    planner = Planner([(0, 399)], 400, target_s=5.0, grid=grid)
+    sizes = [len(planner.next(children=10)) for _ in range(4)]  # a twentieth of what is left
+    assert sizes == [20, 16, 16, 16]
+
+
 def test_single_points_weigh_as_much_as_their_seconds() -> None:
     planner = Planner([(0, 999)], 1000, target_s=5.0)
     for _ in range(8):

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import io
+import os
 import shutil
 import tarfile
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tasks.blobs import BUNDLE, BUNDLE_LIMIT_BYTES, digest_of, pack_controllers, unpack_controllers, unpacked
+from tasks.blobs import (
+    BUNDLE,
+    BUNDLE_LIMIT_BYTES,
+    digest_of,
+    footprint,
+    pack_controllers,
+    unpack_controllers,
+    unpacked,
+)  # fmt: skip
 from tasks.errors import BlobError, ControllerError
 
 
@@ -47,6 +58,28 @@ def test_what_a_controller_did_to_its_own_files_is_mended(tmp_path: Path) -> Non
     (target / "controllers" / "helpers.py").unlink()
     assert unpacked(digest_of(bundle), tmp_path / "into") is None
     assert pack_controllers(unpack_controllers(bundle, tmp_path / "into") / "controllers") == bundle
+
+
+def test_a_footprint_tells_of_every_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = folder_with(tmp_path / "source", directional__a="x = 1", helpers="y = 2")
+    assert footprint(folder) is None  # written a moment ago: the next change may have the same time
+    monkeypatch.setattr("tasks.blobs.SETTLED_S", 0.0)
+
+    def changes(work: Callable[[], object]) -> bool:
+        before = footprint(folder)
+        time.sleep(0.02)
+        work()
+        return footprint(folder) != before
+
+    facts = (folder / "helpers.py").stat()
+    assert not changes(lambda: (folder / "helpers.py").read_text())
+    assert changes(lambda: (folder / "helpers.py").write_text("y = 3"))
+    assert changes(lambda: os.utime(folder / "helpers.py", ns=(facts.st_atime_ns, facts.st_mtime_ns)))
+    assert changes(lambda: (folder / "directional" / "b.py").write_text(""))
+    assert changes(lambda: (folder / "directional" / "b.py").unlink())
+    assert changes(lambda: shutil.rmtree(folder / "directional"))
+    shutil.rmtree(folder)
+    assert footprint(folder) == ()
 
 
 def test_two_versions_lie_side_by_side(tmp_path: Path) -> None:
