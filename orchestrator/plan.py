@@ -182,7 +182,9 @@ class Planner:
 
     def _size(self, children: int) -> int:
         each = self.speeds.seconds_per_point()
-        share = math.ceil(self._left / ((STEADY_SHARES if self.speeds.steady() else SHARES) * children))
+        # where nothing is known, the limit in seconds keeps a large share from being one too many
+        shares = STEADY_SHARES if each is None or self.speeds.steady() else SHARES
+        share = math.ceil(self._left / (shares * children))
         if each is None:
             return max(1, min(share, FIRST_POINTS))
         if share * each < self._target_s:  # near the end

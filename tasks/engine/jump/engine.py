@@ -22,14 +22,12 @@ the promise against the stock engine.
 from __future__ import annotations
 
 import copy
-import random
 from contextlib import nullcontext
 from decimal import Decimal
 from typing import Any
 
-import numpy as np
-
 from tasks.engine._base import Market, Outcome
+from tasks.engine.chance import Dice
 from tasks.engine.equity import EquityCurve
 from tasks.engine.jump.accepted import accepted
 from tasks.engine.jump.alike import Alike
@@ -39,7 +37,7 @@ from tasks.engine.jump.choice import broken, choose
 from tasks.engine.jump.lazy import LazyList
 from tasks.engine.jump.locked import WrittenTo, lock, noticed
 from tasks.engine.jump.series import Series, results
-from tasks.engine.jump.shared import Dice, Reads, SharedFeatures, State, dice
+from tasks.engine.jump.shared import Reads, SharedFeatures, State
 from tasks.engine.jump.simulators import StockSimulators
 from tasks.engine.jump.trajectory import NotReproduced, Simulators, Trajectory
 from tasks.engine.jump.view import View
@@ -92,19 +90,18 @@ class JumpEngine:
         changed = fingerprint.changed_engine()
         if changed and self._stock is not None:
             return await self._on_stock(config, market, curves, changed)
-        before, thrown = _copied(config), dice()
+        before, dice = _copied(config), Dice.now()
         provider = SweepDataProvider(market)
         try:
             with noticed():
-                return await self._run(config, market, provider, curves, thrown)
+                return await self._run(config, market, provider, curves, dice)
         except (NotReproduced, WrittenTo) as reason:
             if self._stock is None:
                 raise ControllerError(f"{config.controller_name}: {reason}: this needs stock fills") from reason
             # As if stock had run at once: the ids of executors come from the dice.
             vars(config).clear()
             vars(config).update(before)
-            random.setstate(thrown[0])
-            np.random.set_state(thrown[1])
+            dice.put_back()
             return await self._on_stock(config, market, curves, str(reason))
         except Exception as error:  # a controller may raise anything
             raise failure(error, config, provider) from error
@@ -115,9 +112,7 @@ class JumpEngine:
         outcome.engine_note = reason
         return outcome
 
-    async def _run(
-        self, config: Any, market: Market, provider: SweepDataProvider, curves: bool, thrown: Dice
-    ) -> Outcome:
+    async def _run(self, config: Any, market: Market, provider: SweepDataProvider, curves: bool, dice: Dice) -> Outcome:
         if not config.id or not config.id.strip():
             config.id = generate_unique_id()
         kind, before, reads = controller_class(config), _values(config), Reads(config)
@@ -137,7 +132,7 @@ class JumpEngine:
         writable = self._stock is None  # with stock fills, what writes to its features is given to the stock engine
         given = shared.give(controller, before, writable=writable) if shared is not None else None
         if given is None:
-            untouched = State(controller, thrown) if shared is not None else None
+            untouched = State(controller, dice) if shared is not None else None
             with reads.watching() if shared is not None else nullcontext():
                 await controller.update_processed_data()
             prepare_market_data(controller, market.resolution)

@@ -154,8 +154,8 @@ def test_the_last_cheap_points_are_shared_out_but_not_too_finely() -> None:
 def test_until_it_is_known_points_that_differ_in_the_last_axis_are_taken_to_share_their_features() -> None:
     grid = Grid.from_mapping({"length": range(10), "deviations": range(10), "take_profit": range(4)})
     planner = Planner([(0, 399)], 400, target_s=5.0, grid=grid)
-    sizes = [len(planner.next(children=10)) for _ in range(4)]  # a twentieth of what is left
-    assert sizes == [20, 16, 16, 16]
+    sizes = [len(planner.next(children=9)) for _ in range(4)]  # of 36 points and fewer
+    assert sizes == [36, 32, 28, 28]
 
 
 def test_single_points_weigh_as_much_as_their_seconds() -> None:
@@ -244,7 +244,7 @@ def test_children_stay_busy_when_some_points_are_a_hundred_times_dearer() -> Non
 def test_until_rows_come_a_chunk_has_many_points_and_little_time() -> None:
     planner = Planner([(0, 99)], 100, target_s=5.0)
     first = planner.next(children=2)
-    assert len(first) == 25
+    assert len(first) == 40
     assert planner.limit_s(len(first)) == FIRST_S
     planner.give_back(first[3:])  # they were dear
     planner.speeds.add("node", 3.0, 3)
