@@ -140,9 +140,7 @@ class Planner:
 
     def next(self, children: int) -> list[int]:
         """The points of the next chunk; empty when all are handed out."""
-        if (
-            self._probes and (self.speeds.seconds_per_point() or LEAST_S) < LEAST_S
-        ):  # they would cost more than they tell
+        if (self.speeds.seconds_per_point() or LEAST_S) < LEAST_S:  # more probes would cost more than they tell
             self._probed.difference_update(self._probes)
             self._probes = []
         if self._probes:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from celery import bootsteps
+from celery.worker import state
 
 #: Seconds an event waits at most: Flower shows a chunk that much later.
 EVERY_S = 0.5
@@ -41,6 +42,6 @@ class GatheredEvents(bootsteps.StartStopStep):  # type: ignore[misc]  # celery h
         dispatcher.on_send_buffered = buffered
 
     def stop(self, parent: Any) -> None:
-        """What happened last is sent while there is a connection."""
-        if parent.event_dispatcher is not None:
+        """What happened last is sent when the node leaves; not over a connection that was lost, which could hang."""
+        if parent.event_dispatcher is not None and state.should_stop not in (None, False):
             parent.event_dispatcher.flush()

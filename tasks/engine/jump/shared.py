@@ -2,8 +2,8 @@
 
 A grid over stop-losses computes the same indicators again and again. What a controller derives from its candles is a
 function of the market and of those config fields that it reads while it is made and while `update_processed_data`
-runs. Both are watched: a point whose config has the same values in those fields, on the same market, gets a copy of
-what the other point derived, down to the last bit.
+runs. Both are watched: a point whose config has the same values in those fields, on the same market, gets what the
+other point derived, down to the last bit.
 
 Not shared, because it could be seen: a controller that keeps state of its own in `update_processed_data`, changes its
 config, the provider or what its modules and classes hold there, throws dice, or reads its config as a whole
@@ -111,19 +111,22 @@ class _Kept:
     candles: Candles
     size: int
 
-    def lent(self, *, writable: bool) -> tuple[Any, Candles]:
-        """`processed_data` for another point, and its rows to step over.
+    def copied(self, *, writable: bool) -> tuple[Any, Candles]:
+        """`processed_data` for another point, and its rows to step over."""
+        candles = self.lent(writable=writable)
+        return copy.deepcopy(self.data, {id(self.candles.frame): candles.frame}), candles
 
-        The frame of features is the point's own in all that can be changed; its values are these, or copies where the
-        point may write to them.
+    def lent(self, *, writable: bool) -> Candles:
+        """The features for a point: a frame of its own in all that can be changed.
+
+        Its values are these, or copies where the point may write to them.
         """
         frame = self.candles.frame
         if writable or not all(isinstance(values, np.ndarray) for values in frame._mgr.arrays):
-            lent = frame.copy()
-        else:
-            lent = frame.copy(deep=False)
-            lent.index, lent.columns = frame.index.view(), frame.columns.view()  # they have names that can be changed
-        return copy.deepcopy(self.data, {id(frame): lent}), self.candles.again(lent)
+            return self.candles.again(frame.copy())
+        lent = frame.copy(deep=False)
+        lent.index, lent.columns = frame.index.view(), frame.columns.view()  # they have names that can be changed
+        return self.candles.again(lent)
 
 
 class SharedFeatures:
@@ -161,7 +164,7 @@ class SharedFeatures:
             key = _key(controller, names, before)
             if key is not None and key in self._kept:
                 self._kept.move_to_end(key)
-                controller.processed_data, candles = self._kept[key].lent(writable=writable)
+                controller.processed_data, candles = self._kept[key].copied(writable=writable)
                 controller.market_data_provider.stepping = True
                 self.hits += 1
                 return candles
@@ -173,11 +176,13 @@ class SharedFeatures:
     ) -> Candles | None:
         """Keep what a controller derived, where nothing but its `processed_data` changed meanwhile.
 
-        It goes on as if it had been given it: see `give`. None where nothing is kept and the controller has its own.
+        The controller gets a frame of features in place of its own, which is kept; the rows to step over are returned,
+        as `give` does. None where nothing is kept.
         """
         kind, names = type(controller), frozenset(reads.names or ())
         fit = reads.names is not None and "id" not in names and untouched.same(controller)
-        key = _key(controller, names, before) if fit and module_state().unchanged() else None
+        fit = fit and module_state().unchanged() and not _holds_some_of(controller, controller.processed_data)
+        key = _key(controller, names, before) if fit else None
         if key is None:
             self._refuse(kind)
             return None
@@ -188,12 +193,13 @@ class SharedFeatures:
             return None
         try:
             kept = _Kept(copy.deepcopy(controller.processed_data, {id(frame): frame}), candles, size)
-            controller.processed_data, lent = kept.lent(writable=writable)
+            lent = kept.lent(writable=writable)
         except Exception:  # what a controller lays there may be anything
             self._refuse(kind)
             return None
         candles.growth  # noqa: B018  computed once, for all that come
         lock(frame)
+        controller.processed_data["features"] = lent.frame
         self._names.setdefault(kind, set()).add(names)
         self._kept[key] = kept
         while sum(kept.size for kept in self._kept.values()) > self._limit:
@@ -257,6 +263,14 @@ def _comparable(value: Any) -> Any:
 
 def _opaque() -> Any:
     raise _Opaque
+
+
+def _holds_some_of(controller: Any, data: Any) -> bool:
+    """Whether something that can change is both a controller's own and in its data: in a copy it would be two things."""
+    if not isinstance(data, dict):
+        return True
+    held = {id(value) for value in vars(controller).values() if not isinstance(value, _CONSTANT)} - {id(data)}
+    return any(id(value) in held for value in data.values())
 
 
 def _key(controller: Any, names: frozenset[str], before: Values) -> Any:

@@ -180,6 +180,26 @@ def test_a_controller_whose_sharing_could_be_seen_is_not_shared(market: Market, 
     assert not shares(market, controller, {}, {"cooldown_time": 120})
 
 
+class KeepsPartOfItsData(Bollinger):
+    """What it notes while it trades, it finds in its data."""
+
+    def __init__(self, config: Any, *args: Any, **kwargs: Any) -> None:
+        self.notes: list[float] = []
+        super().__init__(config, *args, **kwargs)
+
+    async def update_processed_data(self) -> None:
+        await super().update_processed_data()
+        self.processed_data["notes"] = self.notes
+
+    def determine_executor_actions(self) -> Any:
+        self.notes.append(self.market_data_provider.time())
+        return super().determine_executor_actions() if len(self.processed_data["notes"]) > 200 else []
+
+
+def test_what_a_controller_and_its_data_both_hold_stays_one_thing(market: Market) -> None:
+    assert not shares(market, KeepsPartOfItsData, {"stop_loss": "0.01"}, {"stop_loss": "0.003"})
+
+
 class SpoilsItsFrame(Bollinger):
     """Writes into its features while it trades: the next point must not see it."""
 
