@@ -74,6 +74,7 @@ def contend(name: str, folder: Path, count: int, workers: int, began: float, rep
         sweeps = []
         for _ in range(repeat):
             sweeps.append(once(sweep, count))
+            memory.look()
             list(sweep(list(range(WARMING))))  # another sweep: the next one finds no features of the last
         peak = memory.stop()
     best = min(sweeps, key=lambda one: one["seconds"])

@@ -69,9 +69,14 @@ class Memory(threading.Thread):
         pause_s = EVERY_S
         while not self._over.wait(pause_s):
             began = time.thread_time()
-            with contextlib.suppress(psutil.Error):
-                processes = [psutil.Process(self._root), *psutil.Process(self._root).children(recursive=True)]
-                self.peak_mb = max(self.peak_mb, sum(_proportional(process) for process in processes) / 2**20)
+            self.look()
+            pause_s = max(EVERY_S, SELDOM * (time.thread_time() - began))
+
+    def look(self) -> None:
+        """How much it is now."""
+        with contextlib.suppress(psutil.Error):
+            processes = [psutil.Process(self._root), *psutil.Process(self._root).children(recursive=True)]
+            self.peak_mb = max(self.peak_mb, sum(_proportional(process) for process in processes) / 2**20)
 
     def stop(self) -> float:
         self._over.set()

@@ -266,7 +266,7 @@ def _opaque() -> Any:
 
 
 def _holds_some_of(controller: Any, data: Any) -> bool:
-    """Whether something that can change is both a controller's own and in its data: in a copy it would be two things."""
+    """Whether something that can change is a controller's own and in its data, too: a copy would make two of it."""
     if not isinstance(data, dict):
         return True
     held = {id(value) for value in vars(controller).values() if not isinstance(value, _CONSTANT)} - {id(data)}
