@@ -190,11 +190,12 @@ def _judged(turns: list[dict[str, Any]], firsts: list[dict[str, Any]]) -> dict[s
     """The best turn of a contender, against the best of the first one in the table; `equal`: rows of all turns."""
     good, ours = ([one for one in ones if "left_out" not in one] for ones in (turns, firsts))
     if not good or not ours:
-        return turns[0]
+        return {name: value for name, value in (good or turns)[0].items() if name != "rows"}
     best, first = (max(ones, key=lambda one: float(one["points_per_s"])) for ones in (good, ours))
     return {
         **{name: value for name, value in best.items() if name != "rows"},
         "ratio": first["points_per_s"] / best["points_per_s"],
+        "failed_turns": len(turns) - len(good),
         "equal": all(first["rows"][point] == row for one in good for point, row in one["rows"].items()),
     }
 
@@ -208,6 +209,7 @@ def _line(one: dict[str, Any]) -> str:
         f"{one['contender']:<13}{one['points_per_s']:>10.2f}{one.get('ratio', 0):>8.2f}{one['cpu_use']:>9.1%}"
         f"{one['cpu_use_of_free']:>9.1%}{each_ms:>8.1f} ms{at_most:>9}{one['first_row_s']:>11.1f}"
         f"{one['whole_s']:>9.1f}{one['peak_mb']:>9.0f}  {'equal' if one.get('equal') else 'DIFFERENT'}"
+        + (f", {one['failed_turns']} turns failed" if one.get("failed_turns") else "")
     )
 
 
@@ -258,6 +260,7 @@ def main() -> int:
         print(json.dumps({"load_before": load, "sweeps": documents}, indent=2))
     told = [one for document in documents for one in document["contenders"] if "left_out" not in one]
     good = all((one.get("equal") and one["ratio"] >= 1) or one["contender"] == "ours" for one in told)
+    good = good and not any(one.get("failed_turns") for one in told)
     return 0 if good else 1
 
 

@@ -204,7 +204,8 @@ def unpacked(digest: str, into: Path) -> Path | None:
 def footprint(folder: Path) -> tuple[tuple[str, int, int], ...] | None:
     """What is another when anything in a folder was written, added or taken away: (path, bytes, ctime in ns) each.
 
-    None where that is not sure: something changed within SETTLED_S, and may do so again without its ctime telling.
+    None where nothing is there, and where it is not sure: something changed within SETTLED_S, and may do so again
+    without its ctime telling.
     """
     entries: list[tuple[str, int, int]] = []
     try:
@@ -215,7 +216,7 @@ def footprint(folder: Path) -> tuple[tuple[str, int, int], ...] | None:
     except OSError:
         return None
     newest = max((changed for *_, changed in entries), default=0)
-    return tuple(entries) if time.time() - newest / 1e9 > SETTLED_S else None
+    return tuple(entries) if entries and time.time() - newest / 1e9 > SETTLED_S else None
 
 
 def _files(folder: Path) -> Iterator[Path]:

@@ -43,5 +43,6 @@ class GatheredEvents(bootsteps.StartStopStep):  # type: ignore[misc]  # celery h
 
     def stop(self, parent: Any) -> None:
         """What happened last is sent when the node leaves; not over a connection that was lost, which could hang."""
-        if parent.event_dispatcher is not None and state.should_stop not in (None, False):
+        leaves = state.should_stop is not None and state.should_stop is not False  # 0 is an exit code
+        if parent.event_dispatcher is not None and leaves:
             parent.event_dispatcher.flush()

@@ -22,6 +22,9 @@ import numpy as np
 #: Bytes of numpy's Mersenne twister in memory: 624 words of 32 bits and the place among them.
 _TWISTER_BYTES = 2500
 
+#: numpy's global generator, before any controller could put another in its place.
+_OWN: Any = np.random.get_bit_generator()  # type: ignore[attr-defined]
+
 #: numpy's seed at the last throw, and its twister right after it.
 _thrown: tuple[int, bytes | None] = (0, None)
 
@@ -31,7 +34,7 @@ def throw(seed: int, point: int) -> None:
     global _thrown
     random.seed(f"{seed}:{point}")
     number = random.getrandbits(32)
-    np.random.seed(number)  # controllers use the global one
+    _seed_numpy(number)  # controllers use the global one
     _thrown = number, _twister()
 
 
@@ -62,9 +65,15 @@ class Dice:
         """Lay them so again."""
         random.setstate(self.python)
         if self.numpy is None:
-            np.random.seed(self.thrown[0])
+            _seed_numpy(self.thrown[0])
         else:
             np.random.set_state(self.numpy)
+
+
+def _seed_numpy(number: int) -> None:
+    if np.random.get_bit_generator() is not _OWN:  # type: ignore[attr-defined]
+        np.random.set_bit_generator(_OWN)  # type: ignore[attr-defined]
+    np.random.seed(number)
 
 
 def _twister() -> bytes | None:

@@ -34,7 +34,7 @@ class Candles:
 
     def __init__(self, frame: pd.DataFrame) -> None:
         self.frame = frame
-        self.timestamp: Floats = frame.index.to_numpy(dtype=np.float64)
+        self.timestamp: Floats = frame.index.to_numpy(dtype=np.float64).view()  # the frame's own is locked later
         self.open = self._column("open")
         self.high = self._column("high")
         self.low = self._column("low")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,7 +24,8 @@ class WrittenTo(Exception):
 
 def lock(frame: pd.DataFrame) -> None:
     """Make what lies in a frame read-only; columns can still be added and replaced. Nothing is copied."""
-    for values in frame._mgr.arrays:  # the arrays themselves, not views of them
+    index: Any = frame.index
+    for values in (*frame._mgr.arrays, index._data):  # the arrays themselves, not views of them
         if isinstance(values, np.ndarray):
             values.flags.writeable = False
 

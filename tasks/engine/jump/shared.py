@@ -6,8 +6,9 @@ runs. Both are watched: a point whose config has the same values in those fields
 other point derived, down to the last bit.
 
 Not shared, because it could be seen: a controller that keeps state of its own in `update_processed_data`, changes its
-config, the provider or what its modules and classes hold there, throws dice, or reads its config as a whole
-(`model_dump`). The stock engine never shares, so that `hummingsweep verify` compares both ways.
+config, the provider or what its modules and classes hold there, throws dice, reads its config as a whole
+(`model_dump`), or derives what no copy stands for (tasks.engine.jump.copyable). The stock engine never shares, so that
+`hummingsweep verify` compares both ways.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from pydantic import BaseModel
 
 from tasks.engine.chance import Dice
 from tasks.engine.jump.candles import Candles
+from tasks.engine.jump.copyable import copyable
 from tasks.engine.jump.locked import lock
 from tasks.upstream.build import module_state
 
@@ -123,7 +125,9 @@ class _Kept:
         """
         frame = self.candles.frame
         if writable or not all(isinstance(values, np.ndarray) for values in frame._mgr.arrays):
-            return self.candles.again(frame.copy())
+            lent = frame.copy()
+            lent.index = frame.index.copy(deep=True)  # pandas copies all but its numbers
+            return self.candles.again(lent)
         lent = frame.copy(deep=False)
         lent.index, lent.columns = frame.index.view(), frame.columns.view()  # they have names that can be changed
         return self.candles.again(lent)
@@ -181,7 +185,7 @@ class SharedFeatures:
         """
         kind, names = type(controller), frozenset(reads.names or ())
         fit = reads.names is not None and "id" not in names and untouched.same(controller)
-        fit = fit and module_state().unchanged() and not _holds_some_of(controller, controller.processed_data)
+        fit = fit and module_state().unchanged() and copyable(controller.processed_data)
         key = _key(controller, names, before) if fit else None
         if key is None:
             self._refuse(kind)
@@ -263,14 +267,6 @@ def _comparable(value: Any) -> Any:
 
 def _opaque() -> Any:
     raise _Opaque
-
-
-def _holds_some_of(controller: Any, data: Any) -> bool:
-    """Whether something that can change is a controller's own and in its data, too: a copy would make two of it."""
-    if not isinstance(data, dict):
-        return True
-    held = {id(value) for value in vars(controller).values() if not isinstance(value, _CONSTANT)} - {id(data)}
-    return any(id(value) in held for value in data.values())
 
 
 def _key(controller: Any, names: frozenset[str], before: Values) -> Any:

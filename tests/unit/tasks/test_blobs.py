@@ -79,7 +79,7 @@ def test_a_footprint_tells_of_every_change(tmp_path: Path, monkeypatch: pytest.M
     assert changes(lambda: (folder / "directional" / "b.py").unlink())
     assert changes(lambda: shutil.rmtree(folder / "directional"))
     shutil.rmtree(folder)
-    assert footprint(folder) == ()
+    assert footprint(folder) is None
 
 
 def test_two_versions_lie_side_by_side(tmp_path: Path) -> None:

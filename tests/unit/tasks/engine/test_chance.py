@@ -92,3 +92,14 @@ def test_another_generator_of_numpys_is_kept_by_its_state() -> None:
         assert numbers() == once
     finally:
         np.random.set_bit_generator(own)
+
+
+def test_a_generator_that_a_controller_exchanged_is_taken_out_by_the_next_throw() -> None:
+    throw(1, 2)
+    dice, once = Dice.now(), numbers()
+    np.random.set_bit_generator(np.random.PCG64(3))
+    dice.put_back()
+    assert numbers() == once
+    np.random.set_bit_generator(np.random.PCG64(3))
+    throw(1, 2)
+    assert numbers() == once

@@ -180,7 +180,7 @@ def test_a_controller_whose_sharing_could_be_seen_is_not_shared(market: Market, 
     assert not shares(market, controller, {}, {"cooldown_time": 120})
 
 
-class KeepsPartOfItsData(Bollinger):
+class WithNotes(Bollinger):
     """What it notes while it trades, it finds in its data."""
 
     def __init__(self, config: Any, *args: Any, **kwargs: Any) -> None:
@@ -189,15 +189,107 @@ class KeepsPartOfItsData(Bollinger):
 
     async def update_processed_data(self) -> None:
         await super().update_processed_data()
-        self.processed_data["notes"] = self.notes
+        self.lay_down(self.processed_data)
+
+    def lay_down(self, data: dict[str, Any]) -> None:
+        data["notes"] = self.notes
+
+    def found(self) -> Any:
+        return self.processed_data["notes"]
 
     def determine_executor_actions(self) -> Any:
         self.notes.append(self.market_data_provider.time())
-        return super().determine_executor_actions() if len(self.processed_data["notes"]) > 200 else []
+        return super().determine_executor_actions() if len(self.found()) > 200 else []
 
 
-def test_what_a_controller_and_its_data_both_hold_stays_one_thing(market: Market) -> None:
-    assert not shares(market, KeepsPartOfItsData, {"stop_loss": "0.01"}, {"stop_loss": "0.003"})
+class WithNotesInside(WithNotes):
+    def lay_down(self, data: dict[str, Any]) -> None:
+        data["notes"] = {"inside": (1, [self.notes])}
+
+    def found(self) -> Any:
+        return self.processed_data["notes"]["inside"][1][0]
+
+
+class WithItselfInside(WithNotes):
+    def lay_down(self, data: dict[str, Any]) -> None:
+        data["notes"] = self
+
+    def found(self) -> Any:
+        return self.processed_data["notes"].notes
+
+
+class WithItsMethodInside(WithNotes):
+    def lay_down(self, data: dict[str, Any]) -> None:
+        data["notes"] = self.mine
+
+    def mine(self) -> Any:
+        return self.notes
+
+    def found(self) -> Any:
+        return self.processed_data["notes"]()
+
+
+class WithAFunctionInside(WithNotes):
+    def lay_down(self, data: dict[str, Any]) -> None:
+        data["notes"] = lambda: self.notes
+
+    def found(self) -> Any:
+        return self.processed_data["notes"]()
+
+
+class WithListsInCells(Bollinger):
+    async def update_processed_data(self) -> None:
+        await super().update_processed_data()
+        features = self.processed_data["features"]
+        features["notes"] = [[] for _ in range(len(features))]
+
+    def determine_executor_actions(self) -> Any:
+        notes = self.processed_data["features"]["notes"].iloc[0]
+        notes.append(1)
+        return super().determine_executor_actions() if len(notes) > 200 else []
+
+
+@pytest.mark.parametrize(
+    "controller",
+    [WithNotes, WithNotesInside, WithItselfInside, WithItsMethodInside, WithAFunctionInside, WithListsInCells],
+)
+def test_data_that_no_copy_stands_for_is_not_shared(market: Market, controller: type[Bollinger]) -> None:
+    shared = SharedFeatures()
+    engine = JumpEngine(shared=shared)
+    for stop_loss in ("0.01", "0.003"):
+        found = run(engine, config(controller, stop_loss=stop_loss), market)
+        assert found.results == run(StockEngine(), config(controller, stop_loss=stop_loss), market).results
+        assert len(found.executors) > 0
+    assert shared.hits == 0
+
+
+class WithPlainData(Bollinger):
+    async def update_processed_data(self) -> None:
+        await super().update_processed_data()
+        features = self.processed_data["features"]
+        features["side"] = ["long" if signal > 0 else None for signal in features["signal"]]
+        features["side"] = features["side"].fillna("none")
+        self.processed_data["levels"] = {"low": [1.0, Decimal(2)], "close": features["close"].to_numpy(copy=True)}
+        self.processed_data["table"] = features.tail(5).copy()
+
+
+def test_plain_data_of_all_kinds_is_shared(market: Market) -> None:
+    assert shares(market, WithPlainData, {"stop_loss": "0.01"}, {"stop_loss": "0.003"})
+
+
+class WritesTimes(Bollinger):
+    """Moves a candle's time while it trades."""
+
+    def determine_executor_actions(self) -> Any:
+        self.processed_data["features"].index.to_numpy()[-1] += 0.001
+        return super().determine_executor_actions()
+
+
+def test_who_writes_into_the_times_of_its_features_runs_on_the_stock_engine(market: Market) -> None:
+    shares(market, WritesTimes, {"stop_loss": "0.01"}, {"stop_loss": "0.003"})  # both equal to stock's
+    engine = JumpEngine(HonestSimulators(maker_cost=0.0002, taker_cost=0.0005), SharedFeatures())
+    first, second = (run(engine, config(WritesTimes), market).results for _ in range(2))
+    assert first == second
 
 
 class SpoilsItsFrame(Bollinger):
