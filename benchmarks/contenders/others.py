@@ -120,7 +120,7 @@ def celery(folder: Path, workers: int) -> Iterator[Sweep]:
     """Celery with a task a point, results in Redis, on the same server as this project uses."""
     from orchestrator.guardian import start_server
 
-    place = folder / "celery"
+    place = folder / f"celery-{os.getpid()}"  # each turn has its own
     place.mkdir()
     server, broker = start_server(place)
     os.environ |= {"PEERS_BROKER": broker, "PEERS_WORK": str(folder)}
