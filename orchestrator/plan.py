@@ -44,6 +44,9 @@ LAST_S = 0.02
 #: Seconds of a chunk that is sent before it is known how dear a point is, and the most points it holds.
 FIRST_S = 0.2
 FIRST_POINTS = 100
+#: Where so few points per child are left, the first go alone: one of them may be as long as all the others, whose rows
+#: would wait for it.
+ALONE = 4
 #: So many missing points are put in order at once; more are looked for in the order of the whole grid.
 FEW = 100_000
 #: A child stops a chunk that takes so many times the planned seconds, but not before LEAST_LIMIT_S.
@@ -180,6 +183,8 @@ class Planner:
 
     def _size(self, children: int) -> int:
         each = self.speeds.seconds_per_point()
+        if each is None and self._left <= ALONE * children:
+            return 1
         # where nothing is known, the limit in seconds keeps a large share from being one too many
         shares = STEADY_SHARES if each is None or self.speeds.steady() else SHARES
         share = math.ceil(self._left / (shares * children))

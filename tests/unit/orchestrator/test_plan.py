@@ -254,6 +254,12 @@ def test_until_rows_come_a_chunk_has_many_points_and_little_time() -> None:
     assert len(Planner([(0, 10**6)], 10**6, target_s=5.0).next(children=2)) == FIRST_POINTS
 
 
+def test_the_first_of_a_few_points_go_alone() -> None:
+    """One of them may be as long as all the others: their rows would wait for it."""
+    planner = Planner([(0, 1)], 2, target_s=5.0)
+    assert [planner.next(children=1), planner.next(children=1)] == [[0], [1]]
+
+
 def test_a_point_alone_has_no_limit() -> None:
     assert Planner([(0, 99)], 100, target_s=5.0).limit_s(1) == 0.0
 
