@@ -63,6 +63,8 @@ def make_app(settings: Settings) -> Celery:
         task_ignore_result=True,
         worker_send_task_events=True,
         worker_hijack_root_logger=False,
+        # children see to what is printed themselves, see tasks.chatter
+        worker_redirect_stdouts=False,
     )
     app.steps["consumer"].update((NodeBeat, GatheredEvents))
     before_task_publish.connect(_lighten, dispatch_uid="hummingsweep.lighten")

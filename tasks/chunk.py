@@ -34,7 +34,7 @@ REFUSED_WAIT_S = 5.0
 
 @worker_process_init.connect(weak=False)  # type: ignore[untyped-decorator]  # celery has no type information
 def _enter(**_: Any) -> None:
-    begin()
+    begin().chatter.listen()
 
 
 @shared_task(name=CHUNK_TASK, acks_late=True)  # type: ignore[untyped-decorator]
@@ -53,6 +53,7 @@ def run_chunk(sweep: str, chunk_id: str, limit_s: float = 0.0) -> None:
     if attempt in (DONE, CANCELLED):
         return
     started = time.perf_counter()
+    me.chatter.turn_to(sweep)
     chunk = Chunk.parse(chunk_id)
     finished: dict[int, dict[str, Any]] = {}
     todo = chunk.points

@@ -58,6 +58,9 @@ async def make(trouble: str) -> None:
         }
         with Path(rest).open("a") as told:
             told.write(json.dumps(about) + "\n")
+    if kind == "noise":
+        for number in range(100_000):
+            print("a line a candle, and it says what everybody knows already", number)
     if kind == "sleep":
         time.sleep(float(rest))
     if kind == "aiohttp":

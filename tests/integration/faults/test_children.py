@@ -67,3 +67,16 @@ def test_a_child_without_memory(sweep: Place, cluster: Cluster) -> None:
     rows = sweep.rows()
     assert [row["status"] for row in rows] == ["ok", "error", "ok"]
     assert "MemoryError" in rows[1]["error"]
+
+
+def test_a_controller_that_prints_a_lot_does_not_fill_the_disk(
+    sweep: Place, cluster: Cluster, undisturbed: list[dict[str, Any]]
+) -> None:
+    cluster.add_node(children=2)
+    sweep.sweep["grid"] = {"trouble": ["noise"], "length": LENGTHS}
+    finish(started(sweep))
+    assert results(sweep.rows()) == undisturbed
+    log = (cluster.folder / "node0.log").read_text()
+    assert "a line a candle, and it says what everybody knows already 0\n" in log
+    assert "the rest is left out" in log
+    assert len(log) < 1 << 20  # one point prints six times as much
