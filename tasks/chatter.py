@@ -88,6 +88,13 @@ class _Printed(io.TextIOBase):
     def writable(self) -> bool:
         return True
 
+    def fileno(self) -> int:
+        """Of the stream it stands for: a process that a controller starts may write there."""
+        return int(getattr(sys, f"__{self._name}__").fileno())
+
+    def reconfigure(self, **_: object) -> None:
+        """Every text can be written here already."""
+
     def write(self, text: str) -> int:
         # a handler that cannot write complains on standard error, and a controller's handler may write to us
         if self._chatter.silent or self._speaking:

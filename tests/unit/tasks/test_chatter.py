@@ -112,3 +112,14 @@ def test_a_full_disk_is_not_the_controllers_error() -> None:
         print("nobody hears it")
     """)
     assert lines == []
+
+
+def test_it_takes_what_scripts_do_to_their_streams() -> None:
+    lines = written("""
+        import faulthandler, subprocess
+        sys.stdout.reconfigure(encoding="utf-8", line_buffering=True)
+        faulthandler.enable(sys.stderr)
+        subprocess.run(["echo", "from another process"], stdout=sys.stderr, check=True)
+        print("naïve → 数", flush=True)
+    """)
+    assert lines == ["from another process", "WARNING stdout naïve → 数"]
