@@ -2,16 +2,19 @@
 
 A controller that prints a line a candle is fine in a bot. In a sweep of 100,000 points it would fill the node's disk,
 and to write the lines takes longer than the back-test. So each child writes ALLOWANCE characters per sweep and says
-once that more is left out. What goes past Python, from a library in C, is not seen here.
+once that more is left out. What goes past Python's streams, straight to a descriptor, is not seen here.
 """
 
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import io
 import logging
+import os
 import sys
 from collections import OrderedDict
+from typing import Any
 
 #: Characters of one sweep that a child writes.
 ALLOWANCE = 256 << 10
@@ -20,8 +23,9 @@ RECORD = 60
 TRACEBACK = 2000
 #: Sweeps whose allowances are remembered at the same time.
 KEPT = 64
-#: Loggers that speak of the node itself: never bounded.
-OWN = frozenset({"tasks", "celery", "kombu", "billiard", "amqp", "redis", "multiprocessing"})
+#: Packages whose records speak of the node itself and are never bounded. Told by the file that logs: any name can be
+#: given to a logger.
+OWN = ("tasks", "celery", "kombu", "billiard", "amqp", "redis")
 
 _log = logging.getLogger(__name__)
 
@@ -35,10 +39,14 @@ class Chatter(logging.Filter):
         self._allowance = allowance
         self._left: OrderedDict[str, int] = OrderedDict()
         self._sweep = ""
+        self._own: tuple[str, ...] = ()
         self._printed: list[_Printed] = []
 
     def listen(self) -> None:
         """From now on what this process prints and logs is bounded. Once per process, when its log is set up."""
+        found = [importlib.util.find_spec(name) for name in OWN]
+        folders = [folder for spec in found if spec for folder in spec.submodule_search_locations or ()]
+        self._own = tuple(folder + os.sep for folder in folders)
         handlers = list(logging.getLogger().handlers)
         for handler in handlers:
             handler.addFilter(self)
@@ -53,7 +61,7 @@ class Chatter(logging.Filter):
         while len(self._left) > KEPT:
             self._left.popitem(last=False)
         if self._printed:
-            sys.stdout, sys.stderr = self._printed
+            sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__ = self._printed  # type: ignore[assignment]
 
     @property
     def silent(self) -> bool:
@@ -62,7 +70,7 @@ class Chatter(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether a record is written."""
-        if record.name.partition(".")[0] in OWN:
+        if record.pathname.startswith(self._own):
             return True
         if self.silent:
             return False
@@ -78,8 +86,10 @@ class _Printed(io.TextIOBase):
 
     def __init__(self, chatter: Chatter, handlers: list[logging.Handler], name: str):
         self._chatter, self._handlers, self._name = chatter, handlers, name
+        self._stream = getattr(sys, name)
         self._line = ""
         self._speaking = False
+        self.buffer = _Bytes(self)
 
     @property
     def encoding(self) -> str:  # type: ignore[override]
@@ -90,7 +100,7 @@ class _Printed(io.TextIOBase):
 
     def fileno(self) -> int:
         """Of the stream it stands for: a process that a controller starts may write there."""
-        return int(getattr(sys, f"__{self._name}__").fileno())
+        return int(self._stream.fileno())
 
     def reconfigure(self, **_: object) -> None:
         """Every text can be written here already."""
@@ -116,6 +126,23 @@ class _Printed(io.TextIOBase):
 
     def close(self) -> None:
         """A controller may close it; the next one prints all the same."""
+
+
+class _Bytes(io.RawIOBase):
+    """What is written as bytes is text, too."""
+
+    def __init__(self, printed: _Printed):
+        self._printed = printed
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        self._printed.write(bytes(data).decode(errors="replace"))
+        return len(data)
+
+    def close(self) -> None:
+        """As its owner."""
 
 
 def _length(record: logging.LogRecord) -> int:

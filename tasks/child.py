@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from tasks.app import connect
 from tasks.blobs import Blobs, footprint, unpack_controllers, unpacked
 from tasks.chatter import Chatter
+from tasks.engine.surroundings import Surroundings
 from tasks.errors import BlobError, ParcelMissing, VersionMismatch
 from tasks.messages import SweepDefinition
 from tasks.settings import Settings, versions
@@ -45,6 +46,8 @@ class Child:
     name: str
     #: bounds what its controllers print and log
     chatter: Chatter = field(default_factory=Chatter)
+    #: settings of the process before any point
+    surroundings: Surroundings = field(default_factory=Surroundings.now)
     _definitions: OrderedDict[str, SweepDefinition] = field(default_factory=OrderedDict)
     _markets: OrderedDict[bytes, Market] = field(default_factory=OrderedDict)
     #: digest -> folder of the controllers, and its footprint when it was found to be as it came

@@ -120,7 +120,8 @@ class _Course:
 
 
 def _check_loop() -> None:
-    """Raises OSError when a controller closed the descriptor its event loop lives on: no later point would run."""
+    """Raises OSError where no later point would run: a controller closed the descriptor its event loop lives on, or
+    left none to be opened."""
     selector = getattr(asyncio.get_running_loop(), "_selector", None)
     if selector is not None:
-        os.fstat(selector.fileno())
+        os.close(os.dup(selector.fileno()))

@@ -35,6 +35,7 @@ def main() -> int:
     for name, value in SINGLE_THREAD.items():
         os.environ[name] = str(settings.threads) if value == "1" else value
     os.environ.update(MEMORY_BACK)  # spawned children read it when they start
+    os.environ["PYTHONHASHSEED"] = "0"  # the order of a set of strings would be another in every child
     if os.environ.get("HUMMINGSWEEP_NODE_STDIN") == "watch":
         threading.Thread(target=_leave_with_starter, name="starter-watch", daemon=True).start()
     app = make_app(settings)

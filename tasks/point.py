@@ -100,10 +100,12 @@ class Bench:
         return [name for name in self._grid.names if name in known]
 
     def config(self, point: int) -> Any:
-        """A fresh controller config of a point, and the dice as the sweep's seed lays them. Raises ControllerError."""
+        """A fresh controller config of a point, surroundings as no point has touched them, the dice as the sweep's seed
+        lays them. Raises ControllerError."""
         from tasks.engine.chance import throw
         from tasks.upstream.build import controller_config
 
+        self._me.surroundings.put_back()
         if _changed_at(self._entries) != self._entries_changed_at:  # a point before this one may have deleted them
             self._controllers = self._me.controllers(self._definition)
             self._entries_changed_at = _changed_at(self._entries)

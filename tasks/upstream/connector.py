@@ -80,3 +80,13 @@ class OfflineConnectors(dict[str, OfflineConnector]):
     def get(self, name: str, default: Any = None) -> OfflineConnector:
         """As by index."""
         return self[name]
+
+    def settings(self) -> dict[str, dict[str, Any]]:
+        """What somebody set in them, by connector and attribute; nothing for one that is as it was made."""
+        changed = {}
+        for name, one in self.items():
+            made = vars(type(one)(one.name, one.trading_rules))
+            held = {key: value for key, value in vars(one).items() if key not in made or made[key] != value}
+            if held:
+                changed[name] = held
+        return changed

@@ -2,30 +2,31 @@
 
 A controller that counts in a class attribute or keeps things in a module's dict would carry one point into the next:
 a row would depend on what ran before it in this child. So what lies there is laid down when a module has been imported,
-and put back when a point begins: the names in modules and classes, and the content of lists, dicts, sets, deques,
-instances of the folder's own classes, counters of itertools, defaults and attributes of functions, their caches.
+and put back when a point begins: the names in modules and classes (classes inside classes, too), and, wherever it can
+be reached from them, the content of
 
-Arrays and frames are not looked into (their names are put back), nor is anything outside the folder: other packages,
-the environment, files.
+    lists, dicts, sets, deques           objects of the folder's and of hummingbot's classes, namespaces
+    functions: defaults, attributes,     dice: random.Random, numpy's generators
+    caches, what they enclose            counters of itertools, small arrays of numbers
+
+Each thing is put back in place and keeps its identity, so that two names for one thing stay that. Not looked into:
+frames and large arrays (their names are put back), generators and other iterators under way, objects of other packages;
+nor anything outside the folder, such as files.
 """
 
 from __future__ import annotations
 
 import ast
-import copy
 import functools
 import importlib
 import itertools
+import operator
 import sys
-from collections import deque
-from collections.abc import Iterator
 from contextlib import suppress
-from types import FunctionType, ModuleType
+from types import ModuleType
 from typing import Any
 
-# Everywhere the type is asked and never the object: a name may stand for a package that is imported when it is touched.
-_CONTAINERS = (list, deque, dict, set, bytearray)
-_CACHE = type(functools.cache(lambda: None))
+from tasks.upstream.contents import PLAIN, Content, kind_of_content
 
 
 class ModuleState:
@@ -35,20 +36,22 @@ class ModuleState:
         self._package = package
         self._modules: dict[str, ModuleType] = {}
         self._names: list[_Names] = []
-        self._contents: dict[int, _Content] = {}
+        self._contents: dict[int, Content] = {}
         self._imported = 0  # modules of the process at the last look through them
 
     def lay_down(self) -> None:
         """Remember what modules hold that have just been imported. To be called before a point uses them."""
         for name, module in self._unknown():
             self._modules[name] = module
-            classes = [one for one in vars(module).values() if issubclass(type(one), type) and one.__module__ == name]
-            for owner in (module, *classes):
+            owners = [module]
+            for owner in owners:  # grows while it is walked: classes inside classes
                 names = _Names(owner)
                 self._names.append(names)
-                for value in names.held.values():
-                    for part in (value, *_carried(value)):
-                        self._note(part)
+                inner = [one for one in names.held.values() if issubclass(type(one), type)]
+                owners += [one for one in inner if one.__module__ == name and all(one is not other for other in owners)]
+                # objects that stand in a config class as defaults belong to all configs
+                fields = vars(owner).get("__pydantic_fields__", {})
+                self._note([*names.held.values(), *(field.default for field in fields.values())])
 
     def restore(self) -> None:
         """Put everything back. To be called when no point runs."""
@@ -84,19 +87,30 @@ class ModuleState:
             self._imported = len(modules)
         return unknown
 
-    def _note(self, value: Any) -> None:
-        if id(value) in self._contents or not self._changes_in_place(value):
-            return
-        with suppress(Exception):  # what cannot be copied is left as it is
-            self._contents[id(value)] = _Content(value)
+    def _note(self, values: list[Any]) -> None:
+        """Lay down every changing thing that is, or can be reached from, one of these."""
+        seen: set[int] = set()
+        while values:
+            value = values.pop()
+            if type(value) in PLAIN or id(value) in self._contents or id(value) in seen:
+                continue
+            if type(value) in (staticmethod, classmethod):
+                values.append(value.__func__)
+            elif type(value) is property:
+                values += [value.fget, value.fset, value.fdel]
+            elif type(value) is functools.cached_property:
+                values.append(value.func)
+            elif type(value) is tuple or type(value) is frozenset:
+                seen.add(id(value))
+                values += value
+            elif (kind := kind_of_content(value, self._is_ours)) is not None:
+                with suppress(Exception):  # what cannot be looked into is left as it is
+                    content = kind(value)
+                    self._contents[id(value)] = content
+                    values += content.parts()
 
-    def _changes_in_place(self, value: Any) -> bool:
-        kind = type(value)
-        if issubclass(kind, _CONTAINERS):
-            return value is not sys.modules
-        of = value if kind is _CACHE else kind
-        ours = str(of.__module__).startswith(f"{self._package}.")
-        return ours and not issubclass(kind, type) and (kind is _CACHE or hasattr(value, "__dict__"))
+    def _is_ours(self, value: Any) -> bool:
+        return str(value.__module__).startswith(f"{self._package}.")
 
 
 class _Names:
@@ -110,6 +124,8 @@ class _Names:
             for name, value in self.held.items()
             if type(value) is itertools.count
         }
+        #: names and values when they were last found to be unchanged, those of Python's own too
+        self._found: tuple[list[str], list[Any]] = ([], [])
 
     def restore(self) -> None:
         for name, arguments in self._counters.items():
@@ -128,49 +144,16 @@ class _Names:
 
     def unchanged(self) -> bool:
         now = vars(self._owner)
+        names, values = self._found
+        found = len(now) == len(names) and all(map(operator.is_, now.values(), values))
+        if found and all(map(operator.is_, now, names)) and not self._counters:
+            return True  # in a tenth of the time: every point asks
         same = all(now.get(name, self) is value for name, value in self.held.items())
         more = (name for name in now if name not in self.held and not name.startswith("__"))
         counted = all(
             repr(self.held[name]) == repr(itertools.count(*arguments)) for name, arguments in self._counters.items()
         )
-        return same and counted and all(issubclass(type(now[name]), ModuleType) for name in more)
-
-
-class _Content:
-    """The content of one object that changes in place."""
-
-    def __init__(self, value: Any) -> None:
-        #: held, so that no other object gets its id
-        self._value = value
-        self._copy = copy.deepcopy(self._inside())
-
-    def restore(self) -> None:
-        if type(self._value) is _CACHE:
-            self._value.cache_clear()
-        elif not self.unchanged():
-            inside, content = self._inside(), copy.deepcopy(self._copy)
-            inside.clear()
-            if isinstance(inside, dict | set):
-                inside.update(content)
-            else:
-                inside.extend(content)
-
-    def unchanged(self) -> bool:
-        try:
-            return bool(self._inside() == self._copy)
-        except Exception:  # arrays have no truth
-            return False
-
-    def _inside(self) -> Any:
-        if type(self._value) is _CACHE:
-            return None
-        return self._value if isinstance(self._value, _CONTAINERS) else self._value.__dict__
-
-
-def _carried(value: Any) -> Iterator[Any]:
-    """What a function carries from call to call."""
-    function = value.__func__ if type(value) in (staticmethod, classmethod) else value
-    if type(function) is FunctionType:
-        yield from function.__defaults__ or ()
-        yield from (function.__kwdefaults__ or {}).values()
-        yield vars(function)
+        unchanged = same and counted and all(issubclass(type(now[name]), ModuleType) for name in more)
+        if unchanged:
+            self._found = list(now), list(now.values())
+        return unchanged

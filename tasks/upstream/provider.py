@@ -16,7 +16,7 @@ The engine's own candles (`resolution_candles`) stay raw.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import ItemsView, Mapping, ValuesView
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -79,7 +79,7 @@ class SweepDataProvider(BacktestingDataProvider):  # type: ignore[misc]  # upstr
     def __init__(self, market: MarketLike):
         # Not super().__init__(): it asks AllConnectorSettings for every connector, which imports each one's module.
         self.market = market
-        self.candles_feeds: dict[str, pd.DataFrame] = dict(market.feeds)
+        self.candles_feeds = _Feeds(market.feeds)
         self.candles_data = self.candles_feeds
         self.trading_rules = market.trading_rules
         self.prices: dict[str, Decimal] = {}
@@ -155,7 +155,12 @@ class SweepDataProvider(BacktestingDataProvider):  # type: ignore[misc]  # upstr
         return closes
 
     async def get_candles_feed(self, config: Any) -> pd.DataFrame:
-        """The whole feed, raw, read-only by agreement. Raises CandlesMissing, CandlesNotCovering.
+        """The whole feed, raw; a copy of this point's own. Raises CandlesMissing, CandlesNotCovering."""
+        await self.initialize_candles_feed(config)
+        return self.candles_feeds[self._generate_candle_feed_key(config)]
+
+    async def initialize_candles_feed(self, config: Any) -> None:
+        """See that a feed is there. Raises CandlesMissing, CandlesNotCovering.
 
         Whether its source covers the period was judged where it was cut, with the whole file in view; a slice may have
         gaps, also at its ends. Here only a feed without any candle of the period is refused.
@@ -170,7 +175,6 @@ class SweepDataProvider(BacktestingDataProvider):  # type: ignore[misc]  # upstr
             raise CandlesNotCovering(
                 f"feed {key} covers {covered}, the period is {self.start_time} to {self.end_time} (seconds, UTC)"
             )
-        return feed
 
     async def get_historical_candles_df(
         self,
@@ -238,13 +242,57 @@ class SweepDataProvider(BacktestingDataProvider):  # type: ignore[misc]  # upstr
 
     def _feed(self, key: str) -> pd.DataFrame:
         try:
-            return self.candles_feeds[key]
+            return self.candles_feeds.raw(key)
         except KeyError:
             there = ", ".join(sorted(self.candles_feeds)) or "none"
             raise CandlesMissing(
                 f"feed {key} is not in the sweep's candles (there: {there}): "
                 "name it in the controller's get_candles_config"
             ) from None
+
+
+class _Feeds(dict[str, "pd.DataFrame"]):
+    """A point's feeds. Who takes a frame out of here may do with it what he likes: it is his own copy from then on."""
+
+    def __init__(self, feeds: Mapping[str, pd.DataFrame]):
+        super().__init__(feeds)
+        self._copied: set[str] = set()
+
+    def raw(self, key: str) -> pd.DataFrame:
+        """A feed to be read only: the market's, or what a controller made of it. Raises KeyError."""
+        return super().__getitem__(key)
+
+    def __getitem__(self, key: str) -> pd.DataFrame:
+        if key not in self._copied:
+            super().__setitem__(key, super().__getitem__(key).copy())
+            self._copied.add(key)
+        return super().__getitem__(key)
+
+    def __setitem__(self, key: str, feed: pd.DataFrame) -> None:
+        self._copied.add(key)
+        super().__setitem__(key, feed)
+
+    def get(self, key: str, default: Any = None) -> Any:
+        try:
+            return self[key]
+        except KeyError:
+            return default
+
+    def items(self) -> ItemsView[str, pd.DataFrame]:  # type: ignore[override]
+        self._copy_all()
+        return super().items()
+
+    def values(self) -> ValuesView[pd.DataFrame]:  # type: ignore[override]
+        self._copy_all()
+        return super().values()
+
+    def copy(self) -> dict[str, pd.DataFrame]:
+        self._copy_all()
+        return super().copy()
+
+    def _copy_all(self) -> None:
+        for key in self:
+            self[key]
 
 
 def _between(feed: pd.DataFrame, first: float, last: float) -> pd.DataFrame:

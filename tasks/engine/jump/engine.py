@@ -35,13 +35,14 @@ from tasks.engine.jump.book import Book
 from tasks.engine.jump.candles import Candles
 from tasks.engine.jump.choice import broken, choose
 from tasks.engine.jump.lazy import LazyList
-from tasks.engine.jump.locked import WrittenTo, lock, noticed
+from tasks.engine.jump.locked import Shape, WrittenTo, lock, noticed
 from tasks.engine.jump.series import Series, results
 from tasks.engine.jump.shared import Reads, SharedFeatures, State
 from tasks.engine.jump.simulators import StockSimulators
 from tasks.engine.jump.trajectory import NotReproduced, Simulators, Trajectory
 from tasks.engine.jump.view import View
 from tasks.engine.stock import StockEngine, plain_results
+from tasks.engine.surroundings import Surroundings
 from tasks.errors import ControllerError
 from tasks.upstream import fingerprint
 from tasks.upstream.build import controller_class
@@ -90,7 +91,7 @@ class JumpEngine:
         changed = fingerprint.changed_engine()
         if changed and self._stock is not None:
             return await self._on_stock(config, market, curves, changed)
-        before, dice = _copied(config), Dice.now()
+        before, dice, surroundings = _copied(config), Dice.now(), Surroundings.now()
         provider = SweepDataProvider(market)
         try:
             with noticed():
@@ -102,6 +103,7 @@ class JumpEngine:
             vars(config).clear()
             vars(config).update(before)
             dice.put_back()
+            surroundings.put_back()
             return await self._on_stock(config, market, curves, str(reason))
         except Exception as error:  # a controller may raise anything
             raise failure(error, config, provider) from error
@@ -146,6 +148,7 @@ class JumpEngine:
             candles = Candles(candles.frame)  # its own arrays: what the controller writes to them counts
         if not writable:
             lock(candles.frame)  # not before: the kernels are compiled for arrays that may be written to
+        shape = None if writable else Shape(controller.processed_data)
 
         funding = self._simulators.funding_per_base(candles, controller.config.trading_pair)
         curve = EquityCurve(candles.close, funding) if curves else None
@@ -167,6 +170,8 @@ class JumpEngine:
             book.move_to(last)
             view.present(last)
         book.finish()
+        if shape is not None:
+            shape.check(controller.processed_data)
         changed = broken(decider)
         if changed:
             raise NotReproduced(changed)

@@ -2,7 +2,8 @@
 
 A controller that writes into `processed_data["features"]` while it trades changes what upstream's engine goes on with,
 or not, depending on how pandas keeps the frame at that moment. Here such a write is refused by numpy, and the run is
-given to the stock engine.
+given to the stock engine. So is one that puts other columns, rows or another frame in the place of what the engine
+goes on with; new columns change nothing for it.
 """
 
 from __future__ import annotations
@@ -28,6 +29,28 @@ def lock(frame: pd.DataFrame) -> None:
     for values in (*frame._mgr.arrays, index._data):  # the arrays themselves, not views of them
         if isinstance(values, np.ndarray):
             values.flags.writeable = False
+
+
+class Shape:
+    """What the engine goes on with, as it was before the first decision."""
+
+    def __init__(self, processed_data: dict[str, Any]) -> None:
+        self._frame = processed_data["features"]
+        self._index, self._columns, self._arrays = self._look()
+
+    def check(self, processed_data: dict[str, Any]) -> None:
+        """Raises WrittenTo where it is another now."""
+        frame = processed_data.get("features")
+        if frame is not self._frame:
+            raise WrittenTo
+        index, columns, arrays = self._look()
+        there = {id(values) for values in arrays}
+        same = index is self._index and columns[: len(self._columns)] == self._columns
+        if not same or not all(id(values) in there for values in self._arrays):
+            raise WrittenTo
+
+    def _look(self) -> tuple[Any, list[Any], tuple[Any, ...]]:
+        return self._frame.index, list(self._frame.columns), tuple(self._frame._mgr.arrays)
 
 
 @contextmanager

@@ -6,9 +6,12 @@ runs. Both are watched: a point whose config has the same values in those fields
 other point derived, down to the last bit.
 
 Not shared, because it could be seen: a controller that keeps state of its own in `update_processed_data`, changes its
-config, the provider or what its modules and classes hold there, throws dice, reads its config as a whole
-(`model_dump`), or derives what no copy stands for (tasks.engine.jump.copyable). The stock engine never shares, so that
-`hummingsweep verify` compares both ways.
+config, the provider, settings of the process or what its modules and classes hold there, throws dice, reads its config
+as a whole (`model_dump`), or derives what no copy stands for (tasks.engine.jump.copyable). The stock engine never
+shares, so that `hummingsweep verify` compares both ways.
+
+Watching is not believed alone: before a field counts as one that features do not depend on, points that differ in it
+derive their features themselves PROOFS times, and what they derive must be the same.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ import copy
 import logging
 import pickle
 import types
-from collections import OrderedDict, deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -31,9 +34,11 @@ import pandas as pd
 from pydantic import BaseModel
 
 from tasks.engine.chance import Dice
+from tasks.engine.compare import same_data
 from tasks.engine.jump.candles import Candles
 from tasks.engine.jump.copyable import copyable
 from tasks.engine.jump.locked import lock
+from tasks.engine.surroundings import Surroundings
 from tasks.upstream.build import module_state
 
 if TYPE_CHECKING:
@@ -45,13 +50,15 @@ LIMIT = 64 << 20
 #: more of a child's memory than a point may.
 LARGEST = 24 << 20
 
+#: How often points that differ in a field derive the same before it is believed that features do not depend on it.
+PROOFS = 2
+
 #: Bytes a row that `Candles` hold beside the features: times and growth.
 _BESIDE = 16
 
 #: What a controller has from its bases and what an engine replaces.
 _NOT_STATE = frozenset({"config", "market_data_provider", "processed_data"})
-_CONSTANT = (str, bytes, int, float, complex, Decimal, Enum, type, types.NoneType, types.ModuleType, logging.Logger,
-             types.FunctionType, types.BuiltinFunctionType, asyncio.Event, asyncio.Queue)  # fmt: skip
+_CONSTANT = (str, bytes, int, float, complex, Decimal, Enum, type, types.NoneType, types.ModuleType, logging.Logger)
 
 #: Of those, what equals itself: looked for first, because nearly every value is one.
 _PLAIN = frozenset({str, int, bool, types.NoneType})
@@ -85,8 +92,8 @@ class Reads:
             if this is self._config and not deaf and self.names is not None:
                 if name in fields:
                     self.names.add(name)
-                elif not _of_users_code(owner, name):
-                    self.names = None
+                elif not _of_users_code(owner, name) or name in object.__getattribute__(this, "__dict__"):
+                    self.names = None  # the latter was laid there by a validator, from fields that nobody heard it read
             return plain_get(this, name)
 
         def assigned(this: Any, name: str, value: Any) -> None:
@@ -112,6 +119,8 @@ class _Kept:
     data: Any
     candles: Candles
     size: int
+    #: the config's values of the point that derived it
+    config: Values
 
     def copied(self, *, writable: bool) -> tuple[Any, Candles]:
         """`processed_data` for another point, and its rows to step over."""
@@ -136,12 +145,16 @@ class _Kept:
 class SharedFeatures:
     """What points of one market derived, newest last; at most LIMIT bytes. One thread, one market at a time."""
 
-    def __init__(self, limit: int = LIMIT, largest: int = LARGEST) -> None:
-        self._limit, self._largest = limit, largest
+    def __init__(self, limit: int = LIMIT, largest: int = LARGEST, proofs: int = PROOFS) -> None:
+        self._limit, self._largest, self._proofs = limit, largest, proofs
         self._market: Market | None = None
         self._kept: OrderedDict[Any, _Kept] = OrderedDict()
         self._names: dict[type, set[frozenset[str]]] = {}
         self._refused: set[type] = set()
+        #: how often points that differ in a field derived the same, for a class and the fields it reads
+        self._proven: dict[tuple[type, frozenset[str]], Counter[str]] = {}
+        #: what the point under way could have been given, and the fields for which it is a proof
+        self._on_trial: tuple[Any, _Kept, set[str]] | None = None
         self.hits = 0
         self.misses = 0
 
@@ -155,6 +168,7 @@ class SharedFeatures:
             self._market = market
             self._kept.clear()
             self._names.clear()  # another sweep's controllers may read other fields
+            self._proven.clear()
         return controller_class not in self._refused
 
     def give(self, controller: Any, before: Values, *, writable: bool) -> Candles | None:
@@ -164,16 +178,33 @@ class SharedFeatures:
         `before`: the config's values from before the controller was made. `writable`: the controller may write to its
         features while it trades, and what it writes counts.
         """
+        self._on_trial = None
         for names in self._names.get(type(controller), ()):
             key = _key(controller, names, before)
             if key is not None and key in self._kept:
+                kept = self._kept[key]
+                unproven = self._unproven(type(controller), names, kept, before)
+                if unproven:
+                    self._on_trial = (key, kept, unproven)
+                if unproven or not module_state().unchanged():  # a validator may have left something there
+                    break
                 self._kept.move_to_end(key)
-                controller.processed_data, candles = self._kept[key].copied(writable=writable)
+                controller.processed_data, candles = kept.copied(writable=writable)
                 controller.market_data_provider.stepping = True
                 self.hits += 1
                 return candles
         self.misses += 1
         return None
+
+    def _unproven(self, kind: type, names: frozenset[str], kept: _Kept, before: Values) -> set[str]:
+        """Fields in which a point differs from another whose features it would get, and nobody knows that they are
+        the same."""
+        proven = self._proven.setdefault((kind, names), Counter())
+        return {
+            name
+            for name, value in before.items()
+            if name not in names and proven[name] < self._proofs and not _equal(value, kept.config.get(name))
+        }
 
     def keep(
         self, controller: Any, before: Values, reads: Reads, untouched: State, *, writable: bool
@@ -187,7 +218,7 @@ class SharedFeatures:
         fit = reads.names is not None and "id" not in names and untouched.same(controller)
         fit = fit and module_state().unchanged() and copyable(controller.processed_data)
         key = _key(controller, names, before) if fit else None
-        if key is None:
+        if key is None or not self._stood_trial(key, names, controller):
             self._refuse(kind)
             return None
         frame = controller.processed_data["features"]
@@ -196,7 +227,7 @@ class SharedFeatures:
         if size > self._largest or candles.oddity:
             return None
         try:
-            kept = _Kept(copy.deepcopy(controller.processed_data, {id(frame): frame}), candles, size)
+            kept = _Kept(copy.deepcopy(controller.processed_data, {id(frame): frame}), candles, size, before)
             lent = kept.lent(writable=writable)
         except Exception:  # what a controller lays there may be anything
             self._refuse(kind)
@@ -210,6 +241,14 @@ class SharedFeatures:
             self._kept.popitem(last=False)
         return lent
 
+    def _stood_trial(self, key: Any, names: frozenset[str], controller: Any) -> bool:
+        """Whether what a point derived is what it could have been given."""
+        if self._on_trial is None or self._on_trial[0] != key:
+            return True
+        _, kept, unproven = self._on_trial
+        self._proven[type(controller), names].update(unproven)
+        return same_data(kept.data, controller.processed_data)
+
     def _refuse(self, kind: type) -> None:
         self._refused.add(kind)
         self._names.pop(kind, None)
@@ -220,53 +259,93 @@ class State:
 
     def __init__(self, controller: Any, dice: Dice) -> None:
         """`dice`: as they lay when the run began."""
+        self._surroundings = Surroundings.now()
         self._seen, self._dice = self._look(controller), dice
 
     def same(self, controller: Any) -> bool:
         """Whether all of it is as it was, and known to be, and no dice were thrown in this run."""
-        return self._seen is not None and self._look(controller) == self._seen and self._dice.lie()
+        seen = self._seen is not None and self._look(controller) == self._seen
+        return seen and self._dice.lie() and self._surroundings.same()
 
     def _look(self, controller: Any) -> Any:
         provider = controller.market_data_provider
+        look = _Look(controller)
         try:
             return (
-                {name: _comparable(value) for name, value in vars(controller).items() if name not in _NOT_STATE},
-                _comparable(dict(vars(controller.config))),
-                {name: id(frame) for name, frame in provider.candles_feeds.items()},
-                (provider.start_time, provider.end_time, provider._time, provider.shift),
+                {name: look.at(value) for name, value in vars(controller).items() if name not in _NOT_STATE},
+                look.at(dict(vars(controller.config))),
+                {name: id(frame) for name, frame in dict.items(provider.candles_feeds)},
+                {name: id(value) for name, value in vars(provider).items() if name not in _CHANGES},
+                look.at([provider._time, provider.prices, provider._rates]),
+                look.at(provider.connectors.settings()),
                 id(controller.config), id(provider),
             )  # fmt: skip
         except _Opaque:
             return None
 
 
+#: Of a provider: what is looked at by value, and what the engine sets.
+_CHANGES = frozenset({"_time", "stepping", "prices", "_rates"})
+
+
 class _Opaque(Exception):
     """A value that cannot be compared with its own past."""
 
 
-def _comparable(value: Any) -> Any:
-    """A copy of a value that equals a later one only when nothing in it changed. Raises _Opaque."""
-    if type(value) in _PLAIN:
-        return type(value), value
-    if isinstance(value, _CONSTANT):
-        return type(value), value if value == value else repr(value)  # NaN
-    if isinstance(value, types.MethodType):
-        return id(value.__self__), value.__func__
-    if isinstance(value, list | tuple | deque):
-        return type(value), [_comparable(one) for one in value]
-    if isinstance(value, dict):
-        return type(value), [(_comparable(key), _comparable(one)) for key, one in value.items()]
-    if isinstance(value, set | frozenset):
-        return type(value), frozenset(value) if all(isinstance(one, _CONSTANT) for one in value) else _opaque()
-    if isinstance(value, BaseModel):
-        return type(value), _comparable(dict(vars(value)))
-    if isinstance(value, np.ndarray | np.generic | pd.DataFrame | pd.Series | pd.Index):
-        return type(value), pickle.dumps(value)
-    return _opaque()
+class _Look:
+    """Copies of values that equal later ones only when nothing in them changed."""
+
+    def __init__(self, controller: Any) -> None:
+        self._controller = controller
+        self._functions: set[int] = set()
+
+    def at(self, value: Any) -> Any:
+        """The copy. Raises _Opaque."""
+        if type(value) in _PLAIN:
+            return type(value), value
+        if isinstance(value, _CONSTANT):
+            return type(value), value if value == value else repr(value)  # NaN
+        if isinstance(value, list | tuple | deque):
+            return type(value), [self.at(one) for one in value]
+        if isinstance(value, dict):
+            return type(value), [(self.at(key), self.at(one)) for key, one in value.items()]
+        if isinstance(value, set | frozenset):
+            return type(value), frozenset(value) if all(isinstance(one, _CONSTANT) for one in value) else _opaque()
+        if isinstance(value, BaseModel):
+            return type(value), self.at(dict(vars(value)))
+        if isinstance(value, np.ndarray | np.generic | pd.DataFrame | pd.Series | pd.Index):
+            return type(value), pickle.dumps(value)
+        if isinstance(value, asyncio.Event):
+            return type(value), value.is_set()
+        if isinstance(value, asyncio.Queue):
+            return type(value), [self.at(one) for one in value._queue]  # type: ignore[attr-defined]
+        return self._code(value)
+
+    def _code(self, value: Any) -> Any:
+        """Of something that can be called: what it would find when it is."""
+        if isinstance(value, types.MethodType) and value.__self__ is self._controller:
+            return id(value), value.__func__
+        if isinstance(value, types.BuiltinFunctionType) and isinstance(value.__self__, types.ModuleType | None):
+            return type(value), value
+        if not isinstance(value, types.FunctionType):
+            return _opaque()
+        if id(value) in self._functions:
+            return id(value)
+        self._functions.add(id(value))
+        enclosed = [
+            cell.cell_contents for cell in value.__closure__ or () if cell.cell_contents is not self._controller
+        ]
+        return id(value), self.at(enclosed), self.at(value.__defaults__), self.at(value.__kwdefaults__)
 
 
 def _opaque() -> Any:
     raise _Opaque
+
+
+def _equal(one: Any, other: Any) -> bool:
+    with suppress(Exception):  # a config may hold anything
+        return one is other or (type(one) is type(other) and bool(one == other))
+    return False
 
 
 def _key(controller: Any, names: frozenset[str], before: Values) -> Any:

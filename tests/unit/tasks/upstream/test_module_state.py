@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 import importlib
+import random
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tasks.upstream.module_state import ModuleState
 
+#: By numpy's generator with seed 7.
+FIRST_THROWN = float(np.random.default_rng(7).random())
+
 KEEPER = """
 import itertools
+import random
+import threading
 from collections import defaultdict, deque
-from functools import lru_cache
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
+from pydantic import BaseModel
 
 COUNT = 0
 SEEN = {"a": [1]}
@@ -36,7 +47,61 @@ class Memory:
         self.last = None
 
 
+    class Inner:
+        count = 0
+
+
 MEMORY = Memory()
+HANDLERS = [MEMORY, Memory()]
+LOCKED = {"lock": threading.Lock(), "n": 0}
+SPACE = SimpleNamespace(n=0)
+DICE = random.Random(7)
+ARRAYS_DICE = np.random.default_rng(7)
+LINKS = {"levels": {}}
+LEVELS = LINKS["levels"]
+
+
+@dataclass(slots=True)
+class Slotted:
+    n: int = 0
+
+
+SLOTTED = Slotted()
+
+
+class Settings(BaseModel):
+    memory: Any = MEMORY
+    other: Any = Memory()
+
+
+def counter():
+    n = 0
+    seen = []
+
+    def count():
+        nonlocal n
+        n += 1
+        seen.append(n)
+        return n, len(seen)
+
+    return count
+
+
+def memo(function):
+    cache = {}
+
+    def remembering(key):
+        return cache.setdefault(key, function(key))
+
+    return remembering
+
+
+count = counter()
+
+
+@memo
+def looked_up(key):
+    return len(calls)
 BY_PAIR = defaultdict(list)
 calls = []
 
@@ -118,6 +183,54 @@ def _spoil_deleted(module: Any) -> None:
     del module.LATER
 
 
+def _spoil_array(module: Any) -> None:
+    module.TABLE[1] = 5
+
+
+def _spoil_inner_class(module: Any) -> None:
+    module.Memory.Inner.count += 1
+
+
+def _spoil_object_in_a_list(module: Any) -> None:
+    module.HANDLERS[1].last = 4
+
+
+def _spoil_what_holds_a_lock(module: Any) -> None:
+    module.LOCKED["n"] += 1
+
+
+def _spoil_namespace(module: Any) -> None:
+    module.SPACE.n += 1
+
+
+def _spoil_slots(module: Any) -> None:
+    module.SLOTTED.n += 1
+
+
+def _spoil_dice(module: Any) -> None:
+    module.DICE.random()
+
+
+def _spoil_generator(module: Any) -> None:
+    module.ARRAYS_DICE.random()
+
+
+def _spoil_closure(module: Any) -> None:
+    module.count()
+
+
+def _spoil_memo(module: Any) -> None:
+    module.looked_up("a")
+
+
+def _spoil_default_of_a_config(module: Any) -> None:
+    module.Settings().other.last = 5
+
+
+def _spoil_linked(module: Any) -> None:
+    module.LINKS["levels"]["a"] = 1
+
+
 SPOILERS = [value for name, value in list(globals().items()) if name.startswith("_spoil_")]
 
 
@@ -140,6 +253,15 @@ def test_it_is_seen_and_put_back(keeper: tuple[ModuleState, Any], spoil: Any) ->
     assert not hasattr(module, "NEW")
     assert not hasattr(module.Memory, "future")
     assert dict(module.BY_PAIR) == {}
+    assert module.Memory.Inner.count == module.LOCKED["n"] == module.SPACE.n == module.SLOTTED.n == 0
+    assert module.HANDLERS[0] is module.MEMORY
+    assert module.HANDLERS[1].last is None
+    assert (module.DICE.random(), module.ARRAYS_DICE.random()) == (random.Random(7).random(), FIRST_THROWN)
+    assert module.count() == (1, 1)
+    module.calls.append(1)
+    assert module.looked_up("a") == 1
+    assert module.Settings().other.last is None
+    assert module.LINKS["levels"] is module.LEVELS == {}
 
 
 def test_functions_begin_anew(keeper: tuple[ModuleState, Any]) -> None:

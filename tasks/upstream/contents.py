@@ -1,0 +1,244 @@
+"""The content of one thing that changes in place: laid down, compared with later, put back.
+
+A content is shallow: it knows which things lie in a thing, not what lies in them; those have contents of their own. So
+everything keeps its identity, and what cannot be copied (a lock in a dict) does not matter.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import operator
+import pickle
+import random
+import sys
+from collections import deque
+from collections.abc import Callable, Iterator
+from enum import Enum
+from types import CellType, FunctionType, ModuleType, SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+# Everywhere the type is asked and never the object: a name may stand for a package that is imported when it is touched.
+_CONTAINERS = (list, deque, dict, set, bytearray)
+_CACHE = type(functools.cache(lambda: None))
+#: What is the same where it is equal.
+PLAIN = frozenset({int, float, str, bytes, bool, complex, type(None)})
+#: Not looked into, whoever wrote them.
+_CONSTANT = (type, ModuleType, Enum, logging.Logger)
+#: Arrays up to so many bytes are put back.
+_SMALL = 256 << 10
+_DICE: tuple[tuple[Any, Callable[[Any], Any], Callable[[Any, Any], None]], ...] = (
+    (random.Random, lambda dice: dice.getstate(), lambda dice, state: dice.setstate(state)),
+    (
+        np.random.Generator,
+        lambda dice: dice.bit_generator.state,
+        lambda dice, state: setattr(dice.bit_generator, "state", state),
+    ),
+    (np.random.RandomState, lambda dice: dice.get_state(), lambda dice, state: dice.set_state(state)),
+)
+
+
+def kind_of_content(value: Any, is_ours: Callable[[Any], bool]) -> type[Content] | None:
+    """How a value's content is laid down; None where it has none that is put back.
+
+    `is_ours`: whether a class or a function was written in the folder.
+    """
+    kind: Any = type(value)
+    if issubclass(kind, _CONTAINERS):
+        return None if value is sys.modules else _Container
+    if kind is FunctionType:
+        return _Function if is_ours(value) else None
+    if kind is CellType:
+        return _Cell
+    if kind is _CACHE:
+        return _Cache if is_ours(value) else None
+    if any(issubclass(kind, dice) for dice, *_ in _DICE):
+        return _Dice
+    if kind is np.ndarray:
+        return _Array if value.dtype != object and value.nbytes <= _SMALL and value.flags.writeable else None
+    if issubclass(kind, _CONSTANT):
+        return None
+    is_data = str(kind.__module__).startswith("hummingbot.") and hasattr(kind, "model_fields")
+    return _Object if is_data or issubclass(kind, SimpleNamespace) or is_ours(kind) else None
+
+
+class Content:
+    """The content of one thing that changes in place. The things in it have contents of their own."""
+
+    def __init__(self, value: Any) -> None:
+        #: held, so that no other object gets its id
+        self._value = value
+        self._held = self._look()
+
+    def restore(self) -> None:
+        if not self.unchanged():
+            self._put_back()
+
+    def unchanged(self) -> bool:
+        try:
+            return _same(self._look(), self._held)
+        except Exception:  # it was bent out of shape
+            return False
+
+    def parts(self) -> list[Any]:
+        """What can be reached from here."""
+        return list(self._held)
+
+    def _look(self) -> Any:
+        raise NotImplementedError
+
+    def _put_back(self) -> None:
+        raise NotImplementedError
+
+
+class _Container(Content):
+    def parts(self) -> list[Any]:
+        if isinstance(self._value, dict):
+            return [*self._held.values(), getattr(self._value, "default_factory", None)]
+        return [] if isinstance(self._value, bytearray) else list(self._held)
+
+    def unchanged(self) -> bool:
+        now, held = self._value, self._held
+        if isinstance(now, list | deque) and len(now) == len(held) and all(map(operator.is_, now, held)):
+            return True  # long tables are looked through at every point
+        if isinstance(now, set):
+            return len(now) == len(held) and now == set(held)
+        return super().unchanged()
+
+    def _look(self) -> Any:
+        if isinstance(self._value, dict):
+            return dict(self._value)
+        return bytes(self._value) if isinstance(self._value, bytearray) else list(self._value)
+
+    def _put_back(self) -> None:
+        self._value.clear()
+        if isinstance(self._value, dict | set):
+            self._value.update(self._held)
+        else:
+            self._value.extend(self._held)
+
+
+class _Object(Content):
+    """An instance: its attributes, those in slots too."""
+
+    def parts(self) -> list[Any]:
+        return list(self._held.values())
+
+    def _look(self) -> Any:
+        value = self._value
+        held = dict(vars(value)) if hasattr(value, "__dict__") else {}
+        for name in self._slots():
+            if hasattr(value, name):
+                held[name] = getattr(value, name)
+        return held
+
+    def _put_back(self) -> None:
+        slots = set(self._slots())
+        if hasattr(self._value, "__dict__"):
+            attributes = vars(self._value)
+            attributes.clear()
+            attributes.update({name: held for name, held in self._held.items() if name not in slots})
+        for name in slots:
+            if name in self._held:
+                object.__setattr__(self._value, name, self._held[name])
+            elif hasattr(self._value, name):
+                object.__delattr__(self._value, name)
+
+    def _slots(self) -> Iterator[str]:
+        for base in type(self._value).__mro__:
+            slots = vars(base).get("__slots__", ())
+            for name in (slots,) if isinstance(slots, str) else slots:
+                hidden = name.startswith("__") and not name.endswith("__")
+                if name not in ("__dict__", "__weakref__"):
+                    yield f"_{base.__name__.lstrip('_')}{name}" if hidden else name
+
+
+class _Function(Content):
+    """Defaults, attributes and what it encloses."""
+
+    def _look(self) -> Any:
+        return self._value.__defaults__, self._value.__kwdefaults__, dict(vars(self._value))
+
+    def parts(self) -> list[Any]:
+        defaults, keywords, attributes = self._held
+        # a cell has its own content: names that several functions enclose are one
+        cells = self._value.__closure__ or ()
+        return [*(defaults or ()), *(keywords or {}).values(), keywords, *attributes.values(), *cells]
+
+    def unchanged(self) -> bool:
+        defaults, keywords, attributes = self._held
+        function = self._value
+        same = function.__defaults__ is defaults and function.__kwdefaults__ is keywords
+        return same and _same(vars(function), attributes)
+
+    def _put_back(self) -> None:
+        defaults, keywords, attributes = self._held
+        self._value.__defaults__, self._value.__kwdefaults__ = defaults, keywords
+        vars(self._value).clear()
+        vars(self._value).update(attributes)
+
+
+class _Cell(Content):
+    """A name that a function encloses."""
+
+    def _look(self) -> Any:
+        return [self._value.cell_contents]
+
+    def _put_back(self) -> None:
+        [self._value.cell_contents] = self._held
+
+
+class _Cache(Content):
+    """A functools cache: emptied."""
+
+    def _look(self) -> Any:
+        return None
+
+    def parts(self) -> list[Any]:
+        return [self._value.__wrapped__]
+
+    def restore(self) -> None:
+        self._value.cache_clear()
+
+
+class _Dice(Content):
+    def _look(self) -> Any:
+        return next(look(self._value) for kind, look, _ in _DICE if isinstance(self._value, kind))
+
+    def parts(self) -> list[Any]:
+        return []
+
+    def unchanged(self) -> bool:
+        return pickle.dumps(self._look()) == pickle.dumps(self._held)
+
+    def _put_back(self) -> None:
+        next(put for kind, _, put in _DICE if isinstance(self._value, kind))(self._value, self._held)
+
+
+class _Array(Content):
+    """Numbers."""
+
+    def _look(self) -> Any:
+        return self._value.shape, self._value.tobytes()
+
+    def parts(self) -> list[Any]:
+        return []
+
+    def _put_back(self) -> None:
+        shape, held = self._held
+        self._value[...] = np.frombuffer(held, self._value.dtype).reshape(shape)
+
+
+def _same(now: Any, held: Any) -> bool:
+    """Whether the same things lie there, in the same order; numbers and texts by value and type."""
+    if isinstance(held, dict):
+        return len(now) == len(held) and all(map(_is, now, held)) and all(map(_is, now.values(), held.values()))
+    if isinstance(held, list):
+        return len(now) == len(held) and all(map(_is, now, held))
+    return bool(now == held)
+
+
+def _is(one: Any, other: Any) -> bool:
+    return one is other or (type(one) is type(other) and type(one) in PLAIN and one == other)
