@@ -61,7 +61,8 @@ class Chatter(logging.Filter):
         while len(self._left) > KEPT:
             self._left.popitem(last=False)
         if self._printed:
-            sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__ = self._printed  # type: ignore[assignment]
+            sys.stdout, sys.stderr = self._printed
+            vars(sys).update(__stdout__=sys.stdout, __stderr__=sys.stderr)
 
     @property
     def silent(self) -> bool:
