@@ -2,6 +2,7 @@
 
 import asyncio
 import ctypes
+import decimal
 import json
 import os
 import signal
@@ -20,6 +21,15 @@ async def make(trouble: str) -> None:
         raise KeyboardInterrupt
     if kind == "descriptors":
         os.closerange(0, 256)
+    if kind == "leak":
+        sys.leaked = []  # type: ignore[attr-defined]
+        try:
+            while True:
+                sys.leaked.append(os.dup(0))  # type: ignore[attr-defined]
+        except OSError:
+            pass
+    if kind == "precision":
+        decimal.getcontext().prec = 4
     if kind == "stop":
         asyncio.get_running_loop().stop()
         await asyncio.sleep(1)
@@ -53,6 +63,7 @@ async def make(trouble: str) -> None:
             "inherited": [name for name in ("celery.bin.worker", "tasks.node") if name in sys.modules],
             "name": process.name,
             "threads": os.environ.get("OMP_NUM_THREADS"),
+            "hash": hash("a"),
             "parent": os.getppid(),
             "pid": os.getpid(),
         }

@@ -35,7 +35,7 @@ def test_a_point_that_kills_its_child_stands_alone(
     assert results(fine) == [row for row in undisturbed if row["length"] != 17]
 
 
-@pytest.mark.parametrize("way", ["descriptors", "stop"])
+@pytest.mark.parametrize("way", ["descriptors", "stop", "leak"])
 def test_a_point_that_breaks_the_event_loop_harms_no_other(sweep: Place, cluster: Cluster, way: str) -> None:
     cluster.add_node(children=2)
     sweep.sweep["grid"] = {"length": LENGTHS[:2], "trouble": ["sleep:0", way, "sleep:0.1"]}
@@ -80,3 +80,14 @@ def test_a_controller_that_prints_a_lot_does_not_fill_the_disk(
     assert "a line a candle, and it says what everybody knows already 0\n" in log
     assert "the rest is left out" in log
     assert len(log) < 1 << 20  # one point prints six times as much
+
+
+def test_what_a_point_sets_in_its_process_reaches_no_other(
+    sweep: Place, cluster: Cluster, undisturbed: list[dict[str, Any]]
+) -> None:
+    cluster.add_node(children=1)
+    sweep.sweep["grid"] = {"length": LENGTHS, "trouble": ["precision", "sleep:0"]}
+    finish(started(sweep))
+    rows = sweep.rows()
+    assert results([row for row in rows if row["trouble"] == "sleep:0"]) == undisturbed
+    assert results([row for row in rows if row["trouble"] == "precision"]) != undisturbed
