@@ -193,6 +193,14 @@ def parse_time(text: str) -> float:
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
+def is_number(text: str) -> bool:
+    """Does a field hold a number, and not NaN?"""
+    try:
+        return not math.isnan(float(text))
+    except ValueError:
+        return False
+
+
 def iso(time: float) -> str:
     """Seconds since the epoch as people read them."""
     if not math.isfinite(time) or not -62e9 < time < 253e9:

@@ -2,38 +2,27 @@
 
 Beside the layouts of formats.py these are understood:
 
-    <SYMBOL>-<interval>-<YYYY-MM>[-<DD>].zip | .csv     Binance's public data: monthly and daily klines, with a header
-                                                        or without, in milliseconds or (since 2025) microseconds
+    <SYMBOL>-<interval>-<YYYY-MM>[-<DD>].zip | .csv     Binance's public data: monthly and daily klines (binance.py)
     any .csv, .csv.gz or .parquet                       when connector, pair and interval are given
 """
 
 from __future__ import annotations
 
-import io
 import os
-import re
 import tempfile
-import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-from pyarrow import csv, parquet
+from pyarrow import parquet
 
+from tasks.candles import binance
 from tasks.candles.cut import find_gaps, join, read
-from tasks.candles.formats import COLUMNS, CandleFile, Layout, candle_file, file_name, interval_seconds, scale_of
+from tasks.candles.formats import CandleFile, Layout, candle_file, file_name, interval_seconds
 from tasks.candles.rowgroups import GROUP_ROWS
 from tasks.candles.slices import Columns, Gap, to_table
-from tasks.candles.soundness import broken, to_seconds
 from tasks.errors import CandlesError, CandlesMissing
-
-_BINANCE = re.compile(r"(?P<symbol>[A-Z0-9_]+)-(?P<interval>\d+(s|m|h|d|w|mo))-\d{4}-\d{2}(-\d{2})?\.(zip|csv)")
-#: Quote assets of Binance's symbols, those that end in another one first.
-_QUOTES = ("FDUSD", "USDT", "USDC", "BUSD", "TUSD", "USDP", "DAI", "USD", "BTC", "ETH", "BNB", "EUR", "TRY", "BRL")
-#: Place of Hummingbot's columns among Binance's twelve (6 is the close time, 11 is unused).
-_BINANCE_PLACES = dict(zip(COLUMNS, (0, 1, 2, 3, 4, 5, 7, 8, 9, 10), strict=True))
 
 
 @dataclass(frozen=True)
@@ -89,15 +78,6 @@ def store(columns: Columns, path: Path) -> None:
         Path(beside).unlink(missing_ok=True)
 
 
-def binance_pair(symbol: str) -> str:
-    """BTCUSDT as BTC-USDT. Raises CandlesError when the quote asset is not known."""
-    symbol = symbol.split("_")[0]
-    for quote in _QUOTES:
-        if symbol.endswith(quote) and symbol != quote:
-            return f"{symbol[: -len(quote)]}-{quote}"
-    raise CandlesError(f"{symbol}: cannot tell base and quote asset apart; give the pair, --pair BTC-USDT")
-
-
 def _paths(source: Path) -> list[Path]:
     if source.is_file():
         return [source]
@@ -109,14 +89,14 @@ def _paths(source: Path) -> list[Path]:
 
 def _identify(path: Path, connector: str, pair: str, interval: str, *, alone: bool) -> CandleFile | None:
     """What a file holds; None when it is no candle file and one of many. Raises CandlesError."""
-    if match := _BINANCE.fullmatch(path.name):
+    if klines := binance.named(path):
         if not connector:
             raise CandlesError(
                 f"{path.name}: Binance's files do not say their market; give it, --connector binance or "
                 "--connector binance_perpetual"
             )
-        named = match["interval"].replace("mo", "M")
-        return CandleFile(connector, pair or binance_pair(match["symbol"]), interval or named, path, Layout.HUMMINGBOT)
+        pair = pair or binance.binance_pair(klines.symbol)
+        return CandleFile(connector, pair, interval or klines.interval, path, Layout.HUMMINGBOT)
     file = candle_file(path)
     if file is None:
         is_table = path.name.endswith((".csv", ".csv.gz", ".parquet", ".zip"))
@@ -155,39 +135,7 @@ def _take_feed(files: Sequence[CandleFile], to: Path, say: Callable[[str], None]
 
 def _whole(file: CandleFile, say: Callable[[str], None]) -> Columns:
     """Every candle of one file. Raises CandlesBroken, CandlesMissing."""
-    if _BINANCE.fullmatch(file.path.name) or file.path.suffix == ".zip":
-        return _binance(file)
+    if binance.named(file.path) or file.path.suffix == ".zip":
+        return binance.klines(file.path, file.interval)
     with tempfile.TemporaryDirectory() as cache:  # a compressed file is unpacked once and not again
         return read([file], -np.inf, np.inf, cache=Path(cache)).columns
-
-
-def _binance(file: CandleFile) -> Columns:
-    """The candles of one of Binance's kline files."""
-    path = file.path
-    try:
-        if path.suffix == ".zip":
-            with zipfile.ZipFile(path) as archive:
-                names = [name for name in archive.namelist() if name.endswith(".csv")]
-                if len(names) != 1:
-                    raise broken(path, "", f"holds {len(names)} CSV files, not one")
-                data = archive.read(names[0])
-        else:
-            data = path.read_bytes()
-    except (zipfile.BadZipFile, EOFError, OSError) as error:
-        raise broken(path, "", f"cannot be unpacked ({error})", "fetch it again") from error
-    header = not data[:1].isdigit()
-    names = [next((name for name, at in _BINANCE_PLACES.items() if at == place), f"_{place}") for place in range(12)]
-    try:
-        table = csv.read_csv(
-            io.BytesIO(data),
-            csv.ReadOptions(column_names=names, skip_rows=int(header), use_threads=False),
-            convert_options=csv.ConvertOptions(
-                include_columns=list(COLUMNS), column_types=dict.fromkeys(COLUMNS, pa.float64())
-            ),
-        )
-    except pa.ArrowInvalid as error:
-        raise broken(path, "", f"not Binance's twelve columns of klines ({error})", "fetch it again") from error
-    if not table.num_rows:
-        raise broken(path, "", "no candles in it")
-    scale = scale_of(table["timestamp"][0].as_py() or 0.0)
-    return to_seconds(path, table, scale, file.interval, lambda index: f"line {index + 1 + header}")

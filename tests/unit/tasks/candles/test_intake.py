@@ -6,9 +6,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tasks.candles.binance import binance_pair
 from tasks.candles.cut import cut
 from tasks.candles.formats import candle_file, find
-from tasks.candles.intake import binance_pair, take_in
+from tasks.candles.intake import take_in
 from tasks.candles.slices import Columns, Slice
 from tasks.errors import CandlesBroken, CandlesError, CandlesMissing
 
@@ -54,14 +55,6 @@ def test_binances_monthly_zips_become_one_feed(tmp_path: Path) -> None:
     file = find(to)[0]
     assert file.path.name == "candles_binance_BTC-USDT_1m.parquet"
     assert cut(file, MONDAY, MONDAY + 2999 * 60).digest == Slice.of(columns, "1m", MONDAY).digest
-
-
-@pytest.mark.parametrize(
-    ("symbol", "pair"),
-    [("BTCUSDT", "BTC-USDT"), ("1000PEPEUSDC", "1000PEPE-USDC"), ("ETHBTC", "ETH-BTC"), ("BTCUSD_PERP", "BTC-USD")],
-)
-def test_symbols_are_taken_apart(symbol: str, pair: str) -> None:
-    assert binance_pair(symbol) == pair
 
 
 def test_what_the_names_do_not_say_must_be_given(tmp_path: Path) -> None:
