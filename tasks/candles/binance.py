@@ -90,7 +90,7 @@ def binance_pair(symbol: str) -> str:
 
 def klines(path: Path, interval: str) -> Columns:
     """The candles of one file. Raises CandlesBroken."""
-    data = _unpacked(path)
+    data = _unpacked(path).removeprefix(_BYTE_ORDER_MARK).lstrip()
     names, begin = _columns(path, data)
     present = check_header(path, names)
     try:
@@ -112,12 +112,12 @@ def klines(path: Path, interval: str) -> Columns:
 def _unpacked(path: Path) -> bytes:
     try:
         if path.suffix != ".zip":
-            return path.read_bytes().removeprefix(_BYTE_ORDER_MARK)
+            return path.read_bytes()
         with zipfile.ZipFile(path) as archive:
             names = [name for name in archive.namelist() if name.endswith(".csv")]
             if len(names) != 1:
                 raise broken(path, "", f"holds {len(names)} CSV files, not one")
-            return archive.read(names[0]).removeprefix(_BYTE_ORDER_MARK)
+            return archive.read(names[0])
     except (zipfile.BadZipFile, EOFError, OSError) as error:
         raise broken(path, "", f"cannot be unpacked ({error})", "fetch it again") from error
 

@@ -28,13 +28,14 @@ def write(folder: Path, lines: list[str], before: str = "") -> Path:
 
 
 @pytest.mark.parametrize("header", [False, True])
-@pytest.mark.parametrize("kind", ["plain", "byte order mark", "quoted", "both"])
+@pytest.mark.parametrize("kind", ["plain", "byte order mark", "quoted", "both", "blank line"])
 def test_no_candle_is_taken_for_a_header(tmp_path: Path, kind: str, header: bool) -> None:
     columns = candles(10, columns=10)
     lines = [*([",".join(HEADER)] if header else []), *lines_of(columns)]
     if kind in ("quoted", "both"):
         lines = [",".join(f'"{field}"' for field in line.split(",")) for line in lines]
-    path = write(tmp_path, lines, "\ufeff" if kind in ("byte order mark", "both") else "")
+    before = {"byte order mark": "\ufeff", "both": "\ufeff", "blank line": "\n"}
+    path = write(tmp_path, lines, before.get(kind, ""))
     assert to_table(klines(path, "1m")).equals(to_table(columns))
 
 
