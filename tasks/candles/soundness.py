@@ -57,9 +57,19 @@ def raw_times(column: Any) -> NDArray[np.float64]:
     if pa.types.is_date(column.type):
         return raw_times(pc.cast(column, pa.timestamp("s")))
     try:
-        return np.asarray(pc.cast(column, pa.float64(), safe=False).to_numpy(zero_copy_only=False))
+        return to_floats(column)
     except pa.ArrowNotImplementedError as error:
         raise ValueError(f"{column.type} is no time") from error
+
+
+def to_floats(column: Any) -> NDArray[np.float64]:
+    """A pyarrow column as float64, nulls NaN. Raises ArrowInvalid or ArrowNotImplementedError for what is no number."""
+    if pa.types.is_dictionary(column.type):
+        column = pc.cast(column, column.type.value_type)
+    if pa.types.is_decimal(column.type):
+        # Arrow divides by the power of ten and rounds twice: 41879.7 would become 41879.700000000004
+        column = pc.cast(column, pa.string())
+    return np.asarray(pc.cast(column, pa.float64(), safe=False).to_numpy(zero_copy_only=False))
 
 
 def times_fault(raw: NDArray[np.float64], scale: float, before: float | None = None) -> tuple[int, str] | None:
@@ -119,10 +129,9 @@ def to_seconds(
         if name == "timestamp":
             continue
         try:
-            column = pc.cast(table[name], pa.float64(), safe=False)
+            values = to_floats(table[name])
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
             raise broken(path, "", f"column {name} does not hold numbers ({error})") from error
-        values = np.asarray(column.to_numpy(zero_copy_only=False))
         if name in NEEDED and not np.isfinite(values).all():
             index = int(np.argmax(~np.isfinite(values)))
             raise broken(path, where(index), f"{name} is {values[index]}")

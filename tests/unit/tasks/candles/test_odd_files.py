@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -81,6 +82,24 @@ def test_days_as_dates(tmp_path: Path) -> None:
     file = candle_file(path)
     assert file is not None
     assert len(cut(file, MONDAY + 86400 * 10, MONDAY + 86400 * 20)) == 11
+
+
+@pytest.mark.parametrize("kind", ["decimal128", "decimal256", "dictionary"])
+def test_decimals_are_the_numbers_they_are_written_as(tmp_path: Path, kind: str) -> None:
+    columns = candles(2000)
+    # one that Arrow's own cast rounds twice
+    columns["high"][1050], columns["close"][1050] = 41879.7, 41879.7
+    wide = pa.decimal256(38, 8) if kind == "decimal256" else pa.decimal128(18, 8)
+    exact: dict[str, pa.Array] = {
+        name: pa.array([Decimal(repr(float(value))) for value in values], wide) for name, values in columns.items()
+    }
+    if kind == "dictionary":
+        exact = {name: values.dictionary_encode() for name, values in exact.items()}
+    exact["timestamp"] = pa.array(columns["timestamp"])
+    file = parquet_file(tmp_path, pa.table(exact))
+    served = cut(file, *PERIOD).columns
+    assert all((served[name] == values[1000:1101]).all() for name, values in columns.items())
+    assert examine(file).sound
 
 
 def test_bytes_a_disk_has_lost(tmp_path: Path) -> None:
