@@ -19,10 +19,10 @@ from pyarrow import parquet
 
 from tasks.candles import binance
 from tasks.candles.cut import find_gaps, join, read
-from tasks.candles.formats import CandleFile, Layout, candle_file, file_name, interval_seconds
+from tasks.candles.formats import CandleFile, file_name
 from tasks.candles.rowgroups import GROUP_ROWS
 from tasks.candles.slices import Columns, Gap, to_table
-from tasks.errors import CandlesError, CandlesMissing
+from tasks.candles.sources import Given, sources
 
 
 @dataclass(frozen=True)
@@ -51,17 +51,13 @@ def take_in(
 ) -> list[Taken]:
     """Import a file, or every candle file of a folder, into `to`: one candles_*.parquet a feed.
 
-    What connector, pair and interval are given here goes before what the names say. Candles that lie in `to` under the
-    same name already are kept and joined. `say` hears of every file. Raises CandlesMissing (nothing to import),
-    CandlesError (the name does not say what it is), CandlesBroken (faults, or files that contradict each other).
+    Connector, pair and interval say what the names leave open. Candles that lie in `to` under the same name already are
+    kept and joined. `say` hears of every file. Raises CandlesMissing (nothing to import), CandlesError (the name does
+    not say what it is, or an option contradicts it), CandlesBroken (faults, or files that contradict each other).
     """
     feeds: dict[str, list[CandleFile]] = {}
-    for path in _paths(source):
-        file = _identify(path, connector, pair, interval, alone=source.is_file())
-        if file is not None:
-            feeds.setdefault(file.key, []).append(file)
-    if not feeds:
-        raise CandlesMissing(f"{source}: no candle files in it; `hummingsweep candles import --help` lists the names")
+    for file in sources(source, Given(connector, pair, interval), say):
+        feeds.setdefault(file.key, []).append(file)
     return [_take_feed(files, to, say) for files in feeds.values()]
 
 
@@ -78,48 +74,12 @@ def store(columns: Columns, path: Path) -> None:
         Path(beside).unlink(missing_ok=True)
 
 
-def _paths(source: Path) -> list[Path]:
-    if source.is_file():
-        return [source]
-    if not source.is_dir():
-        raise CandlesMissing(f"{source}: no such file or folder")
-    found = sorted([*source.glob("*"), *source.glob("*/*")])
-    return [path for path in found if path.is_file() and not path.name.startswith(".")]
-
-
-def _identify(path: Path, connector: str, pair: str, interval: str, *, alone: bool) -> CandleFile | None:
-    """What a file holds; None when it is no candle file and one of many. Raises CandlesError."""
-    if klines := binance.named(path):
-        if not connector:
-            raise CandlesError(
-                f"{path.name}: Binance's files do not say their market; give it, --connector binance or "
-                "--connector binance_perpetual"
-            )
-        pair = pair or binance.binance_pair(klines.symbol)
-        return CandleFile(connector, pair, interval or klines.interval, path, Layout.HUMMINGBOT)
-    file = candle_file(path)
-    if file is None:
-        is_table = path.name.endswith((".csv", ".csv.gz", ".parquet", ".zip"))
-        if not (is_table and connector and pair and interval):
-            if not alone:
-                return None
-            raise CandlesError(f"{path}: its name does not say what it is; give --connector, --pair and --interval")
-        file = CandleFile(connector, pair, interval, path, Layout.HUMMINGBOT)
-    file = replace(
-        file, connector=connector or file.connector, pair=pair or file.pair, interval=interval or file.interval
-    )
-    if not file.interval:
-        raise CandlesError(f"{path}: cannot tell the interval from the distance of its candles; give --interval")
-    interval_seconds(file.interval)
-    return file
-
-
 def _take_feed(files: Sequence[CandleFile], to: Path, say: Callable[[str], None]) -> Taken:
     first = files[0]
     target = to / file_name(first.connector, first.pair, first.interval)
-    sources = [file for file in files if file.path.resolve() != target.resolve()]
+    others = [file for file in files if file.path.resolve() != target.resolve()]
     paths, pieces = [], []
-    for file in [*([replace(first, path=target)] if target.is_file() else []), *sources]:
+    for file in [*([replace(first, path=target)] if target.is_file() else []), *others]:
         columns = _whole(file, say)
         say(f"{file.path}: {len(columns['timestamp'])} candles of {file.connector} {file.pair} {file.interval}")
         paths.append(file.path)
