@@ -32,7 +32,7 @@ from tasks.candles.formats import (
 )
 from tasks.candles.rowgroups import damage
 from tasks.candles.slices import Columns, Gap, select
-from tasks.candles.soundness import check_header, raw_times
+from tasks.candles.soundness import check_header, other_spacing, raw_times
 from tasks.errors import CandlesBroken
 
 #: So many equal candles in a row are a flat stretch.
@@ -117,6 +117,10 @@ def examine(file: CandleFile, *, times_only: bool = False) -> Examination:
     gaps = tuple(find_gaps(tidy, file.interval)) if file.interval else ()
     if first_off_grid(tidy["timestamp"], file.interval or "1s") is not None:
         gaps = ()  # steps that are no multiples of the interval say nothing about missing candles
+    elif file.interval and (apart := other_spacing(tidy["timestamp"], file.interval)):
+        gaps = ()  # nothing is missing, it is another interval's
+        text = f"its candles open {apart} apart, its name says {file.interval}"
+        findings.append(Finding(Severity.ERROR, "other interval", 1, text))
     if gaps:
         missing = sum(gap.missing for gap in gaps)
         findings.append(Finding(Severity.WARNING, "gap", len(gaps), f"after {gaps[0]}, {missing} missing in all"))

@@ -20,10 +20,10 @@ from pathlib import Path
 import numpy as np
 
 from tasks.candles.csvmap import open_csv
-from tasks.candles.formats import CandleFile, interval_of, interval_seconds, is_regular, iso
+from tasks.candles.formats import CandleFile, interval_seconds, is_regular, iso
 from tasks.candles.rowgroups import ParquetMap, parquet_twin
 from tasks.candles.slices import Columns, Gap, Slice, select
-from tasks.candles.soundness import broken, to_seconds
+from tasks.candles.soundness import broken, other_spacing, to_seconds
 from tasks.errors import CandlesBroken, CandlesMissing, CandlesNotCovering
 
 
@@ -145,12 +145,11 @@ def mend(
     columns, interval = stretch.columns, parts[0].interval
     seconds = interval_seconds(interval)
     found = find_gaps(columns, interval)
-    if len(found) > 1 and len(found) == len(columns["timestamp"]) - 1 and len({gap.missing for gap in found}) == 1:
-        apart = seconds * (found[0].missing + 1)
+    if apart := other_spacing(columns["timestamp"], interval):
         raise broken(
             _named_path(parts),
             "",
-            f"its candles open {interval_of(apart) or f'{apart} s'} apart, its name says {interval}",
+            f"its candles open {apart} apart, its name says {interval}",
             "give it the name of what it holds, or fetch it again with `hummingsweep sync`",
         )
     # those whose missing candles would all open outside the stretch are of no interest

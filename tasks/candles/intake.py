@@ -22,6 +22,7 @@ from tasks.candles.cut import find_gaps, join, read
 from tasks.candles.formats import CandleFile, file_name
 from tasks.candles.rowgroups import GROUP_ROWS
 from tasks.candles.slices import Columns, Gap, to_table
+from tasks.candles.soundness import broken, other_spacing
 from tasks.candles.sources import Given, sources
 
 
@@ -96,6 +97,11 @@ def _take_feed(files: Sequence[CandleFile], to: Path, say: Callable[[str], None]
 def _whole(file: CandleFile, say: Callable[[str], None]) -> Columns:
     """Every candle of one file. Raises CandlesBroken, CandlesMissing."""
     if binance.named(file.path) or file.path.suffix == ".zip":
-        return binance.klines(file.path, file.interval)
-    with tempfile.TemporaryDirectory() as cache:  # a compressed file is unpacked once and not again
-        return read([file], -np.inf, np.inf, cache=Path(cache)).columns
+        columns = binance.klines(file.path, file.interval)
+    else:
+        with tempfile.TemporaryDirectory() as cache:  # a compressed file is unpacked once and not again
+            columns = read([file], -np.inf, np.inf, cache=Path(cache)).columns
+    if apart := other_spacing(columns["timestamp"], file.interval):
+        remedy = "give it the name (or --interval) of what it holds, or fetch it again"
+        raise broken(file.path, "", f"its candles open {apart} apart, not {file.interval}", remedy)
+    return columns

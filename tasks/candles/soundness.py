@@ -11,7 +11,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from tasks.candles.formats import COLUMNS, NEEDED, first_off_grid, iso, parse_time, scale_name, scale_of, scales_of
+from tasks.candles.formats import (
+    COLUMNS,
+    NEEDED,
+    first_off_grid,
+    interval_of,
+    interval_seconds,
+    is_regular,
+    iso,
+    parse_time,
+    scale_name,
+    scale_of,
+    scales_of,
+)
 from tasks.candles.slices import Columns
 from tasks.errors import CandlesBroken
 
@@ -105,6 +117,23 @@ def times_fault(raw: NDArray[np.float64], scale: float, before: float | None = N
     return min(faults, default=None)
 
 
+def other_spacing(times: NDArray[np.float64], interval: str) -> str:
+    """How far candles open apart, in words, when that is not the interval; empty when it is, or cannot be told.
+
+    `times`: open times on the interval's grid, seconds, rising. A few missing candles are gaps; where no two candles
+    are an interval apart and most are the same multiple of it, they are those of a longer interval.
+    """
+    steps = np.diff(times)
+    if len(steps) < 2:
+        return ""
+    apart = float(np.min(steps))
+    if not is_regular(interval):  # a calendar month
+        shortest, longest = (interval_seconds(interval) // 30 * days for days in (28, 31))
+        return _words(apart) if not shortest <= apart <= longest else ""
+    alike = apart > interval_seconds(interval) and not (steps % apart).any() and (steps == apart).mean() > 0.5
+    return _words(apart) if alike else ""
+
+
 def to_seconds(
     path: Path, table: Any, scale: float, interval: str, where: Callable[[int], str], before: float | None = None
 ) -> Columns:
@@ -140,6 +169,10 @@ def to_seconds(
             index = int(np.argmax(values <= 0))
             raise broken(path, where(index), f"{name} is {values[index]:g}: no price")
     return {name: columns[name] for name in COLUMNS if name in columns}
+
+
+def _words(seconds: float) -> str:
+    return interval_of(seconds) or f"{seconds:g} s"
 
 
 def contradiction(columns: Columns) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -13,9 +14,10 @@ import pytest
 
 from tasks.candles.check import examine
 from tasks.candles.cut import cut
-from tasks.candles.formats import CandleFile, candle_file
+from tasks.candles.formats import CandleFile, candle_file, find
+from tasks.candles.intake import take_in
 from tasks.candles.slices import Columns
-from tasks.candles.soundness import contradiction
+from tasks.candles.soundness import contradiction, other_spacing
 from tasks.errors import CandlesBroken, CandlesNotCovering
 
 from .conftest import MONDAY, candles, csv_lines
@@ -29,6 +31,11 @@ def parquet_file(tmp_path: Path, table: pa.Table, **options: object) -> CandleFi
     file = candle_file(path)
     assert file is not None
     return file
+
+
+def plain(columns: Columns, path: Path) -> Path:
+    path.write_text("\n".join(csv_lines(columns)) + "\n")
+    return path
 
 
 @pytest.mark.parametrize("packed", [False, True])
@@ -131,8 +138,39 @@ def test_candles_that_contradict_themselves_are_said() -> None:
 
 
 def test_candles_of_another_interval_than_the_name_says(write) -> None:
-    file = write(candles(1000, 300))
-    with pytest.raises(CandlesBroken, match="open 5m apart, its name says 1m"):
-        cut(file, *PERIOD)
+    lines = csv_lines(candles(1000, 300))
+    for content in (lines, lines[:300] + lines[310:]):  # as they are, and with a gap
+        file = write(content)
+        with pytest.raises(CandlesBroken, match="open 5m apart, its name says 1m"):
+            cut(file, *PERIOD)
+        for times_only in (False, True):
+            found = examine(file, times_only=times_only)
+            assert [str(one) for one in found.findings] == [
+                "error: other interval: its candles open 5m apart, its name says 1m"
+            ]
+        with pytest.raises(CandlesBroken, match="open 5m apart, not 1m; give it the name"):
+            take_in(file.path, file.path.parent / "to")
     with pytest.raises(CandlesNotCovering):
         cut(write(candles(10)), *PERIOD)
+
+
+def test_months_are_28_to_31_days_apart(tmp_path: Path, write) -> None:
+    moments = [datetime(2024, month, 1, tzinfo=UTC).timestamp() for month in (1, 2, 3, 4, 5, 8, 9)]
+    months = candles(7) | {"timestamp": np.array(moments)}
+    given = {"connector": "binance", "pair": "BTC-USDT", "interval": "1M"}
+    assert take_in(plain(months, tmp_path / "months.csv"), tmp_path / "to", **given)[0].rows == 7
+    (file,) = find(tmp_path / "to")
+    assert examine(file).sound
+    with pytest.raises(CandlesBroken, match="open 1m apart, not 1M"):
+        take_in(plain(candles(100), tmp_path / "minutes.csv"), tmp_path / "to", **given)
+    minutes = write(candles(100), "candles_binance_BTC-USDT_1M.csv")
+    assert "other interval" in [finding.kind for finding in examine(minutes).findings]
+
+
+def test_missing_candles_are_no_other_interval() -> None:
+    grid = MONDAY + 60.0 * np.arange(1000)
+    assert other_spacing(grid[np.random.default_rng(0).random(1000) < 0.05], "1m") == ""
+    assert other_spacing(grid[[0, 2]], "1m") == ""
+    assert other_spacing(grid[[0, 2, 6]], "1m") == ""
+    assert other_spacing(grid[[0, 2, 4]], "1m") == "2m"
+    assert other_spacing(grid[[*range(0, 900, 2), 901]], "1m") == ""
