@@ -24,6 +24,7 @@ from tasks.candles.rowgroups import GROUP_ROWS
 from tasks.candles.slices import Columns, Gap, to_table
 from tasks.candles.soundness import broken, other_spacing
 from tasks.candles.sources import Given, sources
+from tasks.errors import CandlesError
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,7 @@ def _take_feed(files: Sequence[CandleFile], to: Path, say: Callable[[str], None]
         say(f"{file.path}: {len(columns['timestamp'])} candles of {file.connector} {file.pair} {file.interval}")
         paths.append(file.path)
         pieces.append(columns)
+    _demand_same_columns(paths, pieces)
     joined = join(paths, pieces)
     store(joined, target)
     times = joined["timestamp"]
@@ -92,6 +94,20 @@ def _take_feed(files: Sequence[CandleFile], to: Path, say: Callable[[str], None]
     return Taken(
         first.connector, first.pair, first.interval, target, len(times), float(times[0]), float(times[-1]), gaps
     )
+
+
+def _demand_same_columns(paths: Sequence[Path], pieces: Sequence[Columns]) -> None:
+    """Raises CandlesError where joining would lose columns: a feed has those that all its files have."""
+    for path, piece in zip(paths[1:], pieces[1:], strict=True):
+        for rich, poor, more in (
+            (paths[0], path, [name for name in pieces[0] if name not in piece]),
+            (path, paths[0], [name for name in piece if name not in pieces[0]]),
+        ):
+            if more:
+                raise CandlesError(
+                    f"{poor}: has no {', '.join(more)} as {rich} has, and one feed of both would lose them; import "
+                    "into another folder (--to), or get candles that have these columns"
+                )
 
 
 def _whole(file: CandleFile, say: Callable[[str], None]) -> Columns:

@@ -102,6 +102,29 @@ def test_what_is_there_already_is_joined(write, tmp_path: Path) -> None:
     assert [path.name for path in to.iterdir()] == ["candles_binance_BTC-USDT_1m.parquet"]
 
 
+@pytest.mark.parametrize("stored", [6, 10])
+def test_no_column_is_lost(write, tmp_path: Path, stored: int) -> None:
+    """Neither those of the stored feed nor those that come in."""
+    to = tmp_path / "to"
+    take_in(write(candles(100, columns=stored)).path, to)
+    (file,) = find(to)
+    before = file.path.read_bytes()
+    other = write(candles(100, columns=16 - stored)).path
+    poor, rich = (file.path, other) if stored == 6 else (other, file.path)
+    with pytest.raises(CandlesError, match=f"{poor}: has no quote_asset_volume, .* as {rich} has"):
+        take_in(other, to)
+    assert file.path.read_bytes() == before
+
+
+def test_no_column_is_lost_within_a_folder(write, tmp_path: Path) -> None:
+    for first, last, columns in ((0, 100, 6), (100, 200, 10)):
+        part = {name: values[first:last] for name, values in candles(200, columns=columns).items()}
+        write(part, f"source/okx_ETH-USDT_2024010{columns % 9}_20240111.csv")
+    with pytest.raises(CandlesError, match="one feed of both would lose them"):
+        take_in(tmp_path / "source", tmp_path / "to")
+    assert not (tmp_path / "to").exists()
+
+
 def test_a_folder_can_be_imported_into_itself(write, tmp_path: Path) -> None:
     write(candles(100))
     for _ in range(2):
