@@ -21,7 +21,7 @@ from pyarrow import csv
 
 from tasks.candles.formats import COLUMNS, header_names, is_number, scale_of
 from tasks.candles.slices import Columns
-from tasks.candles.soundness import broken, check_header, to_seconds
+from tasks.candles.soundness import broken, check_header, open_end, to_seconds
 from tasks.errors import CandlesError
 
 #: Binance's names of its columns, in its order.
@@ -103,6 +103,9 @@ def klines(path: Path, interval: str) -> Columns:
         )
     except pa.ArrowInvalid as error:
         raise broken(path, "", f"not Binance's twelve columns of klines ({error})", "fetch it again") from error
+    # where the last column is one that nobody reads, all others of the last line are whole
+    if names[-1] in COLUMNS and not data.endswith(b"\n"):
+        raise open_end(path)
     if not table.num_rows:
         raise broken(path, "", "no candles in it")
     scale = scale_of(table["timestamp"][0].as_py() or 0.0)

@@ -10,7 +10,6 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -30,7 +29,7 @@ from tasks.candles.formats import (
     scale_name,
     scales_of,
 )
-from tasks.candles.rowgroups import damage
+from tasks.candles.rowgroups import LastByte, damage
 from tasks.candles.slices import Columns, Gap, select
 from tasks.candles.soundness import check_header, other_spacing, raw_times
 from tasks.errors import CandlesBroken
@@ -176,6 +175,7 @@ def _read_csv(file: CandleFile, wanted: list[str], findings: list[Finding]) -> _
         names = header_names(_first_line(stream).split(","))
     present = [name for name in check_header(file.path, names) if name in wanted]
     ragged: list[tuple[int, str]] = []
+    text: Any = None
 
     def leave_out(row: Any) -> str:
         ragged.append((int(row.number or 0), f"{row.actual_columns} of {row.expected_columns} fields: {row.text!r}"))
@@ -183,9 +183,11 @@ def _read_csv(file: CandleFile, wanted: list[str], findings: list[Finding]) -> _
 
     def read(kind: Any) -> Any:
         ragged.clear()
+        nonlocal text
         with pa.input_stream(str(file.path), compression=compression) as stream:
+            text = LastByte(stream)
             return csv.read_csv(
-                stream,
+                text,
                 csv.ReadOptions(column_names=names, skip_rows=1, use_threads=False),
                 csv.ParseOptions(invalid_row_handler=leave_out),
                 csv.ConvertOptions(include_columns=present, column_types=dict.fromkeys(present, kind)),
@@ -198,9 +200,8 @@ def _read_csv(file: CandleFile, wanted: list[str], findings: list[Finding]) -> _
     if ragged:
         # the header is the reader's row 1
         findings.append(Finding(Severity.ERROR, "cut line", len(ragged), f"line {ragged[0][0]}: {ragged[0][1][:80]}"))
-    if file.encoding == "csv" and not _ends_in_newline(file.path):
-        text = "no newline at its end: the last number may be cut off"
-        findings.append(Finding(Severity.WARNING, "open end", 1, text))
+    if not text.ended:
+        findings.append(Finding(Severity.ERROR, "open end", 1, "no newline at its end: the last number may be cut off"))
     columns = {name: _numbers(name, table[name]) for name in present}
     return _Raw(columns, "line", 2, tuple(number for number, _ in ragged))
 
@@ -298,9 +299,3 @@ def _first_line(stream: Any) -> str:
     while b"\n" not in head and (more := stream.read(4096)):
         head += more
     return bytes(head).split(b"\n")[0].decode(errors="replace").strip()
-
-
-def _ends_in_newline(path: Path) -> bool:
-    with path.open("rb") as file:
-        file.seek(max(0, path.stat().st_size - 1))
-        return file.read(1) == b"\n"

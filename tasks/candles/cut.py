@@ -23,7 +23,7 @@ from tasks.candles.csvmap import open_csv
 from tasks.candles.formats import CandleFile, interval_seconds, is_regular, iso
 from tasks.candles.rowgroups import ParquetMap, parquet_twin
 from tasks.candles.slices import Columns, Gap, Slice, select
-from tasks.candles.soundness import broken, other_spacing, to_seconds
+from tasks.candles.soundness import broken, open_end, other_spacing, to_seconds
 from tasks.errors import CandlesBroken, CandlesMissing, CandlesNotCovering
 
 
@@ -232,12 +232,7 @@ def _read_csv(file: CandleFile, lower: float, upper: float) -> Stretch:
     begin = mapped.locate(lower * scale)
     end = mapped.locate(math.nextafter(upper * scale, math.inf))
     if not mapped.whole and end == mapped.end and upper * scale >= mapped.last:
-        raise broken(
-            file.path,
-            "last line",
-            "does not end in a newline, so that its last number may be cut off",
-            "end it with a newline when it is whole, delete it when it is not",
-        )
+        raise open_end(file.path)
     if begin > mapped.begin:
         begin = mapped.line(begin - 1)[0]
     if end < mapped.end:

@@ -6,6 +6,7 @@ Compressed CSV cannot be read by position; it is converted once into such a file
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import tempfile
 import zlib
@@ -20,11 +21,13 @@ import pyarrow.compute as pc
 from pyarrow import csv, parquet
 
 from tasks.candles.formats import CandleFile, header_names, parse_time, scale_of, split_line
-from tasks.candles.soundness import broken, check_header, raw_times, times_fault, to_seconds
+from tasks.candles.soundness import broken, check_header, open_end, raw_times, times_fault, to_seconds
 from tasks.errors import CandlesMissing
 
 #: Rows of a group this project writes: a week of one-minute candles lies in at most two.
 GROUP_ROWS = 1 << 14
+#: Changes when something that was converted before would be refused now: older copies are not served any more.
+_RULES = 2
 
 
 class ParquetMap:
@@ -160,7 +163,7 @@ def parquet_twin(file: CandleFile, cache: Path, say: Callable[[str], None]) -> P
         facts = source.stat()
     except OSError as error:
         raise CandlesMissing(f"{file.path}: cannot be read ({error.strerror})") from error
-    name = hashlib.sha256(f"{source}|{file.interval}".encode()).hexdigest()[:24]
+    name = hashlib.sha256(f"{source}|{file.interval}|{_RULES}".encode()).hexdigest()[:24]
     twin = cache / f"{name}-{facts.st_size}-{facts.st_mtime_ns}.parquet"
     if twin.exists():
         return twin
@@ -190,8 +193,9 @@ def _convert(file: CandleFile, target: Path) -> None:
         writer = None
         row, last = 2, None
         with pa.input_stream(str(path), compression="gzip") as stream:
+            text_stream = LastByte(stream)
             reader = csv.open_csv(
-                stream,
+                text_stream,
                 csv.ReadOptions(column_names=names, skip_rows=1, block_size=1 << 22, use_threads=False),
                 convert_options=csv.ConvertOptions(include_columns=present, column_types=types),
             )
@@ -208,12 +212,32 @@ def _convert(file: CandleFile, target: Path) -> None:
             finally:
                 if writer:
                     writer.close()
+        if not text_stream.ended:
+            raise open_end(path)
         if writer is None or row == 2:
             raise broken(path, "", "no candles in it")
     except (pa.ArrowInvalid, OSError, EOFError, zlib.error, ValueError, UnicodeDecodeError) as error:
         raise broken(
             path, "", f"cannot be unpacked and read as CSV, it may be cut off ({_first_line(error)})"
         ) from error
+
+
+class LastByte(io.RawIOBase):
+    """A stream of text that, read through, knows whether its last line was ended."""
+
+    def __init__(self, stream: Any):
+        self._stream = stream
+        #: does what was read so far end in a newline?
+        self.ended = True
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        data = bytes(self._stream.read(size))
+        if data:
+            self.ended = data.endswith(b"\n")
+        return data
 
 
 def _head(path: Path) -> tuple[list[str], str]:

@@ -38,6 +38,16 @@ def broken(path: Path, where: str, what: str, remedy: str = _REMEDY) -> CandlesB
     return CandlesBroken(f"{place}: {what}; {remedy}")
 
 
+def open_end(path: Path) -> CandlesBroken:
+    """The error for a text that does not end in a newline: what was cut off in a number still leaves a number."""
+    return broken(
+        path,
+        "last line",
+        "does not end in a newline, so that its last number may be cut off",
+        "end it with a newline when it is whole, delete it when it is not",
+    )
+
+
 def check_header(path: Path, names: list[str]) -> list[str]:
     """The candle columns a file has, in the order of COLUMNS. Raises CandlesBroken when a needed one lacks."""
     lacking = [name for name in NEEDED if name not in names]

@@ -78,3 +78,16 @@ def test_symbols_are_taken_apart(symbol: str, pair: str) -> None:
 @pytest.mark.parametrize("base", ["BTC", "DOT", "BNB", "VET", "BAT"])
 def test_what_is_margined_in_coin_is_quoted_in_dollars(base: str) -> None:
     assert binance_pair(f"{base}USD_PERP") == f"{base}-USD"
+
+
+def test_a_last_number_that_may_be_cut_off(tmp_path: Path) -> None:
+    """The last column is ignored in Binance's own order, so nothing that is read can be cut off."""
+    columns = candles(10, columns=10)
+    path = write(tmp_path, lines_of(columns))
+    path.write_bytes(path.read_bytes().rstrip(b"\n"))
+    assert to_table(klines(path, "1m")).equals(to_table(columns))
+    lines = [",".join(HEADER[:-1]), *(line.removesuffix(",0") for line in lines_of(columns))]
+    path = write(tmp_path, lines)
+    path.write_bytes(path.read_bytes()[:-2])
+    with pytest.raises(CandlesBroken, match="last line: does not end in a newline"):
+        klines(path, "1m")
