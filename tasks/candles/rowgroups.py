@@ -22,7 +22,7 @@ from pyarrow import csv, parquet
 
 from tasks.candles.formats import CandleFile, header_names, parse_time, scale_of, split_line
 from tasks.candles.soundness import broken, check_header, open_end, raw_times, times_fault, to_seconds
-from tasks.errors import CandlesMissing
+from tasks.errors import CandlesError, CandlesMissing
 
 #: Rows of a group this project writes: a week of one-minute candles lies in at most two.
 GROUP_ROWS = 1 << 14
@@ -140,7 +140,7 @@ def damage(meta: Any, groups: Sequence[int], as_written: Mapping[str, str], tabl
     for group in groups:
         rows = meta.row_group(group).num_rows
         for name, written in as_written.items():
-            if written not in places or not pa.types.is_primitive(table[name].type):
+            if written not in places or not _is_numeric(table[name].type):
                 continue
             said = plain_statistics(meta, group, places[written])
             found = pc.min_max(table[name].slice(first, rows)).as_py() if said is not None else {"min": None}
@@ -156,7 +156,8 @@ def damage(meta: Any, groups: Sequence[int], as_written: Mapping[str, str], tabl
 def parquet_twin(file: CandleFile, cache: Path, say: Callable[[str], None]) -> Path:
     """The Parquet file a compressed CSV is converted into, once for each version of it (size and time of change).
 
-    Raises CandlesMissing, CandlesBroken (cut off, unsorted, NaN, ...: every row is looked at).
+    Raises CandlesMissing, CandlesBroken (cut off, unsorted, NaN, ...: every row is looked at), CandlesError (the cache
+    cannot be written).
     """
     source = file.path.resolve()
     try:
@@ -165,12 +166,18 @@ def parquet_twin(file: CandleFile, cache: Path, say: Callable[[str], None]) -> P
         raise CandlesMissing(f"{file.path}: cannot be read ({error.strerror})") from error
     name = hashlib.sha256(f"{source}|{file.interval}|{_RULES}".encode()).hexdigest()[:24]
     twin = cache / f"{name}-{facts.st_size}-{facts.st_mtime_ns}.parquet"
-    if twin.exists():
-        return twin
-    say(f"{file.path.name}: compressed CSV cannot be read by position, converting it once into {twin}")
-    cache.mkdir(parents=True, exist_ok=True)
-    handle, beside = tempfile.mkstemp(prefix=f".{name}-", suffix=".parquet", dir=cache)
+    try:
+        if twin.exists():
+            return twin
+        cache.mkdir(parents=True, exist_ok=True)
+        handle, beside = tempfile.mkstemp(prefix=f".{name}-", suffix=".parquet", dir=cache)
+    except OSError as error:
+        raise CandlesError(
+            f"{cache}: {file.path.name} cannot be converted into it ({error.strerror}); make the folder writable, or "
+            "unpack the file: plain CSV is read as it is"
+        ) from error
     os.close(handle)
+    say(f"{file.path.name}: compressed CSV cannot be read by position, converting it once into {twin}")
     try:
         _convert(file, Path(beside))
         for older in cache.glob(f"{name}-*.parquet"):
@@ -274,6 +281,10 @@ def _is_plain(statistics: Any) -> bool:
         "NONE",
         "INT",
     )
+
+
+def _is_numeric(kind: Any) -> bool:
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
 
 
 def _first_line(error: Exception) -> str:

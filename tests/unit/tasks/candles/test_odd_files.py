@@ -18,7 +18,7 @@ from tasks.candles.formats import CandleFile, candle_file, find
 from tasks.candles.intake import take_in
 from tasks.candles.slices import Columns
 from tasks.candles.soundness import contradiction, other_spacing
-from tasks.errors import CandlesBroken, CandlesNotCovering
+from tasks.errors import CandlesBroken, CandlesError, CandlesNotCovering
 
 from .conftest import MONDAY, candles, csv_lines
 
@@ -67,7 +67,7 @@ def test_a_nested_column_before_the_times(write, tmp_path: Path) -> None:
     assert cut(parquet_file(tmp_path, pa.table({"meta": nested, **columns})), *PERIOD).digest == expected.digest
 
 
-@pytest.mark.parametrize("kind", ["date", "time of day"])
+@pytest.mark.parametrize("kind", ["date", "time of day", "duration"])
 def test_times_of_a_type_that_is_no_moment(tmp_path: Path, kind: str) -> None:
     columns: dict[str, object] = {**candles(2000)}
     seconds = np.asarray(columns["timestamp"], np.int64)
@@ -75,9 +75,13 @@ def test_times_of_a_type_that_is_no_moment(tmp_path: Path, kind: str) -> None:
         pa.array(seconds // 86400, pa.int32()).cast(pa.date32())
         if kind == "date"
         else pa.array(seconds % 86400 * 10**6).cast(pa.time64("us"))
+        if kind == "time of day"
+        else pa.array(seconds).cast(pa.duration("s"))
     )
+    file = parquet_file(tmp_path, pa.table(columns))
     with pytest.raises(CandlesBroken, match="there twice" if kind == "date" else "is no time"):
-        cut(parquet_file(tmp_path, pa.table(columns)), *PERIOD)
+        cut(file, *PERIOD)
+    assert not examine(file).sound
 
 
 def test_days_as_dates(tmp_path: Path) -> None:
@@ -174,3 +178,20 @@ def test_missing_candles_are_no_other_interval() -> None:
     assert other_spacing(grid[[0, 2, 6]], "1m") == ""
     assert other_spacing(grid[[0, 2, 4]], "1m") == "2m"
     assert other_spacing(grid[[*range(0, 900, 2), 901]], "1m") == ""
+
+
+@pytest.mark.parametrize("fault", ["a file in its place", "no permission"])
+def test_a_cache_that_cannot_be_written(write, tmp_path: Path, monkeypatch, fault: str) -> None:
+    path = tmp_path / "candles_binance_BTC-USDT_1m.csv.gz"
+    path.write_bytes(gzip.compress(write(candles(2000)).path.read_bytes()))
+    cache = tmp_path / "cache"
+    if fault == "no permission":
+        monkeypatch.setattr("tempfile.mkstemp", denied)
+    else:
+        cache.write_text("")
+    with pytest.raises(CandlesError, match=f"{cache}: .*cannot be converted into it .*make the folder writable"):
+        cut(candle_file(path), *PERIOD, cache=cache)
+
+
+def denied(**_: object) -> None:
+    raise PermissionError(13, "Permission denied")
