@@ -57,6 +57,7 @@ def take_in(
     kept and joined. `say` hears of every file. Raises CandlesMissing (nothing to import), CandlesError (the name does
     not say what it is, or an option contradicts it), CandlesBroken (faults, or files that contradict each other).
     """
+    _demand_folder(to)
     feeds: dict[str, list[CandleFile]] = {}
     for file in sources(source, Given(connector, pair, interval), say):
         feeds.setdefault(file.key, []).append(file)
@@ -64,16 +65,32 @@ def take_in(
 
 
 def store(columns: Columns, path: Path) -> None:
-    """Write candles as Parquet, whole or not at all; sorted columns, times in seconds."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, beside = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=".parquet", dir=path.parent)
-    os.close(handle)
+    """Write candles as Parquet, whole or not at all; sorted columns, times in seconds. Raises CandlesError."""
     try:
-        parquet.write_table(to_table(columns), beside, row_group_size=GROUP_ROWS, compression="zstd")
-        Path(beside).chmod(0o644)
-        Path(beside).replace(path)
-    finally:
-        Path(beside).unlink(missing_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, beside = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=".parquet", dir=path.parent)
+        os.close(handle)
+        try:
+            parquet.write_table(to_table(columns), beside, row_group_size=GROUP_ROWS, compression="zstd")
+            Path(beside).chmod(0o644)
+            Path(beside).replace(path)
+        finally:
+            Path(beside).unlink(missing_ok=True)
+    except OSError as error:
+        raise CandlesError(
+            f"{path}: cannot be written ({error.strerror or error}); give --to a folder you may write into"
+        ) from error
+
+
+def _demand_folder(to: Path) -> None:
+    """Raises CandlesError, before anything is read, where `to` can be no folder."""
+    try:
+        nearest = next(path for path in (to, *to.absolute().parents) if path.exists())
+        usable = nearest.is_dir()
+    except OSError as error:
+        raise CandlesError(f"{to}: cannot be looked into ({error.strerror}); give --to another folder") from error
+    if not usable:
+        raise CandlesError(f"{nearest}: is a file; give --to a folder")
 
 
 def _take_feed(files: Sequence[CandleFile], to: Path, say: Callable[[str], None]) -> Taken:

@@ -153,6 +153,24 @@ def test_broken_archives_are_named(tmp_path: Path) -> None:
     assert not (tmp_path / "to").exists()
 
 
+@pytest.mark.parametrize("below", [".", "x", "x/y"])
+def test_a_folder_to_write_into_that_is_a_file(write, tmp_path: Path, below: str) -> None:
+    file = tmp_path / "to"
+    file.write_text("")
+    with pytest.raises(CandlesError, match=f"{file}: is a file; give --to a folder"):
+        take_in(write(candles(10)).path, file / below)
+
+
+def test_a_folder_that_cannot_be_written(write, tmp_path: Path, monkeypatch) -> None:
+    def denied(**_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    file = write(candles(10)).path
+    monkeypatch.setattr("tempfile.mkstemp", denied)
+    with pytest.raises(CandlesError, match=r"_1m.parquet: cannot be written \(Permission denied\); give --to"):
+        take_in(file, tmp_path / "to")
+
+
 def test_a_group_of_what_is_written_is_small(write, tmp_path: Path) -> None:
     take_in(write(candles(40_000)).path, tmp_path / "to")
     file = candle_file(next((tmp_path / "to").iterdir()))
