@@ -26,12 +26,14 @@ Source = Annotated[Path, typer.Argument(help="Folder of candle files, or one fil
 def list_candles(source: Source, json: Json = False) -> None:
     """Connector, pair, interval, period, rows, gaps and size of every candle file in a folder.
 
+    It reads times alone: `sound` in --json is false where they show a fault and null otherwise. `check` reads it all.
+
     Examples:
       hummingsweep candles list data/candles
     """
     files = catalogue.survey(source)
     if json:
-        answer_json([catalogue.summary(one) for one in files])
+        answer_json([catalogue.listing(one) for one in files])
         return
     rows = [_cells(catalogue.summary(one)) for one in files]
     columns = ("connector", "pair", "interval", "from", "to", "rows", "gaps", "missing", "size", "file")

@@ -97,7 +97,7 @@ def examine(file: CandleFile, *, times_only: bool = False) -> Examination:
     size = file.path.stat().st_size
     try:
         raw = _read(file, ["timestamp"] if times_only else list(COLUMNS), findings)
-    except (CandlesBroken, pa.ArrowInvalid, OSError, EOFError, zlib.error, ValueError) as error:
+    except (CandlesBroken, pa.ArrowException, OSError, EOFError, zlib.error, ValueError) as error:
         what = " ".join(str(error).removeprefix(f"{file.path}: ").split())
         findings.append(Finding(Severity.ERROR, "unreadable", 1, what[:300]))
         return Examination(file, 0, None, None, (), size, tuple(findings))
@@ -123,8 +123,8 @@ def examine(file: CandleFile, *, times_only: bool = False) -> Examination:
     if gaps:
         missing = sum(gap.missing for gap in gaps)
         findings.append(Finding(Severity.WARNING, "gap", len(gaps), f"after {gaps[0]}, {missing} missing in all"))
+    findings += _value_faults(raw)
     if not times_only:
-        findings += _value_faults(raw)
         findings += _price_faults(raw)
         findings += _market_oddities(tidy)
     first, last = float(tidy["timestamp"][0]), float(tidy["timestamp"][-1])
