@@ -31,7 +31,7 @@ from tasks.candles.formats import (
 )
 from tasks.candles.rowgroups import LastByte, damage
 from tasks.candles.slices import Columns, Gap, select
-from tasks.candles.soundness import check_header, other_spacing, raw_times
+from tasks.candles.soundness import check_header, other_spacing, raw_times, shown
 from tasks.errors import CandlesBroken
 
 #: So many equal candles in a row are a flat stretch.
@@ -98,7 +98,7 @@ def examine(file: CandleFile, *, times_only: bool = False) -> Examination:
     try:
         raw = _read(file, ["timestamp"] if times_only else list(COLUMNS), findings)
     except (CandlesBroken, pa.ArrowException, OSError, EOFError, zlib.error, ValueError) as error:
-        what = " ".join(str(error).removeprefix(f"{file.path}: ").split())
+        what = shown(" ".join(str(error).removeprefix(f"{file.path}: ").split()))
         findings.append(Finding(Severity.ERROR, "unreadable", 1, what[:300]))
         return Examination(file, 0, None, None, (), size, tuple(findings))
     rows = len(raw.columns["timestamp"])

@@ -35,7 +35,14 @@ _REMEDY = "mend the file or fetch it again with `hummingsweep sync`; `hummingswe
 def broken(path: Path, where: str, what: str, remedy: str = _REMEDY) -> CandlesBroken:
     """The error for one fault: file, place, what is wrong, what to do."""
     place = f"{path}, {where}" if where else str(path)
-    return CandlesBroken(f"{place}: {what}; {remedy}")
+    return CandlesBroken(f"{place}: {shown(what)}; {remedy}")
+
+
+def shown(text: str) -> str:
+    """Words out of a file as a terminal can take them: escaped where they are no text."""
+    return "".join(
+        sign if sign.isprintable() or sign == "\n" else sign.encode("unicode_escape").decode() for sign in text
+    )
 
 
 def open_end(path: Path) -> CandlesBroken:
@@ -52,7 +59,9 @@ def check_header(path: Path, names: list[str]) -> list[str]:
     """The candle columns a file has, in the order of COLUMNS. Raises CandlesBroken when a needed one lacks."""
     lacking = [name for name in NEEDED if name not in names]
     if lacking:
-        there = ", ".join(name or "(unnamed)" for name in names[:12])
+        if packing := _packing(path):
+            raise broken(path, "", f"its name says {path.suffix}, but it looks {packing}", "unpack or convert it")
+        there = ", ".join(name or "(unnamed)" for name in names[:12])[:200]
         raise broken(
             path,
             "",
@@ -179,6 +188,28 @@ def to_seconds(
             index = int(np.argmax(values <= 0))
             raise broken(path, where(index), f"{name} is {values[index]:g}: no price")
     return {name: columns[name] for name in COLUMNS if name in columns}
+
+
+#: How files begin that are no text.
+_BEGINNINGS = {
+    b"\x1f\x8b": "compressed (gzip)",
+    b"PK\x03\x04": "compressed (zip)",
+    b"BZh": "compressed (bzip2)",
+    b"\xfd7zXZ": "compressed (xz)",
+    b"\x28\xb5\x2f\xfd": "compressed (zstd)",
+    b"PAR1": "like Parquet",
+    b"\xff\xfe": "like UTF-16, not UTF-8",
+    b"\xfe\xff": "like UTF-16, not UTF-8",
+}
+
+
+def _packing(path: Path) -> str:
+    """What a file named .csv looks like by its first bytes; empty when it looks like text."""
+    if path.suffix != ".csv":
+        return ""
+    with path.open("rb") as file:
+        begins = file.read(8)
+    return next((what for bytes_, what in _BEGINNINGS.items() if begins.startswith(bytes_)), "")
 
 
 def _words(seconds: float) -> str:

@@ -80,6 +80,13 @@ def test_what_is_margined_in_coin_is_quoted_in_dollars(base: str) -> None:
     assert binance_pair(f"{base}USD_PERP") == f"{base}-USD"
 
 
+def test_bytes_in_a_line_are_escaped(tmp_path: Path) -> None:
+    path = write(tmp_path, [*lines_of(candles(10, columns=10)), "\x1b[31m\x00"])
+    with pytest.raises(CandlesBroken) as refused:
+        klines(path, "1m")
+    assert str(refused.value).isprintable()
+
+
 def test_a_last_number_that_may_be_cut_off(tmp_path: Path) -> None:
     """The last column is ignored in Binance's own order, so nothing that is read can be cut off."""
     columns = candles(10, columns=10)

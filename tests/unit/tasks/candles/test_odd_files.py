@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -178,6 +179,32 @@ def test_missing_candles_are_no_other_interval() -> None:
     assert other_spacing(grid[[0, 2, 6]], "1m") == ""
     assert other_spacing(grid[[0, 2, 4]], "1m") == "2m"
     assert other_spacing(grid[[*range(0, 900, 2), 901]], "1m") == ""
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        ("gzip", "its name says .csv, but it looks compressed (gzip); unpack or convert it"),
+        ("utf-16", "its name says .csv, but it looks like UTF-16, not UTF-8; unpack or convert it"),
+        ("bytes", r"no column .* \(its first line says: \\x00\\x1b\[31m\ufffd"),
+    ],
+)
+def test_bytes_are_not_written_to_the_terminal(write, kind: str, message: str) -> None:
+    file = write(candles(100))
+    text = file.path.read_text()
+    content = {
+        "gzip": gzip.compress(text.encode(), mtime=0),
+        "utf-16": text.encode("utf-16"),
+        "bytes": b"\x00\x1b[31m\xff" * 10 + b"\n" + text.encode(),
+    }
+    file.path.write_bytes(content[kind])
+    pattern = message if kind == "bytes" else re.escape(message)
+    with pytest.raises(CandlesBroken, match=pattern) as refused:
+        cut(file, *PERIOD)
+    (finding,) = examine(file).findings
+    assert re.search(pattern, finding.first)
+    assert str(refused.value).isprintable()
+    assert finding.first.isprintable()
 
 
 @pytest.mark.parametrize("fault", ["a file in its place", "no permission"])
