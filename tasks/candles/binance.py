@@ -91,6 +91,8 @@ def binance_pair(symbol: str) -> str:
 def klines(path: Path, interval: str) -> Columns:
     """The candles of one file. Raises CandlesBroken."""
     data = _unpacked(path).removeprefix(_BYTE_ORDER_MARK).lstrip()
+    if not data:
+        raise broken(path, "", "no candles in it")
     names, begin = _columns(path, data)
     present = check_header(path, names)
     try:

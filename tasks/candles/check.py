@@ -17,6 +17,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pyarrow import csv, parquet
 
+from tasks.candles.csvmap import open_csv
 from tasks.candles.cut import find_gaps
 from tasks.candles.formats import (
     COLUMNS,
@@ -127,6 +128,8 @@ def examine(file: CandleFile, *, times_only: bool = False) -> Examination:
     if not times_only:
         findings += _price_faults(raw)
         findings += _market_oddities(tidy)
+    if file.encoding == "csv" and not any(one.severity is Severity.ERROR for one in findings):
+        findings += _opening_faults(file)
     first, last = float(tidy["timestamp"][0]), float(tidy["timestamp"][-1])
     return Examination(file, rows, first, last, gaps, size, tuple(findings))
 
@@ -219,6 +222,14 @@ def _or_nan(parse: Any, text: str | None) -> float:
         return float(parse(text)) if text else float("nan")
     except ValueError:
         return float("nan")
+
+
+def _opening_faults(file: CandleFile) -> Iterator[Finding]:
+    """What a sweep, which goes by lines and not by fields, refuses beside: a line break within quotes."""
+    try:
+        open_csv(file.path)
+    except CandlesBroken as error:
+        yield Finding(Severity.ERROR, "unreadable", 1, str(error).removeprefix(f"{file.path}, "))
 
 
 def _time_faults(raw: _Raw, interval: str) -> Iterator[Finding]:
