@@ -256,12 +256,9 @@ def _read_parquet(file: CandleFile, path: Path, lower: float, upper: float) -> S
 
 def default_cache() -> Path:
     """Where converted copies of compressed files are kept when nobody says otherwise."""
-    import os
-    import platform
+    from tasks.settings import Settings
 
-    from tasks.settings import user_cache_folder
-
-    return user_cache_folder(platform.system(), os.environ) / "candles"
+    return Settings.read().cache_folder / "candles"
 
 
 def _named(parts: Sequence[CandleFile]) -> str:

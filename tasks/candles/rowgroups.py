@@ -173,8 +173,8 @@ def parquet_twin(file: CandleFile, cache: Path, say: Callable[[str], None]) -> P
         handle, beside = tempfile.mkstemp(prefix=f".{name}-", suffix=".parquet", dir=cache)
     except OSError as error:
         raise CandlesError(
-            f"{cache}: {file.path.name} cannot be converted into it ({error.strerror}); make the folder writable, or "
-            "unpack the file: plain CSV is read as it is"
+            f"{cache}: {file.path.name} cannot be converted into it ({error.strerror}); make the folder writable, set "
+            "HUMMINGSWEEP_CACHE to one that is, or unpack the file: plain CSV is read as it is"
         ) from error
     os.close(handle)
     say(f"{file.path.name}: compressed CSV cannot be read by position, converting it once into {twin}")

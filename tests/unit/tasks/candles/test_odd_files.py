@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tasks.candles.check import examine
-from tasks.candles.cut import cut
+from tasks.candles.cut import cut, default_cache
 from tasks.candles.formats import CandleFile, candle_file, find
 from tasks.candles.intake import take_in
 from tasks.candles.slices import Columns
@@ -218,6 +218,11 @@ def test_a_cache_that_cannot_be_written(write, tmp_path: Path, monkeypatch, faul
         cache.write_text("")
     with pytest.raises(CandlesError, match=f"{cache}: .*cannot be converted into it .*make the folder writable"):
         cut(candle_file(path), *PERIOD, cache=cache)
+
+
+def test_copies_are_kept_in_the_cache_folder_of_the_settings(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("HUMMINGSWEEP_CACHE", str(tmp_path))
+    assert default_cache() == tmp_path / "candles"
 
 
 def denied(**_: object) -> None:
