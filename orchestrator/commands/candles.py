@@ -78,6 +78,8 @@ def import_candles(
     Understands candles_<connector>_<PAIR>_<interval>.csv|.csv.gz|.parquet, quants-lab's
     <connector>|<PAIR>|<interval>.parquet, the dashboard's <connector>_<PAIR>_<day>_<day>.csv, Binance's public kline
     zips (BTCUSDT-1m-2024-01.zip, with --connector), and any CSV or Parquet with --connector, --pair and --interval.
+    Names are believed: what contradicts an option is left out, with a word. Columns are never lost: a feed with volumes
+    of takers does not take candles without.
 
     Examples:
       hummingsweep candles import downloads --to data/candles --connector binance

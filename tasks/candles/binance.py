@@ -68,7 +68,7 @@ class Named(NamedTuple):
     def is_of(self, pair: str) -> bool:
         """Can the symbol be this pair's?"""
         coins, _, contract = self.symbol.partition("_")
-        return pair.replace("-", "") == coins and (contract != "PERP" or pair == binance_pair(self.symbol))
+        return pair.replace("-", "") == coins and (contract != "PERP" or pair.endswith("-USD"))
 
 
 def named(path: Path) -> Named | None:
