@@ -202,12 +202,17 @@ def session(settings: Settings, *, node: bool = True) -> Iterator[Cluster]:
 def _announced(cluster: Cluster) -> Iterator[None]:
     """Other commands of this user find the embedded server while it runs, through a file only the user may read."""
     folder = cluster.settings.cache_folder / "running"
-    folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"{os.getpid()}.json"
-    with contextlib.suppress(FileNotFoundError):
-        file.unlink()
-    with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as note:  # noqa: PTH123  a descriptor
-        json.dump({"broker": cluster.settings.broker, "key": cluster.settings.key}, note)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        file.unlink(missing_ok=True)
+        with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as note:  # noqa: PTH123  a descriptor
+            json.dump({"broker": cluster.settings.broker, "key": cluster.settings.key}, note)
+    except OSError as error:
+        raise BrokerError(
+            f"{folder}: cannot be written ({error.strerror}); make the cache folder writable, or set "
+            "HUMMINGSWEEP_CACHE to one that is"
+        ) from error
     try:
         yield
     finally:

@@ -41,8 +41,13 @@ def mirror(settings: Settings) -> Mirror:
     return Mirror(folder, settings.mirror_mb << 20)
 
 
+def listing(one: Examination) -> dict[str, Any]:
+    """A file as `candles list` answers it: its summary, but times alone can only say that it is not sound."""
+    return {**summary(one), "sound": None if one.sound else False}
+
+
 def summary(one: Examination) -> dict[str, Any]:
-    """A file as `candles list` answers it; times as seconds and as people read them."""
+    """A file in a few facts; times as seconds and as people read them."""
     closes = None if one.last is None else one.last + (_seconds(one.file.interval) or 0)
     return {
         "connector": one.file.connector,

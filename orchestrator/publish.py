@@ -20,10 +20,10 @@ from orchestrator.run import gather
 from orchestrator.sweep import Sweep, sweep_id
 from orchestrator.watcher import Silent, Watcher
 from tasks.blobs import EXPIRY_S, pack_controllers
-from tasks.candles.formats import find
+from tasks.candles.formats import demand_folder, find
 from tasks.candles.resample import slice_for
 from tasks.candles.soundness import contradiction
-from tasks.errors import CandlesMissing, ControllerError
+from tasks.errors import ControllerError
 from tasks.grid import Grid
 from tasks.messages import FeedNeed, Keys, Kind, SweepDefinition
 from tasks.settings import versions
@@ -41,6 +41,8 @@ MOST_PROBES = 1500
 
 def precheck(sweep: Sweep) -> None:
     """What can be said without a child and without a broker. Raises SweepFileError, ControllerError, CandlesError."""
+    # first of all, for the trading rules lie beside the candles unless the sweep file says otherwise
+    demand_folder(sweep.candles)
     rules.load(sweep.trading_rules, markets(sweep))
     controller_type, name = sweep.controller.get("controller_type"), sweep.controller.get("controller_name")
     if isinstance(controller_type, str) and isinstance(name, str) and "controller_name" not in sweep.grid.names:
@@ -56,8 +58,6 @@ def precheck(sweep: Sweep) -> None:
                 f"{file}: no such controller; {_nearest(f'{controller_type}/{name}', there)}set controller_type and "
                 f"controller_name, or `controllers:` to the folder that holds {controller_type}/{name}.py"
             )
-    if not sweep.candles.is_dir():
-        raise CandlesMissing(f"{sweep.candles}: no such candle folder; set `candles:` in the sweep file")
 
 
 def publish(sweep: Sweep, cluster: Cluster, watcher: Watcher, *, kind: Kind = Kind.RUN) -> SweepDefinition:

@@ -26,12 +26,14 @@ Source = Annotated[Path, typer.Argument(help="Folder of candle files, or one fil
 def list_candles(source: Source, json: Json = False) -> None:
     """Connector, pair, interval, period, rows, gaps and size of every candle file in a folder.
 
+    It reads times alone: `sound` in --json is false where they show a fault and null otherwise. `check` reads it all.
+
     Examples:
       hummingsweep candles list data/candles
     """
     files = catalogue.survey(source)
     if json:
-        answer_json([catalogue.summary(one) for one in files])
+        answer_json([catalogue.listing(one) for one in files])
         return
     rows = [_cells(catalogue.summary(one)) for one in files]
     columns = ("connector", "pair", "interval", "from", "to", "rows", "gaps", "missing", "size", "file")
@@ -76,6 +78,8 @@ def import_candles(
     Understands candles_<connector>_<PAIR>_<interval>.csv|.csv.gz|.parquet, quants-lab's
     <connector>|<PAIR>|<interval>.parquet, the dashboard's <connector>_<PAIR>_<day>_<day>.csv, Binance's public kline
     zips (BTCUSDT-1m-2024-01.zip, with --connector), and any CSV or Parquet with --connector, --pair and --interval.
+    Names are believed: what contradicts an option is left out, with a word. Columns are never lost: a feed with volumes
+    of takers does not take candles without.
 
     Examples:
       hummingsweep candles import downloads --to data/candles --connector binance

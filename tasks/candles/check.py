@@ -10,7 +10,6 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pyarrow import csv, parquet
 
+from tasks.candles.csvmap import open_csv
 from tasks.candles.cut import find_gaps
 from tasks.candles.formats import (
     COLUMNS,
@@ -30,9 +30,9 @@ from tasks.candles.formats import (
     scale_name,
     scales_of,
 )
-from tasks.candles.rowgroups import damage
+from tasks.candles.rowgroups import LastByte, damage
 from tasks.candles.slices import Columns, Gap, select
-from tasks.candles.soundness import check_header, raw_times
+from tasks.candles.soundness import check_header, other_spacing, raw_times, shown
 from tasks.errors import CandlesBroken
 
 #: So many equal candles in a row are a flat stretch.
@@ -98,8 +98,8 @@ def examine(file: CandleFile, *, times_only: bool = False) -> Examination:
     size = file.path.stat().st_size
     try:
         raw = _read(file, ["timestamp"] if times_only else list(COLUMNS), findings)
-    except (CandlesBroken, pa.ArrowInvalid, OSError, EOFError, zlib.error, ValueError) as error:
-        what = " ".join(str(error).removeprefix(f"{file.path}: ").split())
+    except (CandlesBroken, pa.ArrowException, OSError, EOFError, zlib.error, ValueError) as error:
+        what = shown(" ".join(str(error).removeprefix(f"{file.path}: ").split()))
         findings.append(Finding(Severity.ERROR, "unreadable", 1, what[:300]))
         return Examination(file, 0, None, None, (), size, tuple(findings))
     rows = len(raw.columns["timestamp"])
@@ -117,13 +117,19 @@ def examine(file: CandleFile, *, times_only: bool = False) -> Examination:
     gaps = tuple(find_gaps(tidy, file.interval)) if file.interval else ()
     if first_off_grid(tidy["timestamp"], file.interval or "1s") is not None:
         gaps = ()  # steps that are no multiples of the interval say nothing about missing candles
+    elif file.interval and (apart := other_spacing(tidy["timestamp"], file.interval)):
+        gaps = ()  # nothing is missing, it is another interval's
+        text = f"its candles open {apart} apart, its name says {file.interval}"
+        findings.append(Finding(Severity.ERROR, "other interval", 1, text))
     if gaps:
         missing = sum(gap.missing for gap in gaps)
         findings.append(Finding(Severity.WARNING, "gap", len(gaps), f"after {gaps[0]}, {missing} missing in all"))
+    findings += _value_faults(raw)
     if not times_only:
-        findings += _value_faults(raw)
         findings += _price_faults(raw)
         findings += _market_oddities(tidy)
+    if file.encoding == "csv" and not any(one.severity is Severity.ERROR for one in findings):
+        findings += _opening_faults(file)
     first, last = float(tidy["timestamp"][0]), float(tidy["timestamp"][-1])
     return Examination(file, rows, first, last, gaps, size, tuple(findings))
 
@@ -172,6 +178,7 @@ def _read_csv(file: CandleFile, wanted: list[str], findings: list[Finding]) -> _
         names = header_names(_first_line(stream).split(","))
     present = [name for name in check_header(file.path, names) if name in wanted]
     ragged: list[tuple[int, str]] = []
+    text: Any = None
 
     def leave_out(row: Any) -> str:
         ragged.append((int(row.number or 0), f"{row.actual_columns} of {row.expected_columns} fields: {row.text!r}"))
@@ -179,9 +186,11 @@ def _read_csv(file: CandleFile, wanted: list[str], findings: list[Finding]) -> _
 
     def read(kind: Any) -> Any:
         ragged.clear()
+        nonlocal text
         with pa.input_stream(str(file.path), compression=compression) as stream:
+            text = LastByte(stream)
             return csv.read_csv(
-                stream,
+                text,
                 csv.ReadOptions(column_names=names, skip_rows=1, use_threads=False),
                 csv.ParseOptions(invalid_row_handler=leave_out),
                 csv.ConvertOptions(include_columns=present, column_types=dict.fromkeys(present, kind)),
@@ -194,9 +203,8 @@ def _read_csv(file: CandleFile, wanted: list[str], findings: list[Finding]) -> _
     if ragged:
         # the header is the reader's row 1
         findings.append(Finding(Severity.ERROR, "cut line", len(ragged), f"line {ragged[0][0]}: {ragged[0][1][:80]}"))
-    if file.encoding == "csv" and not _ends_in_newline(file.path):
-        text = "no newline at its end: the last number may be cut off"
-        findings.append(Finding(Severity.WARNING, "open end", 1, text))
+    if not text.ended:
+        findings.append(Finding(Severity.ERROR, "open end", 1, "no newline at its end: the last number may be cut off"))
     columns = {name: _numbers(name, table[name]) for name in present}
     return _Raw(columns, "line", 2, tuple(number for number, _ in ragged))
 
@@ -214,6 +222,14 @@ def _or_nan(parse: Any, text: str | None) -> float:
         return float(parse(text)) if text else float("nan")
     except ValueError:
         return float("nan")
+
+
+def _opening_faults(file: CandleFile) -> Iterator[Finding]:
+    """What a sweep, which goes by lines and not by fields, refuses beside: a line break within quotes."""
+    try:
+        open_csv(file.path)
+    except CandlesBroken as error:
+        yield Finding(Severity.ERROR, "unreadable", 1, str(error).removeprefix(f"{file.path}, "))
 
 
 def _time_faults(raw: _Raw, interval: str) -> Iterator[Finding]:
@@ -294,9 +310,3 @@ def _first_line(stream: Any) -> str:
     while b"\n" not in head and (more := stream.read(4096)):
         head += more
     return bytes(head).split(b"\n")[0].decode(errors="replace").strip()
-
-
-def _ends_in_newline(path: Path) -> bool:
-    with path.open("rb") as file:
-        file.seek(max(0, path.stat().st_size - 1))
-        return file.read(1) == b"\n"

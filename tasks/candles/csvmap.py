@@ -17,11 +17,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 from pyarrow import csv
 
-from tasks.candles.formats import header_names, iso, parse_time, scale_name, scale_of, split_line
+from tasks.candles.formats import header_names, is_number, iso, parse_time, scale_name, scale_of, split_line
 from tasks.candles.soundness import broken, check_header, raw_times, times_fault
 from tasks.errors import CandlesBroken, CandlesMissing
 
@@ -47,7 +46,7 @@ class CsvMap:
         if head_end < 0:
             raise broken(path, "", "no candles in it, only one line")
         self.names = header_names(data[:head_end].decode(errors="replace").split(","))
-        if any(_is_number(name) for name in self.names):
+        if any(is_number(name) for name in self.names):
             raise broken(path, "line 1", "no header", "let the first line name the columns: timestamp,open,high,...")
         self.columns = check_header(path, self.names)
         self._place = self.names.index("timestamp")
@@ -58,7 +57,7 @@ class CsvMap:
         #: does the last line end in a newline? One that does not may have lost digits.
         self.whole = data.find(b"\n", self.end) >= 0
         self._check_last_line()
-        self._text = not _is_number(self._field(self.begin, self._line_end(self.begin)))
+        self._text = not is_number(self._field(self.begin, self._line_end(self.begin)))
         self.scale = 1.0 if self._text else scale_of(self._time(*self.line(self.begin)))
         self._look_around()
 
@@ -241,7 +240,7 @@ class CsvMap:
                 if name == "timestamp" and self._text:
                     good = _is_time(text)
                 else:
-                    good = _is_number(text) or text in csv.ConvertOptions().null_values
+                    good = is_number(text) or text in csv.ConvertOptions().null_values
                 if not good:
                     return broken(self.path, self.where(start, 0), f"{name} is {text!r}, not a number")
             at = stop + 1
@@ -271,13 +270,6 @@ def time_batches(source: Any, names: list[str], text: bool) -> Iterator[Any]:
     )
     for batch in reader:
         yield batch.column(0)
-
-
-def _is_number(text: str) -> bool:
-    try:
-        return not np.isnan(float(text))
-    except ValueError:
-        return False
 
 
 def _is_time(text: str) -> bool:

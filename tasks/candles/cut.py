@@ -20,10 +20,10 @@ from pathlib import Path
 import numpy as np
 
 from tasks.candles.csvmap import open_csv
-from tasks.candles.formats import CandleFile, interval_of, interval_seconds, is_regular, iso
+from tasks.candles.formats import CandleFile, interval_seconds, is_regular, iso
 from tasks.candles.rowgroups import ParquetMap, parquet_twin
 from tasks.candles.slices import Columns, Gap, Slice, select
-from tasks.candles.soundness import broken, to_seconds
+from tasks.candles.soundness import broken, open_end, other_spacing, to_seconds
 from tasks.errors import CandlesBroken, CandlesMissing, CandlesNotCovering
 
 
@@ -145,12 +145,11 @@ def mend(
     columns, interval = stretch.columns, parts[0].interval
     seconds = interval_seconds(interval)
     found = find_gaps(columns, interval)
-    if len(found) > 1 and len(found) == len(columns["timestamp"]) - 1 and len({gap.missing for gap in found}) == 1:
-        apart = seconds * (found[0].missing + 1)
+    if apart := other_spacing(columns["timestamp"], interval):
         raise broken(
             _named_path(parts),
             "",
-            f"its candles open {interval_of(apart) or f'{apart} s'} apart, its name says {interval}",
+            f"its candles open {apart} apart, its name says {interval}",
             "give it the name of what it holds, or fetch it again with `hummingsweep sync`",
         )
     # those whose missing candles would all open outside the stretch are of no interest
@@ -233,12 +232,7 @@ def _read_csv(file: CandleFile, lower: float, upper: float) -> Stretch:
     begin = mapped.locate(lower * scale)
     end = mapped.locate(math.nextafter(upper * scale, math.inf))
     if not mapped.whole and end == mapped.end and upper * scale >= mapped.last:
-        raise broken(
-            file.path,
-            "last line",
-            "does not end in a newline, so that its last number may be cut off",
-            "end it with a newline when it is whole, delete it when it is not",
-        )
+        raise open_end(file.path)
     if begin > mapped.begin:
         begin = mapped.line(begin - 1)[0]
     if end < mapped.end:
@@ -262,12 +256,9 @@ def _read_parquet(file: CandleFile, path: Path, lower: float, upper: float) -> S
 
 def default_cache() -> Path:
     """Where converted copies of compressed files are kept when nobody says otherwise."""
-    import os
-    import platform
+    from tasks.settings import Settings
 
-    from tasks.settings import user_cache_folder
-
-    return user_cache_folder(platform.system(), os.environ) / "candles"
+    return Settings.read().cache_folder / "candles"
 
 
 def _named(parts: Sequence[CandleFile]) -> str:

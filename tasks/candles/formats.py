@@ -121,11 +121,21 @@ def candle_file(path: Path) -> CandleFile | None:
 
 def find(folder: Path) -> list[CandleFile]:
     """Every candle file in a folder and in the folders right below it, by name. Raises CandlesMissing."""
-    if not folder.is_dir():
-        raise CandlesMissing(f"{folder}: no such candle folder; set `candles:` in the sweep file")
+    demand_folder(folder)
     paths = [*folder.glob("*"), *folder.glob("*/*")]
     files = [candle_file(path) for path in sorted(paths) if not path.name.startswith(".") and path.is_file()]
     return [file for file in files if file is not None]
+
+
+def demand_folder(folder: Path) -> None:
+    """Raises CandlesMissing unless there is such a candle folder."""
+    if folder.is_dir():
+        return
+    if folder.exists():
+        raise CandlesMissing(f"{folder}: is a file; set `candles:` in the sweep file to the folder it lies in")
+    raise CandlesMissing(
+        f"{folder}: no such candle folder; set `candles:` in the sweep file, or fetch candles with `hummingsweep sync`"
+    )
 
 
 def interval_seconds(interval: str) -> int:
@@ -191,6 +201,14 @@ def parse_time(text: str) -> float:
     except ValueError:
         moment = datetime.fromisoformat(text)
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def is_number(text: str) -> bool:
+    """Does a field hold a number, and not NaN?"""
+    try:
+        return not math.isnan(float(text))
+    except ValueError:
+        return False
 
 
 def iso(time: float) -> str:

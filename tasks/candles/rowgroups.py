@@ -6,6 +6,7 @@ Compressed CSV cannot be read by position; it is converted once into such a file
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import tempfile
 import zlib
@@ -20,11 +21,13 @@ import pyarrow.compute as pc
 from pyarrow import csv, parquet
 
 from tasks.candles.formats import CandleFile, header_names, parse_time, scale_of, split_line
-from tasks.candles.soundness import broken, check_header, raw_times, times_fault, to_seconds
-from tasks.errors import CandlesMissing
+from tasks.candles.soundness import broken, check_header, open_end, raw_times, times_fault, to_seconds
+from tasks.errors import CandlesError, CandlesMissing
 
 #: Rows of a group this project writes: a week of one-minute candles lies in at most two.
 GROUP_ROWS = 1 << 14
+#: Changes when something that was converted before would be refused now: older copies are not served any more.
+_RULES = 2
 
 
 class ParquetMap:
@@ -137,7 +140,7 @@ def damage(meta: Any, groups: Sequence[int], as_written: Mapping[str, str], tabl
     for group in groups:
         rows = meta.row_group(group).num_rows
         for name, written in as_written.items():
-            if written not in places or not pa.types.is_primitive(table[name].type):
+            if written not in places or not _is_numeric(table[name].type):
                 continue
             said = plain_statistics(meta, group, places[written])
             found = pc.min_max(table[name].slice(first, rows)).as_py() if said is not None else {"min": None}
@@ -153,21 +156,28 @@ def damage(meta: Any, groups: Sequence[int], as_written: Mapping[str, str], tabl
 def parquet_twin(file: CandleFile, cache: Path, say: Callable[[str], None]) -> Path:
     """The Parquet file a compressed CSV is converted into, once for each version of it (size and time of change).
 
-    Raises CandlesMissing, CandlesBroken (cut off, unsorted, NaN, ...: every row is looked at).
+    Raises CandlesMissing, CandlesBroken (cut off, unsorted, NaN, ...: every row is looked at), CandlesError (the cache
+    cannot be written).
     """
     source = file.path.resolve()
     try:
         facts = source.stat()
     except OSError as error:
         raise CandlesMissing(f"{file.path}: cannot be read ({error.strerror})") from error
-    name = hashlib.sha256(f"{source}|{file.interval}".encode()).hexdigest()[:24]
+    name = hashlib.sha256(f"{source}|{file.interval}|{_RULES}".encode()).hexdigest()[:24]
     twin = cache / f"{name}-{facts.st_size}-{facts.st_mtime_ns}.parquet"
-    if twin.exists():
-        return twin
-    say(f"{file.path.name}: compressed CSV cannot be read by position, converting it once into {twin}")
-    cache.mkdir(parents=True, exist_ok=True)
-    handle, beside = tempfile.mkstemp(prefix=f".{name}-", suffix=".parquet", dir=cache)
+    try:
+        if twin.exists():
+            return twin
+        cache.mkdir(parents=True, exist_ok=True)
+        handle, beside = tempfile.mkstemp(prefix=f".{name}-", suffix=".parquet", dir=cache)
+    except OSError as error:
+        raise CandlesError(
+            f"{cache}: {file.path.name} cannot be converted into it ({error.strerror}); make the folder writable, set "
+            "HUMMINGSWEEP_CACHE to one that is, or unpack the file: plain CSV is read as it is"
+        ) from error
     os.close(handle)
+    say(f"{file.path.name}: compressed CSV cannot be read by position, converting it once into {twin}")
     try:
         _convert(file, Path(beside))
         for older in cache.glob(f"{name}-*.parquet"):
@@ -190,8 +200,9 @@ def _convert(file: CandleFile, target: Path) -> None:
         writer = None
         row, last = 2, None
         with pa.input_stream(str(path), compression="gzip") as stream:
+            text_stream = LastByte(stream)
             reader = csv.open_csv(
-                stream,
+                text_stream,
                 csv.ReadOptions(column_names=names, skip_rows=1, block_size=1 << 22, use_threads=False),
                 convert_options=csv.ConvertOptions(include_columns=present, column_types=types),
             )
@@ -208,12 +219,32 @@ def _convert(file: CandleFile, target: Path) -> None:
             finally:
                 if writer:
                     writer.close()
+        if not text_stream.ended:
+            raise open_end(path)
         if writer is None or row == 2:
             raise broken(path, "", "no candles in it")
     except (pa.ArrowInvalid, OSError, EOFError, zlib.error, ValueError, UnicodeDecodeError) as error:
         raise broken(
             path, "", f"cannot be unpacked and read as CSV, it may be cut off ({_first_line(error)})"
         ) from error
+
+
+class LastByte(io.RawIOBase):
+    """A stream of text that, read through, knows whether its last line was ended."""
+
+    def __init__(self, stream: Any):
+        self._stream = stream
+        #: does what was read so far end in a newline?
+        self.ended = True
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        data = bytes(self._stream.read(size))
+        if data:
+            self.ended = data.endswith(b"\n")
+        return data
 
 
 def _head(path: Path) -> tuple[list[str], str]:
@@ -250,6 +281,10 @@ def _is_plain(statistics: Any) -> bool:
         "NONE",
         "INT",
     )
+
+
+def _is_numeric(kind: Any) -> bool:
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
 
 
 def _first_line(error: Exception) -> str:

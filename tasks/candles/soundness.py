@@ -11,7 +11,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from tasks.candles.formats import COLUMNS, NEEDED, first_off_grid, iso, parse_time, scale_name, scale_of, scales_of
+from tasks.candles.formats import (
+    COLUMNS,
+    NEEDED,
+    first_off_grid,
+    interval_of,
+    interval_seconds,
+    is_regular,
+    iso,
+    parse_time,
+    scale_name,
+    scale_of,
+    scales_of,
+)
 from tasks.candles.slices import Columns
 from tasks.errors import CandlesBroken
 
@@ -23,14 +35,33 @@ _REMEDY = "mend the file or fetch it again with `hummingsweep sync`; `hummingswe
 def broken(path: Path, where: str, what: str, remedy: str = _REMEDY) -> CandlesBroken:
     """The error for one fault: file, place, what is wrong, what to do."""
     place = f"{path}, {where}" if where else str(path)
-    return CandlesBroken(f"{place}: {what}; {remedy}")
+    return CandlesBroken(f"{place}: {shown(what)}; {remedy}")
+
+
+def shown(text: str) -> str:
+    """Words out of a file as a terminal can take them: escaped where they are no text."""
+    return "".join(
+        sign if sign.isprintable() or sign == "\n" else sign.encode("unicode_escape").decode() for sign in text
+    )
+
+
+def open_end(path: Path) -> CandlesBroken:
+    """The error for a text that does not end in a newline: what was cut off in a number still leaves a number."""
+    return broken(
+        path,
+        "last line",
+        "does not end in a newline, so that its last number may be cut off",
+        "end it with a newline when it is whole, delete it when it is not",
+    )
 
 
 def check_header(path: Path, names: list[str]) -> list[str]:
     """The candle columns a file has, in the order of COLUMNS. Raises CandlesBroken when a needed one lacks."""
     lacking = [name for name in NEEDED if name not in names]
     if lacking:
-        there = ", ".join(name or "(unnamed)" for name in names[:12])
+        if packing := _packing(path):
+            raise broken(path, "", f"its name says {path.suffix}, but it looks {packing}", "unpack or convert it")
+        there = ", ".join(name or "(unnamed)" for name in names[:12])[:200]
         raise broken(
             path,
             "",
@@ -57,9 +88,19 @@ def raw_times(column: Any) -> NDArray[np.float64]:
     if pa.types.is_date(column.type):
         return raw_times(pc.cast(column, pa.timestamp("s")))
     try:
-        return np.asarray(pc.cast(column, pa.float64(), safe=False).to_numpy(zero_copy_only=False))
+        return to_floats(column)
     except pa.ArrowNotImplementedError as error:
         raise ValueError(f"{column.type} is no time") from error
+
+
+def to_floats(column: Any) -> NDArray[np.float64]:
+    """A pyarrow column as float64, nulls NaN. Raises ArrowInvalid or ArrowNotImplementedError for what is no number."""
+    if pa.types.is_dictionary(column.type):
+        column = pc.cast(column, column.type.value_type)
+    if pa.types.is_decimal(column.type):
+        # Arrow divides by the power of ten and rounds twice: 41879.7 would become 41879.700000000004
+        column = pc.cast(column, pa.string())
+    return np.asarray(pc.cast(column, pa.float64(), safe=False).to_numpy(zero_copy_only=False))
 
 
 def times_fault(raw: NDArray[np.float64], scale: float, before: float | None = None) -> tuple[int, str] | None:
@@ -95,6 +136,23 @@ def times_fault(raw: NDArray[np.float64], scale: float, before: float | None = N
     return min(faults, default=None)
 
 
+def other_spacing(times: NDArray[np.float64], interval: str) -> str:
+    """How far candles open apart, in words, when that is not the interval; empty when it is, or cannot be told.
+
+    `times`: open times on the interval's grid, seconds, rising. A few missing candles are gaps; where no two candles
+    are an interval apart and most are the same multiple of it, they are those of a longer interval.
+    """
+    steps = np.diff(times)
+    if len(steps) < 2:
+        return ""
+    apart = float(np.min(steps))
+    if not is_regular(interval):  # a calendar month
+        shortest, longest = (interval_seconds(interval) // 30 * days for days in (28, 31))
+        return _words(apart) if not shortest <= apart <= longest else ""
+    alike = apart > interval_seconds(interval) and not (steps % apart).any() and (steps == apart).mean() > 0.5
+    return _words(apart) if alike else ""
+
+
 def to_seconds(
     path: Path, table: Any, scale: float, interval: str, where: Callable[[int], str], before: float | None = None
 ) -> Columns:
@@ -119,10 +177,9 @@ def to_seconds(
         if name == "timestamp":
             continue
         try:
-            column = pc.cast(table[name], pa.float64(), safe=False)
+            values = to_floats(table[name])
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
             raise broken(path, "", f"column {name} does not hold numbers ({error})") from error
-        values = np.asarray(column.to_numpy(zero_copy_only=False))
         if name in NEEDED and not np.isfinite(values).all():
             index = int(np.argmax(~np.isfinite(values)))
             raise broken(path, where(index), f"{name} is {values[index]}")
@@ -131,6 +188,32 @@ def to_seconds(
             index = int(np.argmax(values <= 0))
             raise broken(path, where(index), f"{name} is {values[index]:g}: no price")
     return {name: columns[name] for name in COLUMNS if name in columns}
+
+
+#: How files begin that are no text.
+_BEGINNINGS = {
+    b"\x1f\x8b": "compressed (gzip)",
+    b"PK\x03\x04": "compressed (zip)",
+    b"BZh": "compressed (bzip2)",
+    b"\xfd7zXZ": "compressed (xz)",
+    b"\x28\xb5\x2f\xfd": "compressed (zstd)",
+    b"PAR1": "like Parquet",
+    b"\xff\xfe": "like UTF-16, not UTF-8",
+    b"\xfe\xff": "like UTF-16, not UTF-8",
+}
+
+
+def _packing(path: Path) -> str:
+    """What a file named .csv looks like by its first bytes; empty when it looks like text."""
+    if path.suffix != ".csv":
+        return ""
+    with path.open("rb") as file:
+        begins = file.read(8)
+    return next((what for bytes_, what in _BEGINNINGS.items() if begins.startswith(bytes_)), "")
+
+
+def _words(seconds: float) -> str:
+    return interval_of(seconds) or f"{seconds:g} s"
 
 
 def contradiction(columns: Columns) -> str:

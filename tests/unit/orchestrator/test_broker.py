@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from redis.exceptions import NoPermissionError
 
-from orchestrator.broker import _refuse_open
+from orchestrator.broker import _announced, _refuse_open
 from tasks.errors import BrokerError
 from tasks.settings import Settings
 
@@ -40,3 +42,14 @@ def test_loopback_protected_mode_a_password_or_no_right_to_ask_are_fine() -> Non
     look("* -::*", "yes")  # such a server refuses other machines itself
     look("0.0.0.0", "no", "redis://:secret@127.0.0.1:6379/0")
     look("0.0.0.0", "")
+
+
+def test_a_cache_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    cache.write_text("a file in its place")
+    cluster: Any = SimpleNamespace(settings=Settings(cache=str(cache)))
+    with (
+        pytest.raises(BrokerError, match=f"{cache}/running: cannot be written .*HUMMINGSWEEP_CACHE"),
+        _announced(cluster),
+    ):
+        pass

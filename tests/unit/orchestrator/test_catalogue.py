@@ -65,6 +65,20 @@ def test_list_shows_what_is_there(cli: typer.Typer, folder: Path) -> None:
     ]  # fmt: skip
 
 
+def test_list_does_not_say_sound_of_what_it_has_not_read(cli: typer.Typer, folder: Path) -> None:
+    (file,) = folder.iterdir()
+    header, *lines = file.read_text().splitlines()
+
+    def sound(content: list[str]) -> bool | None:
+        file.write_text("\n".join(content) + "\n")
+        (one,) = json.loads(answer(cli, "candles", "list", folder, "--json"))
+        return one["sound"]
+
+    assert sound([header, *lines]) is None
+    assert sound([header, *(line.replace(",10,", ',"1,000",') for line in lines)]) is None
+    assert sound([header, *lines[:50], header, *lines[50:]]) is False
+
+
 def test_check_passes_with_warnings_and_fails_with_errors(cli: typer.Typer, folder: Path) -> None:
     found = json.loads(answer(cli, "candles", "check", folder, "--json"))
     assert found["sound"] is True

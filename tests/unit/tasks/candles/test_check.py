@@ -7,7 +7,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from tasks.candles.check import examine
+from tasks.candles.cut import cut
 from tasks.candles.formats import candle_file, find
+from tasks.errors import CandlesBroken
 
 from .conftest import MONDAY, candles, csv_lines
 from .test_cut import KINDS, spoil
@@ -135,8 +137,26 @@ def test_times_only_counts_rows_and_gaps(write) -> None:
     assert not examine(write(spoil("unsorted")[0]), times_only=True).sound
 
 
-def test_an_open_end_is_a_warning(write) -> None:
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("cut_off", [1, 3])
+def test_an_open_end_is_an_error(write, tmp_path: Path, packed: bool, cut_off: int) -> None:
+    """Half a number is a number: 12.5 out of 12.538."""
     file = write(candles(10))
-    file.path.write_bytes(file.path.read_bytes().rstrip(b"\n"))
+    text = file.path.read_bytes()[:-cut_off]
+    file.path.write_bytes(text)
+    if packed:
+        path = file.path.with_name(file.path.name + ".gz")
+        path.write_bytes(gzip.compress(text))
+        file = candle_file(path)
     found = examine(file)
-    assert (found.sound, kinds(found)) == (True, {"open end": 1})
+    assert (found.sound, kinds(found)) == (False, {"open end": 1})
+    with pytest.raises(CandlesBroken, match="last line: does not end in a newline"):
+        cut(file, MONDAY, MONDAY + 600, cache=tmp_path)
+
+
+def test_a_line_break_in_quotes_is_an_error_as_it_is_for_a_sweep(write) -> None:
+    lines = csv_lines(candles(100))
+    file = write([lines[0] + ",note", *(line + ',"a\nb"' for line in lines[1:])])
+    with pytest.raises(CandlesBroken, match="the last line is cut off"):
+        cut(file, MONDAY, MONDAY + 600)
+    assert "the last line is cut off" in examine(file).findings[0].first

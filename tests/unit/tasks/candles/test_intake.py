@@ -6,9 +6,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tasks.candles.binance import binance_pair
 from tasks.candles.cut import cut
 from tasks.candles.formats import candle_file, find
-from tasks.candles.intake import binance_pair, take_in
+from tasks.candles.intake import take_in
 from tasks.candles.slices import Columns, Slice
 from tasks.errors import CandlesBroken, CandlesError, CandlesMissing
 
@@ -56,14 +57,6 @@ def test_binances_monthly_zips_become_one_feed(tmp_path: Path) -> None:
     assert cut(file, MONDAY, MONDAY + 2999 * 60).digest == Slice.of(columns, "1m", MONDAY).digest
 
 
-@pytest.mark.parametrize(
-    ("symbol", "pair"),
-    [("BTCUSDT", "BTC-USDT"), ("1000PEPEUSDC", "1000PEPE-USDC"), ("ETHBTC", "ETH-BTC"), ("BTCUSD_PERP", "BTC-USD")],
-)
-def test_symbols_are_taken_apart(symbol: str, pair: str) -> None:
-    assert binance_pair(symbol) == pair
-
-
 def test_what_the_names_do_not_say_must_be_given(tmp_path: Path) -> None:
     path = zipped(tmp_path, "BTCUSDT-1m-2024-01.zip", klines(candles(10, columns=10)))
     with pytest.raises(CandlesError, match="--connector binance"):
@@ -109,6 +102,29 @@ def test_what_is_there_already_is_joined(write, tmp_path: Path) -> None:
     assert [path.name for path in to.iterdir()] == ["candles_binance_BTC-USDT_1m.parquet"]
 
 
+@pytest.mark.parametrize("stored", [6, 10])
+def test_no_column_is_lost(write, tmp_path: Path, stored: int) -> None:
+    """Neither those of the stored feed nor those that come in."""
+    to = tmp_path / "to"
+    take_in(write(candles(100, columns=stored)).path, to)
+    (file,) = find(to)
+    before = file.path.read_bytes()
+    other = write(candles(100, columns=16 - stored)).path
+    poor, rich = (file.path, other) if stored == 6 else (other, file.path)
+    with pytest.raises(CandlesError, match=f"{poor}: has no quote_asset_volume, .* as {rich} has"):
+        take_in(other, to)
+    assert file.path.read_bytes() == before
+
+
+def test_no_column_is_lost_within_a_folder(write, tmp_path: Path) -> None:
+    for first, last, columns in ((0, 100, 6), (100, 200, 10)):
+        part = {name: values[first:last] for name, values in candles(200, columns=columns).items()}
+        write(part, f"source/okx_ETH-USDT_2024010{columns % 9}_20240111.csv")
+    with pytest.raises(CandlesError, match="one feed of both would lose them"):
+        take_in(tmp_path / "source", tmp_path / "to")
+    assert not (tmp_path / "to").exists()
+
+
 def test_a_folder_can_be_imported_into_itself(write, tmp_path: Path) -> None:
     write(candles(100))
     for _ in range(2):
@@ -135,6 +151,24 @@ def test_broken_archives_are_named(tmp_path: Path) -> None:
     with pytest.raises(CandlesBroken, match=r"line 6: .*there twice"):
         take_in(path, tmp_path / "to", connector="binance")
     assert not (tmp_path / "to").exists()
+
+
+@pytest.mark.parametrize("below", [".", "x", "x/y"])
+def test_a_folder_to_write_into_that_is_a_file(write, tmp_path: Path, below: str) -> None:
+    file = tmp_path / "to"
+    file.write_text("")
+    with pytest.raises(CandlesError, match=f"{file}: is a file; give --to a folder"):
+        take_in(write(candles(10)).path, file / below)
+
+
+def test_a_folder_that_cannot_be_written(write, tmp_path: Path, monkeypatch) -> None:
+    def denied(**_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    file = write(candles(10)).path
+    monkeypatch.setattr("tempfile.mkstemp", denied)
+    with pytest.raises(CandlesError, match=r"_1m.parquet: cannot be written \(Permission denied\); give --to"):
+        take_in(file, tmp_path / "to")
 
 
 def test_a_group_of_what_is_written_is_small(write, tmp_path: Path) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import re
+from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +14,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from tasks.candles.check import examine
-from tasks.candles.cut import cut
-from tasks.candles.formats import CandleFile, candle_file
+from tasks.candles.cut import cut, default_cache
+from tasks.candles.formats import CandleFile, candle_file, find
+from tasks.candles.intake import take_in
 from tasks.candles.slices import Columns
-from tasks.candles.soundness import contradiction
-from tasks.errors import CandlesBroken, CandlesNotCovering
+from tasks.candles.soundness import contradiction, other_spacing
+from tasks.errors import CandlesBroken, CandlesError, CandlesNotCovering
 
 from .conftest import MONDAY, candles, csv_lines
 
@@ -28,6 +32,11 @@ def parquet_file(tmp_path: Path, table: pa.Table, **options: object) -> CandleFi
     file = candle_file(path)
     assert file is not None
     return file
+
+
+def plain(columns: Columns, path: Path) -> Path:
+    path.write_text("\n".join(csv_lines(columns)) + "\n")
+    return path
 
 
 @pytest.mark.parametrize("packed", [False, True])
@@ -59,7 +68,7 @@ def test_a_nested_column_before_the_times(write, tmp_path: Path) -> None:
     assert cut(parquet_file(tmp_path, pa.table({"meta": nested, **columns})), *PERIOD).digest == expected.digest
 
 
-@pytest.mark.parametrize("kind", ["date", "time of day"])
+@pytest.mark.parametrize("kind", ["date", "time of day", "duration"])
 def test_times_of_a_type_that_is_no_moment(tmp_path: Path, kind: str) -> None:
     columns: dict[str, object] = {**candles(2000)}
     seconds = np.asarray(columns["timestamp"], np.int64)
@@ -67,9 +76,13 @@ def test_times_of_a_type_that_is_no_moment(tmp_path: Path, kind: str) -> None:
         pa.array(seconds // 86400, pa.int32()).cast(pa.date32())
         if kind == "date"
         else pa.array(seconds % 86400 * 10**6).cast(pa.time64("us"))
+        if kind == "time of day"
+        else pa.array(seconds).cast(pa.duration("s"))
     )
+    file = parquet_file(tmp_path, pa.table(columns))
     with pytest.raises(CandlesBroken, match="there twice" if kind == "date" else "is no time"):
-        cut(parquet_file(tmp_path, pa.table(columns)), *PERIOD)
+        cut(file, *PERIOD)
+    assert not examine(file).sound
 
 
 def test_days_as_dates(tmp_path: Path) -> None:
@@ -81,6 +94,24 @@ def test_days_as_dates(tmp_path: Path) -> None:
     file = candle_file(path)
     assert file is not None
     assert len(cut(file, MONDAY + 86400 * 10, MONDAY + 86400 * 20)) == 11
+
+
+@pytest.mark.parametrize("kind", ["decimal128", "decimal256", "dictionary"])
+def test_decimals_are_the_numbers_they_are_written_as(tmp_path: Path, kind: str) -> None:
+    columns = candles(2000)
+    # one that Arrow's own cast rounds twice
+    columns["high"][1050], columns["close"][1050] = 41879.7, 41879.7
+    wide = pa.decimal256(38, 8) if kind == "decimal256" else pa.decimal128(18, 8)
+    exact: dict[str, pa.Array] = {
+        name: pa.array([Decimal(repr(float(value))) for value in values], wide) for name, values in columns.items()
+    }
+    if kind == "dictionary":
+        exact = {name: values.dictionary_encode() for name, values in exact.items()}
+    exact["timestamp"] = pa.array(columns["timestamp"])
+    file = parquet_file(tmp_path, pa.table(exact))
+    served = cut(file, *PERIOD).columns
+    assert all((served[name] == values[1000:1101]).all() for name, values in columns.items())
+    assert examine(file).sound
 
 
 def test_bytes_a_disk_has_lost(tmp_path: Path) -> None:
@@ -112,8 +143,87 @@ def test_candles_that_contradict_themselves_are_said() -> None:
 
 
 def test_candles_of_another_interval_than_the_name_says(write) -> None:
-    file = write(candles(1000, 300))
-    with pytest.raises(CandlesBroken, match="open 5m apart, its name says 1m"):
-        cut(file, *PERIOD)
+    lines = csv_lines(candles(1000, 300))
+    for content in (lines, lines[:300] + lines[310:]):  # as they are, and with a gap
+        file = write(content)
+        with pytest.raises(CandlesBroken, match="open 5m apart, its name says 1m"):
+            cut(file, *PERIOD)
+        for times_only in (False, True):
+            found = examine(file, times_only=times_only)
+            assert [str(one) for one in found.findings] == [
+                "error: other interval: its candles open 5m apart, its name says 1m"
+            ]
+        with pytest.raises(CandlesBroken, match="open 5m apart, not 1m; give it the name"):
+            take_in(file.path, file.path.parent / "to")
     with pytest.raises(CandlesNotCovering):
         cut(write(candles(10)), *PERIOD)
+
+
+def test_months_are_28_to_31_days_apart(tmp_path: Path, write) -> None:
+    moments = [datetime(2024, month, 1, tzinfo=UTC).timestamp() for month in (1, 2, 3, 4, 5, 8, 9)]
+    months = candles(7) | {"timestamp": np.array(moments)}
+    given = {"connector": "binance", "pair": "BTC-USDT", "interval": "1M"}
+    assert take_in(plain(months, tmp_path / "months.csv"), tmp_path / "to", **given)[0].rows == 7
+    (file,) = find(tmp_path / "to")
+    assert examine(file).sound
+    with pytest.raises(CandlesBroken, match="open 1m apart, not 1M"):
+        take_in(plain(candles(100), tmp_path / "minutes.csv"), tmp_path / "to", **given)
+    minutes = write(candles(100), "candles_binance_BTC-USDT_1M.csv")
+    assert "other interval" in [finding.kind for finding in examine(minutes).findings]
+
+
+def test_missing_candles_are_no_other_interval() -> None:
+    grid = MONDAY + 60.0 * np.arange(1000)
+    assert other_spacing(grid[np.random.default_rng(0).random(1000) < 0.05], "1m") == ""
+    assert other_spacing(grid[[0, 2]], "1m") == ""
+    assert other_spacing(grid[[0, 2, 6]], "1m") == ""
+    assert other_spacing(grid[[0, 2, 4]], "1m") == "2m"
+    assert other_spacing(grid[[*range(0, 900, 2), 901]], "1m") == ""
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        ("gzip", "its name says .csv, but it looks compressed (gzip); unpack or convert it"),
+        ("utf-16", "its name says .csv, but it looks like UTF-16, not UTF-8; unpack or convert it"),
+        ("bytes", r"no column .* \(its first line says: \\x00\\x1b\[31m\ufffd"),
+    ],
+)
+def test_bytes_are_not_written_to_the_terminal(write, kind: str, message: str) -> None:
+    file = write(candles(100))
+    text = file.path.read_text()
+    content = {
+        "gzip": gzip.compress(text.encode(), mtime=0),
+        "utf-16": text.encode("utf-16"),
+        "bytes": b"\x00\x1b[31m\xff" * 10 + b"\n" + text.encode(),
+    }
+    file.path.write_bytes(content[kind])
+    pattern = message if kind == "bytes" else re.escape(message)
+    with pytest.raises(CandlesBroken, match=pattern) as refused:
+        cut(file, *PERIOD)
+    (finding,) = examine(file).findings
+    assert re.search(pattern, finding.first)
+    assert str(refused.value).isprintable()
+    assert finding.first.isprintable()
+
+
+@pytest.mark.parametrize("fault", ["a file in its place", "no permission"])
+def test_a_cache_that_cannot_be_written(write, tmp_path: Path, monkeypatch, fault: str) -> None:
+    path = tmp_path / "candles_binance_BTC-USDT_1m.csv.gz"
+    path.write_bytes(gzip.compress(write(candles(2000)).path.read_bytes()))
+    cache = tmp_path / "cache"
+    if fault == "no permission":
+        monkeypatch.setattr("tempfile.mkstemp", denied)
+    else:
+        cache.write_text("")
+    with pytest.raises(CandlesError, match=f"{cache}: .*cannot be converted into it .*make the folder writable"):
+        cut(candle_file(path), *PERIOD, cache=cache)
+
+
+def test_copies_are_kept_in_the_cache_folder_of_the_settings(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("HUMMINGSWEEP_CACHE", str(tmp_path))
+    assert default_cache() == tmp_path / "candles"
+
+
+def denied(**_: object) -> None:
+    raise PermissionError(13, "Permission denied")

@@ -1,0 +1,138 @@
+"""What an import takes: the files of a folder that hold candles, what each of them holds, and a word about the others.
+
+A file's name is believed. What the options say is for what names leave open; where the two contradict each other the
+file is of another market or another interval, and would be joined with the wrong candles.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from tasks.candles import binance
+from tasks.candles.formats import CandleFile, Layout, candle_file, interval_of, interval_seconds, is_regular
+from tasks.errors import CandlesError, CandlesMissing
+
+#: Endings of what can be read.
+_ENDINGS = (".csv", ".csv.gz", ".parquet", ".zip")
+#: What looks like a table, so that leaving it out deserves a word.
+_TABLE = re.compile(r".+\.(csv|tsv|parquet|pq|feather|arrow|xlsx?|gz|zip)", re.IGNORECASE)
+_CONNECTOR = re.compile(r"[a-z0-9_]+")
+# Hyperliquid counts some coins in thousands and says so with a small k: kPEPE-USD
+_PAIR = re.compile(r"k?[^a-z\s_|/\\-]+-[^a-z\s_|/\\-]+")
+
+
+@dataclass(frozen=True)
+class Given:
+    """What the user says of the files; empty where nothing is said."""
+
+    connector: str = ""
+    pair: str = ""
+    interval: str = ""
+
+    def check(self) -> None:
+        """Raises CandlesError for what no name of a candle file can hold, or no sweep would ask for."""
+        if self.connector and not _CONNECTOR.fullmatch(self.connector):
+            raise CandlesError(
+                f"--connector {self.connector!r} is no connector; write it as Hummingbot does, in small letters, "
+                "digits and underscores: binance_perpetual"
+            )
+        if self.pair and not _PAIR.fullmatch(self.pair):
+            raise CandlesError(f"--pair {self.pair!r} is no pair; write base and quote asset in capitals: BTC-USDT")
+        if self.interval:
+            seconds = interval_seconds(self.interval)
+            usual = interval_of(seconds) if is_regular(self.interval) else f"{seconds // interval_seconds('1M')}M"
+            if self.interval != usual:
+                raise CandlesError(f"--interval {self.interval!r} is not how intervals are named; write {usual}")
+
+
+class _LeftOut(Exception):
+    """Why a file is not taken; among others a word, alone an error."""
+
+
+def sources(source: Path, given: Given, say: Callable[[str], None]) -> list[CandleFile]:
+    """The candle files that `source` is or holds, by name. `say` hears of what looks like a table and is left out.
+
+    Raises CandlesMissing (nothing to import), CandlesError (an option, or a name, does not say what it must).
+    """
+    given.check()
+    if source.is_file():
+        try:
+            return [_identify(source, given, alone=True)]
+        except _LeftOut as reason:
+            raise CandlesError(f"{source}: {reason}") from None
+    if not source.is_dir():
+        raise CandlesMissing(f"{source}: no such file or folder")
+    files = []
+    for path in sorted([*source.glob("*"), *source.glob("*/*")]):
+        if path.name.startswith(".") or not _TABLE.fullmatch(path.name) or not path.is_file():
+            continue
+        try:
+            files.append(_identify(path, given, alone=False))
+        except _LeftOut as reason:
+            say(f"{path}: left out: {reason}")
+    if not files:
+        raise CandlesMissing(
+            f"{source}: no candle files in it that can be taken; `hummingsweep candles import --help` lists the names"
+        )
+    return files
+
+
+def _identify(path: Path, given: Given, *, alone: bool) -> CandleFile:
+    """What a file holds. Raises CandlesError, _LeftOut."""
+    if not path.name.endswith(_ENDINGS) and path.name.lower().endswith(_ENDINGS):
+        raise _LeftOut("its ending is not in small letters; rename it")
+    if klines := binance.named(path):
+        return _of_binance(path, klines, given, alone=alone)
+    file = candle_file(path)
+    if file is None:
+        if not path.name.endswith(_ENDINGS):
+            raise _LeftOut(f"not one of {', '.join(_ENDINGS)}; convert it first")
+        if not (given.connector and given.pair and given.interval):
+            raise _LeftOut("its name does not say what it is; give --connector, --pair and --interval")
+        return CandleFile(given.connector, given.pair, given.interval, path, Layout.HUMMINGBOT)
+    _demand_same("connector", file.connector, given.connector)
+    _demand_same("pair", file.pair, given.pair)
+    if file.interval:
+        _demand_same("interval", file.interval, given.interval)
+    file = replace(
+        file,
+        connector=given.connector or file.connector,
+        pair=given.pair or file.pair,
+        interval=given.interval or file.interval,
+    )
+    if not file.interval:
+        raise CandlesError(f"{path}: cannot tell the interval from the distance of its candles; give --interval")
+    interval_seconds(file.interval)
+    return file
+
+
+def _of_binance(path: Path, klines: binance.Named, given: Given, *, alone: bool) -> CandleFile:
+    if not given.connector:
+        raise CandlesError(
+            f"{path.name}: Binance's files do not say their market; give it, --connector binance or "
+            "--connector binance_perpetual"
+        )
+    if klines.delivered and not (alone and given.pair):
+        raise _LeftOut(
+            f"{klines.symbol} is a future with a day of delivery, whose prices are not those of the perpetual; import "
+            "it alone, with --pair, into a folder of its own"
+        )
+    if given.pair and not klines.is_of(given.pair):
+        _refuse("pair", klines.symbol, given.pair)
+    _demand_same("interval", klines.interval, given.interval)
+    pair = given.pair or binance.binance_pair(klines.symbol)
+    return CandleFile(given.connector, pair, klines.interval, path, Layout.HUMMINGBOT)
+
+
+def _demand_same(option: str, named: str, given: str) -> None:
+    # small and capital letters make an interval (1m, 1M), but no market
+    same = named == given if option == "interval" else named.lower() == given.lower()
+    if given and not same:
+        _refuse(option, named, given)
+
+
+def _refuse(option: str, named: str, given: str) -> None:
+    raise _LeftOut(f"its name says {named}, --{option} says {given}; leave --{option} out, or rename the file")
