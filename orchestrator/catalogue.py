@@ -18,14 +18,24 @@ from tasks.errors import CandlesError, CandlesMissing
 from tasks.settings import Settings
 
 
-def survey(source: Path) -> list[Examination]:
-    """The candle files of a folder (or one file) by their times alone. Raises CandlesMissing, CandlesError."""
-    return _examine(source, times_only=True)
-
-
-def check(source: Path) -> list[Examination]:
+def examine_all(source: Path) -> list[Examination]:
     """The candle files of a folder (or one file), every candle looked at. Raises CandlesMissing, CandlesError."""
-    return _examine(source, times_only=False)
+    if source.is_file():
+        file = candle_file(source)
+        if file is None:
+            raise CandlesError(
+                f"{source}: its name is not that of a candle file; `hummingsweep candles import` takes any file"
+            )
+        return [examine(file)]
+    if not source.exists():
+        raise CandlesMissing(f"{source}: no such candle folder; give the folder that holds the candle files")
+    files = find(source)
+    if not files:
+        raise CandlesMissing(
+            f"{source}: no candle files in it; they are named candles_<connector>_<PAIR>_<interval>.csv (or .csv.gz, "
+            ".parquet), for other names use `hummingsweep candles import`"
+        )
+    return [examine(file) for file in files]
 
 
 def import_candles(
@@ -39,11 +49,6 @@ def mirror(settings: Settings) -> Mirror:
     """The mirror that nodes on this machine use with these settings."""
     folder = Path(settings.mirror) if settings.mirror else mirror_folder()
     return Mirror(folder, settings.mirror_mb << 20)
-
-
-def listing(one: Examination) -> dict[str, Any]:
-    """A file as `candles list` answers it: its summary, but times alone can only say that it is not sound."""
-    return {**summary(one), "sound": None if one.sound else False}
 
 
 def summary(one: Examination) -> dict[str, Any]:
@@ -87,25 +92,6 @@ def mirror_summary(status: MirrorStatus) -> dict[str, Any]:
 def errors_in(examinations: Sequence[Examination]) -> int:
     """Findings that are errors, over all files."""
     return sum(finding.severity is Severity.ERROR for one in examinations for finding in one.findings)
-
-
-def _examine(source: Path, *, times_only: bool) -> list[Examination]:
-    if source.is_file():
-        file = candle_file(source)
-        if file is None:
-            raise CandlesError(
-                f"{source}: its name is not that of a candle file; `hummingsweep candles import` takes any file"
-            )
-        return [examine(file, times_only=times_only)]
-    if not source.exists():
-        raise CandlesMissing(f"{source}: no such candle folder; give the folder that holds the candle files")
-    files = find(source)
-    if not files:
-        raise CandlesMissing(
-            f"{source}: no candle files in it; they are named candles_<connector>_<PAIR>_<interval>.csv (or .csv.gz, "
-            ".parquet), for other names use `hummingsweep candles import`"
-        )
-    return [examine(file, times_only=times_only) for file in files]
 
 
 def _seconds(interval: str) -> int | None:

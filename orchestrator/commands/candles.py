@@ -24,16 +24,14 @@ Source = Annotated[Path, typer.Argument(help="Folder of candle files, or one fil
 
 
 def list_candles(source: Source, json: Json = False) -> None:
-    """Connector, pair, interval, period, rows, gaps and size of every candle file in a folder.
-
-    It reads times alone: `sound` in --json is false where they show a fault and null otherwise. `check` reads it all.
+    """Connector, pair, interval, period, rows, gaps and size of every candle file in a folder, and whether it is sound.
 
     Examples:
       hummingsweep candles list data/candles
     """
-    files = catalogue.survey(source)
+    files = catalogue.examine_all(source)
     if json:
-        answer_json([catalogue.listing(one) for one in files])
+        answer_json([catalogue.summary(one) for one in files])
         return
     rows = [_cells(catalogue.summary(one)) for one in files]
     columns = ("connector", "pair", "interval", "from", "to", "rows", "gaps", "missing", "size", "file")
@@ -51,7 +49,7 @@ def check_candles(source: Source, json: Json = False) -> None:
       hummingsweep candles check data/candles
       hummingsweep candles check data/candles --json
     """
-    files = catalogue.check(source)
+    files = catalogue.examine_all(source)
     errors = catalogue.errors_in(files)
     if json:
         answer_json({"sound": errors == 0, "errors": errors, "files": [catalogue.details(one) for one in files]})

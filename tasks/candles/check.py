@@ -92,12 +92,12 @@ class Examination:
         return not any(finding.severity is Severity.ERROR for finding in self.findings)
 
 
-def examine(file: CandleFile, *, times_only: bool = False) -> Examination:
-    """Look at every candle of a file; with `times_only` at their open times alone (rows, period, gaps, order)."""
+def examine(file: CandleFile) -> Examination:
+    """Look at every candle of a file."""
     findings: list[Finding] = []
     size = file.path.stat().st_size
     try:
-        raw = _read(file, ["timestamp"] if times_only else list(COLUMNS), findings)
+        raw = _read(file, list(COLUMNS), findings)
     except (CandlesBroken, pa.ArrowException, OSError, EOFError, zlib.error, ValueError) as error:
         what = shown(" ".join(str(error).removeprefix(f"{file.path}: ").split()))
         findings.append(Finding(Severity.ERROR, "unreadable", 1, what[:300]))
@@ -125,9 +125,8 @@ def examine(file: CandleFile, *, times_only: bool = False) -> Examination:
         missing = sum(gap.missing for gap in gaps)
         findings.append(Finding(Severity.WARNING, "gap", len(gaps), f"after {gaps[0]}, {missing} missing in all"))
     findings += _value_faults(raw)
-    if not times_only:
-        findings += _price_faults(raw)
-        findings += _market_oddities(tidy)
+    findings += _price_faults(raw)
+    findings += _market_oddities(tidy)
     if file.encoding == "csv" and not any(one.severity is Severity.ERROR for one in findings):
         findings += _opening_faults(file)
     first, last = float(tidy["timestamp"][0]), float(tidy["timestamp"][-1])

@@ -65,17 +65,17 @@ def test_list_shows_what_is_there(cli: typer.Typer, folder: Path) -> None:
     ]  # fmt: skip
 
 
-def test_list_does_not_say_sound_of_what_it_has_not_read(cli: typer.Typer, folder: Path) -> None:
+def test_list_says_sound_of_what_check_calls_sound(cli: typer.Typer, folder: Path) -> None:
     (file,) = folder.iterdir()
     header, *lines = file.read_text().splitlines()
 
-    def sound(content: list[str]) -> bool | None:
+    def sound(content: list[str]) -> object:
         file.write_text("\n".join(content) + "\n")
         (one,) = json.loads(answer(cli, "candles", "list", folder, "--json"))
         return one["sound"]
 
-    assert sound([header, *lines]) is None
-    assert sound([header, *(line.replace(",10,", ',"1,000",') for line in lines)]) is None
+    assert sound([header, *lines]) is True
+    assert sound([header, *(line.replace(",10,", ',"1,000",') for line in lines)]) is False
     assert sound([header, *lines[:50], header, *lines[50:]]) is False
 
 

@@ -125,16 +125,8 @@ def test_parquet_names_rows(tmp_path: Path) -> None:
 def test_what_cannot_be_read_is_a_finding(tmp_path: Path, name: str, content: bytes) -> None:
     path = tmp_path / f"candles_binance_BTC-USDT_1m.{name}"
     path.write_bytes(content)
-    for times_only in (False, True):
-        found = examine(candle_file(path), times_only=times_only)
-        assert (found.sound, found.rows, len(found.findings)) == (False, 0, 1)
-
-
-def test_times_only_counts_rows_and_gaps(write) -> None:
-    lines = csv_lines(candles(1000))
-    found = examine(write(lines[:100] + lines[105:]), times_only=True)
-    assert (found.rows, len(found.gaps), found.missing, found.sound) == (995, 1, 5, True)
-    assert not examine(write(spoil("unsorted")[0]), times_only=True).sound
+    found = examine(candle_file(path))
+    assert (found.sound, found.rows, len(found.findings)) == (False, 0, 1)
 
 
 @pytest.mark.parametrize("packed", [False, True])
