@@ -118,7 +118,13 @@ def test_feeds_come_from_the_market_or_not_at_all(make_market):
         return provider.get_candles_feed(CandlesConfig(connector=FEED[0], trading_pair=FEED[1], interval=interval))
 
     # the last full 3m candle opens before the end: upstream would download it again
-    assert asyncio.run(wanted("3m")) is market.feeds["binance_perpetual_BTC-USDT_3m"]
+    theirs = market.feeds["binance_perpetual_BTC-USDT_3m"]
+    pd.testing.assert_frame_equal(asyncio.run(wanted("3m")), theirs)
+    # another point's feed stays as it is, whatever a controller makes of its own
+    asyncio.run(wanted("3m")).loc[0, "close"] = 0.0
+    provider.candles_feeds["binance_perpetual_BTC-USDT_3m"]["more"] = 1
+    assert theirs.loc[0, "close"] != 0.0
+    assert "more" not in theirs
     with pytest.raises(CandlesMissing, match=r"binance_perpetual_BTC-USDT_1h .*get_candles_config"):
         asyncio.run(wanted("1h"))
     with pytest.raises(CandlesMissing, match="'7m' is none of Hummingbot's"):
