@@ -112,7 +112,7 @@ def run(
             now = time.monotonic()
             if now - looked > 1.0:
                 looked, children = now, cluster.children()
-                cluster.check_alive()
+                cluster.check_alive(watcher.say)
                 held.check()
                 if now - needed > NEEDED_S:
                     needed = now
@@ -209,7 +209,7 @@ def gather(
     rows: dict[int, dict[str, Any]] = {}
     started = time.monotonic()
     while flight.chunks:
-        cluster.check_alive()
+        cluster.check_alive(watcher.say)
         for entry, came in stream.read(0.25):
             rows |= {row["point"]: row for row in came.to_dicts()}
             stream.forget([entry])
