@@ -83,9 +83,20 @@ def run_chunk(sweep: str, chunk_id: str, limit_s: float = 0.0) -> None:
         fresh = [{"point": point, "status": Status.ERROR.value, "error": text} for point in todo]
     rows = sorted([*finished.values(), *fresh], key=lambda row: row["point"])
     seconds = time.perf_counter() - started
-    attempts.commit(
-        chunk_id, Rows.from_dicts(chunk_id, me.name, seconds, rows, peak_memory_bytes(), course.feature_axes)
-    )
+    try:
+        attempts.commit(
+            chunk_id, Rows.from_dicts(chunk_id, me.name, seconds, rows, peak_memory_bytes(), course.feature_axes)
+        )
+    except RedisError as error:
+        time.sleep(REFUSED_WAIT_S)
+        raise Reject(error, requeue=True) from error
+    except BaseException as error:
+        # an exception would acknowledge the message, and its rows be nowhere
+        if course.begun:
+            os._exit(1)  # a point may have broken what this needs: a fresh child hands in what was laid down
+        text = f"the rows of chunk {chunk_id} cannot be handed in: {describe(error)}"
+        failed = [{"point": point, "status": Status.ERROR.value, "error": text} for point in chunk.points]
+        attempts.commit(chunk_id, Rows.from_dicts(chunk_id, me.name, seconds, failed, peak_memory_bytes()))
 
 
 class _Course:

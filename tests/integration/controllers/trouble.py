@@ -23,6 +23,10 @@ async def make(trouble: str) -> None:
     if kind == "stop":
         asyncio.get_running_loop().stop()
         await asyncio.sleep(1)
+    if kind == "unpack":  # what the child needs after the point
+        from tasks.messages import Rows
+
+        Rows.encode = None
     if kind == "exit":
         raise SystemExit(7)
     if kind == "die":
