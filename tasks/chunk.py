@@ -22,6 +22,7 @@ from celery.exceptions import Reject
 from celery.signals import worker_process_init
 from redis.exceptions import RedisError
 
+from tasks import life
 from tasks.attempts import CANCELLED, DONE, Attempts
 from tasks.child import Child, begin, child, peak_memory_bytes
 from tasks.deadline import hung
@@ -34,7 +35,9 @@ REFUSED_WAIT_S = 5.0
 
 @worker_process_init.connect(weak=False)  # type: ignore[untyped-decorator]  # celery has no type information
 def _enter(**_: Any) -> None:
-    begin().chatter.listen()
+    me = begin()
+    me.chatter.listen()
+    life.begin(me.settings.cache_folder)
 
 
 @shared_task(name=CHUNK_TASK, acks_late=True)  # type: ignore[untyped-decorator]

@@ -61,6 +61,16 @@ def test_native_code_that_never_comes_back_is_a_timeout(sweep: Place, cluster: C
     assert [row["status"] for row in sweep.rows()] == ["ok", "timeout", "ok"]
 
 
+def test_a_child_that_is_stopped(sweep: Place, cluster: Cluster, undisturbed: list[dict[str, Any]]) -> None:
+    """Its own deadline stands still with it."""
+    node = cluster.add_node(children=1)
+    sweep.sweep["point_timeout"] = 1
+    process = started(sweep)
+    os.kill(cluster.children_of(node)[0], signal.SIGSTOP)
+    finish(process)
+    assert results(sweep.rows()) == undisturbed
+
+
 def test_a_child_without_memory(sweep: Place, cluster: Cluster) -> None:
     limit = 6 << 30
     before = resource.getrlimit(resource.RLIMIT_AS)
