@@ -58,6 +58,8 @@ class Cluster:
     embedded: Embedded | None = None
     #: False: an error at once when the broker is away, for who looks again anyway
     patient: bool = True
+    #: told, a line each, what a person who waits should know
+    say: Callable[[str], object] = lambda _: None
 
     @cached_property
     def redis(self) -> Redis:
@@ -170,15 +172,20 @@ def message_id() -> str:
 
 
 @contextlib.contextmanager
-def session(settings: Settings, *, node: bool = True) -> Iterator[Cluster]:
-    """The cluster of these settings for the length of a command. Raises BrokerError when it cannot be reached."""
+def session(
+    settings: Settings, *, node: bool = True, say: Callable[[str], object] = lambda _: None
+) -> Iterator[Cluster]:
+    """The cluster of these settings for the length of a command. Raises BrokerError when it cannot be reached.
+
+    `say` is told what a person who waits should know.
+    """
     if settings.broker:
-        yield reach(settings)
+        yield dataclasses.replace(reach(settings), say=say)
         return
     # the key need not be known to anybody outside these processes
     settings = dataclasses.replace(settings, key=settings.key or secrets.token_hex(32))
     with contextlib.closing(Embedded(settings, node=node)) as embedded:
-        cluster = Cluster(dataclasses.replace(settings, broker=embedded.broker), embedded=embedded)
+        cluster = Cluster(dataclasses.replace(settings, broker=embedded.broker), embedded, say=say)
         with _announced(cluster):
             yield cluster
 
