@@ -26,7 +26,7 @@ import ujson
 from orchestrator.embedded import Embedded
 from tasks.app import connect, make_app
 from tasks.blobs import Blobs
-from tasks.errors import BrokerError
+from tasks.errors import BrokerError, HummingsweepError
 from tasks.messages import CHUNK_TASK, NODES_KEY, Chunk, node_sign
 from tasks.settings import LOOPBACK, Settings, check_broker, versions, without_password
 
@@ -194,12 +194,19 @@ def session(
 def _announced(cluster: Cluster) -> Iterator[None]:
     """Other commands of this user find the embedded server while it runs, through a file only the user may read."""
     folder = cluster.settings.cache_folder / "running"
-    folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"{os.getpid()}.json"
-    with contextlib.suppress(FileNotFoundError):
-        file.unlink()
-    with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as note:  # noqa: PTH123  a descriptor
-        json.dump({"broker": cluster.settings.broker, "key": cluster.settings.key}, note)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        file.unlink(missing_ok=True)
+        with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as note:  # noqa: PTH123  a descriptor
+            json.dump({"broker": cluster.settings.broker, "key": cluster.settings.key}, note)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            file.unlink()
+        raise HummingsweepError(
+            f"{folder}: cannot be written ({error.strerror}); make room or give yourself the right, or set "
+            "HUMMINGSWEEP_CACHE to another folder"
+        ) from None
     try:
         yield
     finally:
@@ -233,14 +240,20 @@ def reach(settings: Settings) -> Cluster:
             client.ping()
             _refuse_open(client, settings)
     except AuthenticationError as error:
-        raise BrokerError(
-            f"broker {shown}: refused the password ({error}); set HUMMINGSWEEP_BROKER_PASSWORD"
-        ) from error
+        raise BrokerError(f"broker {shown}: {_refusal(settings.broker, str(error))}") from error
     except (RedisError, OSError, ValueError) as error:
         raise BrokerError(
             f"broker {shown}: not reachable ({error}); is it running, is the address right? `hummingsweep doctor` looks"
         ) from error
     return Cluster(settings)
+
+
+def _refusal(broker: str, error: str) -> str:
+    """Why the broker let nobody in. Without a password its own text is long and about its protocol."""
+    where = "set HUMMINGSWEEP_BROKER_PASSWORD or HUMMINGSWEEP_BROKER_PASSWORD_FILE"
+    if urlsplit(broker).password:
+        return f"refused the password ({error}); {where}"
+    return f"wants a password; {where}"
 
 
 def _refuse_open(client: Redis, settings: Settings) -> None:

@@ -1,8 +1,8 @@
-"""The command `hummingsweep`: registers the commands and turns errors into one line and an exit code."""
+"""All commands, and what each of their errors is: one line and an exit code."""
 
 from __future__ import annotations
 
-import signal
+import errno
 import sys
 from importlib import metadata
 from typing import Annotated, Any
@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 
 from orchestrator.commands import answers, bench, candles, cluster, download, metrics, pages, sweeps, tune
 from orchestrator.commands._shared import Exit, register
+from orchestrator.streams import give_up, tell
 from tasks.errors import HummingsweepError
 
 #: What every wrong usage derives from; typer gives it no name of its own.
@@ -33,14 +34,18 @@ class _Commands(TyperGroup):
         except _UsageError as error:
             raise _misused(error) from None
         except HummingsweepError as error:
-            sys.stderr.write(f"hummingsweep: {' '.join(str(error).split())}\n")
+            tell(f"hummingsweep: {' '.join(str(error).split())}")
             raise SystemExit(Exit.BAD_INPUT) from None
         except KeyboardInterrupt:
-            sys.stderr.write("hummingsweep: interrupted\n")
+            tell("hummingsweep: interrupted")
             raise SystemExit(Exit.INTERRUPTED) from None
         except BrokenPipeError:  # `hummingsweep rows ... | head`
-            sys.stderr.close()
+            give_up(sys.stdout)
             raise SystemExit(Exit.DONE) from None
+        except OSError as error:
+            where = f"{error.filename}: " if error.filename else ""
+            tell(f"hummingsweep: {where}{error.strerror or error}; {_advice(error)}")
+            raise SystemExit(Exit.BAD_INPUT) from None
         except Exception as error:
             from kombu.exceptions import OperationalError
             from redis.exceptions import OutOfMemoryError, RedisError
@@ -51,8 +56,18 @@ class _Commands(TyperGroup):
                 text = f"the broker went away or refuses: {error}; the same command goes on when it is mended"
             else:
                 raise
-            sys.stderr.write(f"hummingsweep: {' '.join(text.split())}\n")
+            tell(f"hummingsweep: {' '.join(text.split())}")
             raise SystemExit(Exit.BAD_INPUT) from None
+
+
+def _advice(error: OSError) -> str:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "make room on that disk and give the same command again: what was stored is kept"
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return "give yourself the right to write there, or name another place"
+    if error.errno in (errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM):
+        return "this machine or user has no more of them: see ulimit -a, or use fewer children"
+    return "mend that and give the same command again: what was stored is kept"
 
 
 def _misused(error: Any) -> BaseException:
@@ -60,7 +75,7 @@ def _misused(error: Any) -> BaseException:
     if type(error).__name__ == "NoArgsIsHelpError":
         return error  # type: ignore[no-any-return]
     path = error.ctx.command_path if error.ctx else "hummingsweep"
-    sys.stderr.write(f"hummingsweep: {' '.join(error.format_message().split()).rstrip('.')}; see {path} --help\n")
+    tell(f"hummingsweep: {' '.join(error.format_message().split()).rstrip('.')}; see {path} --help")
     return SystemExit(Exit.BAD_INPUT)
 
 
@@ -114,21 +129,3 @@ register(app, cluster.doctor)
 register(app, download.sync)
 app.add_typer(candles.candles_app, name="candles")
 app.add_typer(candles.mirror_app, name="mirror")
-
-
-def main() -> None:
-    """Entry point of the command."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is signal.SIG_DFL:  # nohup ignores SIGHUP: leave that
-            signal.signal(number, _end)
-    app()
-
-
-def _end(number: int, frame: object) -> None:
-    """Told to stop by another: what was started is stopped and what was claimed given free on the way out."""
-    sys.stderr.write(f"hummingsweep: ended by {signal.Signals(number).name}\n")
-    raise SystemExit(128 + number)
-
-
-if __name__ == "__main__":
-    main()
