@@ -5,6 +5,7 @@ import ctypes
 import json
 import os
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -27,6 +28,8 @@ async def make(trouble: str) -> None:
         from tasks.messages import Rows
 
         Rows.encode = None
+    if kind == "start" and not Path(rest).exists():  # a process that would outlive everything
+        Path(rest).write_text(str(subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"]).pid))
     if kind == "exit":
         raise SystemExit(7)
     if kind == "die":
