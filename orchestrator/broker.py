@@ -161,6 +161,7 @@ class Cluster:
     def _hand_out_at_once(self) -> None:
         """What the node that ended held need not wait for the visibility timeout: the new one takes it."""
         redis: Any = self.redis
+        redis.delete(NODES_KEY)  # its sign would count for a while yet; those that live say so again in a moment
         held = redis.zrange("unacked_index", 0, -1)
         if held:
             redis.zadd("unacked_index", dict.fromkeys(held, 0), xx=True)

@@ -137,8 +137,6 @@ def ending(code: int) -> str:
     """How a process ended, from its exit code as `subprocess` has it."""
     if code >= 0:
         return f"exit code {code}"
-    try:
-        name = signal.Signals(-code).name
-    except ValueError:
-        name = f"signal {-code}"
-    return f"by {name}"
+    names = {number.value: number.name for number in signal.Signals}
+    name = names.get(-code, f"signal {-code}")
+    return f"by {name}, perhaps for want of memory" if name == "SIGKILL" else f"by {name}"

@@ -180,7 +180,10 @@ def _say(document: dict[str, Any]) -> None:
 
 
 def _how(process: subprocess.Popen[bytes], log: Path) -> str:
-    return f"({ending(process.returncode)}; its log ends: {_tail(log)})"
+    """How it ended; where it was by itself, the last line of its log says why."""
+    if process.returncode > 0:
+        return f"({ending(process.returncode)}; its log ends: {_tail(log)})"
+    return f"({ending(process.returncode)})"
 
 
 def _leave(number: int, frame: object) -> None:

@@ -50,7 +50,7 @@ def test_the_local_node_is_killed(sweep: Place, undisturbed: list[dict[str, Any]
     ("mark", "number", "words"),
     [
         ("valkey-server", signal.SIGKILL, "the embedded server ended (by SIGKILL"),
-        ("orchestrator.guardian", signal.SIGKILL, "the guardian of the embedded server ended (by SIGKILL)"),
+        ("orchestrator.guardian", signal.SIGKILL, "the guardian of the embedded server ended (by SIGKILL"),
         ("orchestrator.guardian", signal.SIGTERM, "the guardian of the embedded server ended (exit code 0)"),
     ],
 )
