@@ -130,7 +130,7 @@ def ask(
     environment |= {
         # compiled kernels lie where every contender finds them: they are made once per machine, not once per sweep
         "NUMBA_CACHE_DIR": os.environ.get("NUMBA_CACHE_DIR") or str(Settings().cache_folder / "kernels"),
-        "PYTHONPATH": os.pathsep.join(PATHS), "PYTHONWARNINGS": "ignore", "HUMMINGSWEEP_SETTINGS": "/dev/null/none",
+        "PYTHONPATH": os.pathsep.join(PATHS), "PYTHONWARNINGS": "ignore", "HUMMINGSWEEP_SETTINGS": os.devnull,
         **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1"),
     }  # fmt: skip
     began = time.monotonic()

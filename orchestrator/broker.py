@@ -13,22 +13,20 @@ import dataclasses
 import json
 import os
 import secrets
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import ujson
 
+from orchestrator.embedded import Embedded
 from tasks.app import connect, make_app
 from tasks.blobs import Blobs
-from tasks.errors import BrokerError
+from tasks.errors import BrokerError, HummingsweepError
 from tasks.messages import CHUNK_TASK, NODES_KEY, Chunk, node_sign
 from tasks.settings import LOOPBACK, Settings, check_broker, versions, without_password
 
@@ -39,8 +37,6 @@ if TYPE_CHECKING:
 
 #: Seconds to wait for a node of this desk's where there are others only.
 OTHERS_PATIENCE_S = 10.0
-#: Seconds the guardian may take to start the server.
-GUARDIAN_READY_S = 30.0
 
 
 @dataclass(frozen=True)
@@ -58,15 +54,17 @@ class Cluster:
     """A broker and what hangs on it."""
 
     settings: Settings
-    #: the guardian's answer when the cluster is embedded
-    embedded: dict[str, Any] | None = None
+    #: its processes when the cluster is embedded
+    embedded: Embedded | None = None
     #: False: an error at once when the broker is away, for who looks again anyway
     patient: bool = True
+    #: told, a line each, what a person who waits should know
+    say: Callable[[str], object] = lambda _: None
 
     @cached_property
     def redis(self) -> Redis:
         """The desk's connection; sits out a broker restart once it has connected."""
-        return connect(self.settings, patient=self.patient)
+        return connect(self.settings, patient=self.patient, while_away=self.check_alive if self.embedded else None)
 
     @cached_property
     def app(self) -> Celery:
@@ -148,16 +146,25 @@ class Cluster:
         """Children that take this desk's chunks."""
         return sum(node.children for node in self.nodes() if node.queue == self.settings.queue)
 
-    def check_alive(self) -> None:
-        """Raise BrokerError when the embedded node ended by itself."""
+    def check_alive(self, say: Callable[[str], object] | None = None) -> None:
+        """Raise BrokerError when the embedded cluster ended; `say` hears what else happened to it."""
         if not self.embedded:
             return
-        try:
-            os.kill(self.embedded["node"], 0)
-        except ProcessLookupError:
-            log = Path(self.embedded["folder"]) / "node.log"
-            lines = log.read_text(errors="replace").splitlines() if log.is_file() else []
-            raise BrokerError(f"the local node ended: {lines[-1] if lines else 'without a word'}") from None
+        self.embedded.check()
+        if say is None:  # in the middle of something: the next who can do both does
+            return
+        for line in self.embedded.news():
+            say(line)
+        if self.embedded.restarted():
+            self._hand_out_at_once()
+
+    def _hand_out_at_once(self) -> None:
+        """What the node that ended held need not wait for the visibility timeout: the new one takes it."""
+        redis: Any = self.redis
+        redis.delete(NODES_KEY)  # its sign would count for a while yet; those that live say so again in a moment
+        held = redis.zrange("unacked_index", 0, -1)
+        if held:
+            redis.zadd("unacked_index", dict.fromkeys(held, 0), xx=True)
 
 
 def message_id() -> str:
@@ -166,36 +173,22 @@ def message_id() -> str:
 
 
 @contextlib.contextmanager
-def session(settings: Settings, *, node: bool = True) -> Iterator[Cluster]:
-    """The cluster of these settings for the length of a command. Raises BrokerError when it cannot be reached."""
+def session(
+    settings: Settings, *, node: bool = True, say: Callable[[str], object] = lambda _: None
+) -> Iterator[Cluster]:
+    """The cluster of these settings for the length of a command. Raises BrokerError when it cannot be reached.
+
+    `say` is told what a person who waits should know.
+    """
     if settings.broker:
-        yield reach(settings)
+        yield dataclasses.replace(reach(settings), say=say)
         return
     # the key need not be known to anybody outside these processes
     settings = dataclasses.replace(settings, key=settings.key or secrets.token_hex(32))
-    guardian = subprocess.Popen(
-        [sys.executable, "-m", "orchestrator.guardian"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        # a session of its own: Ctrl-C on the terminal is this command's alone
-        start_new_session=True,
-    )
-    assert guardian.stdin is not None
-    assert guardian.stdout is not None
-    try:
-        order = {"server": True, "node": node, "environment": settings.to_environment(), "drain_s": 0.5}
-        guardian.stdin.write(json.dumps(order).encode() + b"\n")
-        guardian.stdin.flush()
-        answer = json.loads(guardian.stdout.readline() or b'{"error": "the guardian ended at once"}')
-        if "error" in answer:
-            raise BrokerError(f"the embedded server cannot be started: {answer['error']}")
-        cluster = Cluster(dataclasses.replace(settings, broker=answer["broker"]), embedded=answer)
+    with contextlib.closing(Embedded(settings, node=node)) as embedded:
+        cluster = Cluster(dataclasses.replace(settings, broker=embedded.broker), embedded, say=say)
         with _announced(cluster):
             yield cluster
-    finally:
-        guardian.stdin.close()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            guardian.wait(30)
 
 
 @contextlib.contextmanager
@@ -209,10 +202,12 @@ def _announced(cluster: Cluster) -> Iterator[None]:
         with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as note:  # noqa: PTH123  a descriptor
             json.dump({"broker": cluster.settings.broker, "key": cluster.settings.key}, note)
     except OSError as error:
-        raise BrokerError(
-            f"{folder}: cannot be written ({error.strerror}); make the cache folder writable, or set "
-            "HUMMINGSWEEP_CACHE to one that is"
-        ) from error
+        with contextlib.suppress(OSError):
+            file.unlink()
+        raise HummingsweepError(
+            f"{folder}: cannot be written ({error.strerror}); make room or give yourself the right, or set "
+            "HUMMINGSWEEP_CACHE to another folder"
+        ) from None
     try:
         yield
     finally:
@@ -246,14 +241,20 @@ def reach(settings: Settings) -> Cluster:
             client.ping()
             _refuse_open(client, settings)
     except AuthenticationError as error:
-        raise BrokerError(
-            f"broker {shown}: refused the password ({error}); set HUMMINGSWEEP_BROKER_PASSWORD"
-        ) from error
+        raise BrokerError(f"broker {shown}: {_refusal(settings.broker, str(error))}") from error
     except (RedisError, OSError, ValueError) as error:
         raise BrokerError(
             f"broker {shown}: not reachable ({error}); is it running, is the address right? `hummingsweep doctor` looks"
         ) from error
     return Cluster(settings)
+
+
+def _refusal(broker: str, error: str) -> str:
+    """Why the broker let nobody in. Without a password its own text is long and about its protocol."""
+    where = "set HUMMINGSWEEP_BROKER_PASSWORD or HUMMINGSWEEP_BROKER_PASSWORD_FILE"
+    if urlsplit(broker).password:
+        return f"refused the password ({error}); {where}"
+    return f"wants a password; {where}"
 
 
 def _refuse_open(client: Redis, settings: Settings) -> None:
@@ -286,7 +287,7 @@ def wait_for_children(cluster: Cluster, patience_s: float, say: Callable[[str], 
     started = time.monotonic()
     told = cluster.embedded is not None
     while True:
-        cluster.check_alive()
+        cluster.check_alive(say)
         if count := cluster.children():
             return count
         others = cluster.nodes()

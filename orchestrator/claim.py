@@ -68,7 +68,7 @@ class Claim:
         from redis.exceptions import RedisError
 
         while not self._released.wait(RENEW_S):
-            with suppress(RedisError):
+            with suppress(RedisError, BrokerError):  # the command hears of it where it works
                 if self._owner() == self._me:
                     self._redis.expire(self._keys.collector, CLAIM_S)
 

@@ -1,133 +1,58 @@
-"""The command `hummingsweep`: registers the commands and turns errors into one line and an exit code."""
+"""The command `hummingsweep`: from the first moment on, a signal is one line and an exit code.
+
+The commands themselves (orchestrator.commands.root) take a second to import, so they come after the signals.
+"""
 
 from __future__ import annotations
 
+import os
 import signal
-import sys
-from importlib import metadata
-from typing import Annotated, Any
-
-import typer
-from typer.core import TyperGroup
-
-from orchestrator.commands import answers, bench, candles, cluster, download, metrics, pages, sweeps, tune
-from orchestrator.commands._shared import Exit, register
-from tasks.errors import HummingsweepError
-
-#: What every wrong usage derives from; typer gives it no name of its own.
-_UsageError: Any = typer.BadParameter.__mro__[1]
-
-
-class _Commands(TyperGroup):
-    """Errors a user can mend are one line on standard error and exit code 2, whatever the command."""
-
-    def make_context(self, *arguments: Any, **more: Any) -> Any:
-        try:
-            return super().make_context(*arguments, **more)
-        except _UsageError as error:
-            raise _misused(error) from None
-
-    def invoke(self, ctx: Any) -> Any:
-        try:
-            return super().invoke(ctx)
-        except _UsageError as error:
-            raise _misused(error) from None
-        except HummingsweepError as error:
-            sys.stderr.write(f"hummingsweep: {' '.join(str(error).split())}\n")
-            raise SystemExit(Exit.BAD_INPUT) from None
-        except KeyboardInterrupt:
-            sys.stderr.write("hummingsweep: interrupted\n")
-            raise SystemExit(Exit.INTERRUPTED) from None
-        except BrokenPipeError:  # `hummingsweep rows ... | head`
-            sys.stderr.close()
-            raise SystemExit(Exit.DONE) from None
-        except Exception as error:
-            from kombu.exceptions import OperationalError
-            from redis.exceptions import OutOfMemoryError, RedisError
-
-            if isinstance(error, OutOfMemoryError):
-                text = "the broker's memory is full; ops/RUNBOOK.md says what takes the room"
-            elif isinstance(error, RedisError | OperationalError):
-                text = f"the broker went away or refuses: {error}; the same command goes on when it is mended"
-            else:
-                raise
-            sys.stderr.write(f"hummingsweep: {' '.join(text.split())}\n")
-            raise SystemExit(Exit.BAD_INPUT) from None
-
-
-def _misused(error: Any) -> BaseException:
-    """One line in place of typer's box; a group without a command shows its help."""
-    if type(error).__name__ == "NoArgsIsHelpError":
-        return error  # type: ignore[no-any-return]
-    path = error.ctx.command_path if error.ctx else "hummingsweep"
-    sys.stderr.write(f"hummingsweep: {' '.join(error.format_message().split()).rstrip('.')}; see {path} --help\n")
-    return SystemExit(Exit.BAD_INPUT)
-
-
-app = typer.Typer(
-    cls=_Commands,
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    add_completion=False,
-    help="Back-test Hummingbot V2 controllers by the hundred thousand: one YAML file, every core of every machine.",
-    epilog="Exit codes: 0 done, 1 a check failed, 2 bad input, 3 some points failed, 130 interrupted.\n\n"
-    "Examples: hummingsweep run sweep.yml; hummingsweep COMMAND --help shows those of a command",
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-
-
-def _show_version(wanted: bool) -> None:
-    if wanted:
-        sys.stdout.write(
-            f"hummingsweep {metadata.version('hummingsweep')}, hummingbot {metadata.version('hummingbot')}\n"
-        )
-        raise typer.Exit
-
-
-@app.callback()
-def _options(
-    version: Annotated[
-        bool, typer.Option("--version", help="Say the versions and leave.", is_eager=True, callback=_show_version)
-    ] = False,
-) -> None:
-    pass
-
-
-register(app, sweeps.run)
-register(app, sweeps.submit)
-register(app, sweeps.watch)
-register(app, sweeps.resume)
-register(app, sweeps.cancel)
-register(app, sweeps.list_sweeps, "list")
-register(app, answers.rows)
-register(app, answers.report)
-register(app, answers.verify)
-register(app, answers.audit)
-register(app, answers.promote)
-register(app, pages.serve)
-register(app, cluster.worker)
-register(app, cluster.flower)
-register(app, metrics.metrics)
-register(app, tune.tune)
-register(app, bench.bench)
-register(app, cluster.doctor)
-register(app, download.sync)
-app.add_typer(candles.candles_app, name="candles")
-app.add_typer(candles.mirror_app, name="mirror")
+from types import FrameType
+from typing import Any
 
 
 def main() -> None:
     """Entry point of the command."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is signal.SIG_DFL:  # nohup ignores SIGHUP: leave that
-            signal.signal(number, _end)
-    app()
+    ends = [number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) is signal.SIG_DFL]
+    interruptible = signal.getsignal(signal.SIGINT) is signal.default_int_handler  # nohup and & ignore some: leave that
+    for number in (*ends, *([signal.SIGINT] if interruptible else [])):
+        signal.signal(number, _leave)
+    from orchestrator import streams
+
+    streams.open_closed()
+    from orchestrator.commands.root import app
+
+    for number in ends:
+        signal.signal(number, _end)
+    if interruptible:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    raise SystemExit(streams.to_the_end(app))
 
 
-def _end(number: int, frame: object) -> None:
+def _leave(number: int, frame: FrameType | None) -> None:
+    """While nothing is started yet: at once, for an exception would come up in the middle of some import."""
+    words = "interrupted" if number == signal.SIGINT else f"ended by {signal.Signals(number).name}"
+    try:
+        os.write(2, f"hummingsweep: {words}\n".encode())
+    finally:
+        os._exit(128 + number)
+
+
+def _end(number: int, frame: FrameType | None) -> None:
     """Told to stop by another: what was started is stopped and what was claimed given free on the way out."""
-    sys.stderr.write(f"hummingsweep: ended by {signal.Signals(number).name}\n")
+    from orchestrator import streams
+
+    streams.tell(f"hummingsweep: ended by {signal.Signals(number).name}")
     raise SystemExit(128 + number)
+
+
+def __getattr__(name: str) -> Any:
+    """`app`, for who calls the commands without a process."""
+    if name == "app":
+        from orchestrator.commands.root import app
+
+        return app
+    raise AttributeError(name)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import os
 import re
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -30,10 +30,9 @@ def take(lock: IO[str], folder: Path) -> None:
         raise StoreError(
             f"{folder}: {who} writes here; wait for it to end, or give another folder with --out"
         ) from None
-    lock.seek(0)
-    lock.truncate()
-    lock.write(f"process {os.getpid()}")
-    lock.flush()
+    with suppress(OSError):  # a full disk: SQLite says what to do
+        os.ftruncate(lock.fileno(), 0)
+        os.write(lock.fileno(), f"process {os.getpid()}".encode())
 
 
 def prepare(connection: sqlite3.Connection, folder: Path) -> None:

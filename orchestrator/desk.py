@@ -58,7 +58,7 @@ def run_sweep(
     """
     watcher = watcher or Silent()
     publish.precheck(sweep)
-    with Store.create(out) as store, broker.session(settings) as cluster:
+    with Store.create(out) as store, broker.session(settings, say=watcher.say) as cluster:
         started = time.monotonic()
         watcher.say(_where(cluster))
         definition = publish.publish(sweep, cluster, watcher)
@@ -110,7 +110,7 @@ def report(
         details: list[dict[str, Any]] = []
         if chosen:
             try:
-                with broker.session(settings) as cluster:
+                with broker.session(settings, say=watcher.say) as cluster:
                     definition = publish.publish(stored_sweep(store), cluster, watcher)
                     details = detail(cluster, definition, list(dict.fromkeys(chosen)))
             except HummingsweepError as error:
@@ -149,7 +149,7 @@ def verify(
     Compared as the sweep asks for them (its own shift and warm-up), with stock fills.
     """
     publish.precheck(sweep)
-    with broker.session(settings) as cluster:
+    with broker.session(settings, say=watcher.say) as cluster:
         definition = publish.publish(sweep, cluster, watcher)
         chosen = list(points) or spread(sweep.grid.size, sample)
         return _ask(cluster, definition, Kind.VERIFY, chosen, watcher)
@@ -158,7 +158,7 @@ def verify(
 def audit(sweep: Sweep, settings: Settings, sample: int, cuts: int, watcher: Watcher) -> list[dict[str, Any]]:
     """Rows with the look-ahead `audit` of N points spread over the grid."""
     publish.precheck(sweep)
-    with broker.session(settings) as cluster:
+    with broker.session(settings, say=watcher.say) as cluster:
         definition = publish.publish(sweep, cluster, watcher)
         return _ask(cluster, definition, Kind.AUDIT, spread(sweep.grid.size, sample), watcher, cuts=cuts)
 

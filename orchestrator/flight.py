@@ -7,13 +7,15 @@ again under a new name; after an interrupt, what no child runs is given up.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.broker import message_id
 from orchestrator.plan import Planner
-from tasks.messages import Chunk, Keys
+from tasks.errors import BrokerError
+from tasks.messages import Chunk, Keys, Run
 
 if TYPE_CHECKING:
     from orchestrator.broker import Cluster
@@ -23,6 +25,9 @@ DEPTH = 2
 #: Seconds without rows after which the broker is asked whether it holds what is on the way, and between two looks.
 LOST_AFTER_S = 20.0
 LOOK_EVERY_S = 3.0
+#: Times that the same points may be lost before the command gives up: a node that takes chunks and answers nothing
+#: would be sent them for ever.
+LOSSES = 5
 
 
 @dataclass
@@ -36,6 +41,8 @@ class Flight:
     _looked: float = 0.0
     #: messages that were missing at the last look
     _missing: set[str] = field(default_factory=set)
+    #: how often these points were lost
+    _losses: Counter[tuple[Run, ...]] = field(default_factory=Counter)
 
     def add(self, chunk: Chunk) -> str:
         """Under way from now on; the id for its message."""
@@ -53,6 +60,16 @@ class Flight:
     def heard(self) -> None:
         """Rows came in."""
         self._quiet_since, self._missing = time.monotonic(), set()
+
+    def lose(self, chunk: Chunk) -> None:
+        """This chunk is lost and its points are to be sent again. Raises BrokerError when that happened too often."""
+        self.land(chunk.id)
+        self._losses[chunk.runs] += 1
+        if self._losses[chunk.runs] >= LOSSES:
+            raise BrokerError(
+                f"the broker lost the points of chunk {chunk.id} {LOSSES} times, and no node handed in rows for them: "
+                "look into the nodes' logs for why; the same command goes on"
+            )
 
     def lost(self, cluster: Cluster) -> list[Chunk]:
         """The chunks whose messages the broker holds no more although no rows came for long.
@@ -100,7 +117,7 @@ def send_again(cluster: Cluster, keys: Keys, flight: Flight, lost: list[Chunk], 
     except OutOfMemoryError:
         return generation
     for chunk in lost:
-        flight.land(chunk.id)
+        flight.lose(chunk)
         _send(cluster, keys, flight, Chunk(generation, chunk.runs))
     return generation
 

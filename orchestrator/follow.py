@@ -53,7 +53,7 @@ def submit(sweep: Sweep, out: Path, settings: Settings, watcher: Watcher) -> Sen
     publish.precheck(sweep)
     if not settings.broker:
         raise BrokerError("submit needs a cluster: give --broker or set HUMMINGSWEEP_BROKER (`run` needs none)")
-    with Store.create(out) as store, broker.session(settings) as cluster:
+    with Store.create(out) as store, broker.session(settings, say=watcher.say) as cluster:
         definition = publish.publish(sweep, cluster, watcher)
         remember(store, definition, sweep)
         keys = Keys(definition.sweep)

@@ -46,6 +46,8 @@ NEEDED_S = 3600.0
 #: that goes on after them.
 PROBES = 8
 PROBED = 125
+#: Seconds without a row after which `gather` says why, when its chunks lie behind those of other sweeps.
+BUSY_S = 5.0
 
 
 @dataclass
@@ -112,7 +114,7 @@ def run(
             now = time.monotonic()
             if now - looked > 1.0:
                 looked, children = now, cluster.children()
-                cluster.check_alive()
+                cluster.check_alive(cluster.say)
                 held.check()
                 if now - needed > NEEDED_S:
                     needed = now
@@ -207,9 +209,12 @@ def gather(
         cluster.send(definition.sweep, chunk, flight.add(chunk), within_s)
     stream = Stream(redis, keys)
     rows: dict[int, dict[str, Any]] = {}
-    started = time.monotonic()
+    started, told = time.monotonic(), False
     while flight.chunks:
-        cluster.check_alive()
+        cluster.check_alive(cluster.say)
+        if not (rows or told) and time.monotonic() - started > BUSY_S and not redis.exists(keys.running):
+            told = True
+            cluster.say("waiting for the children: they are busy with other sweeps, whose running chunks come first")
         for entry, came in stream.read(0.25):
             rows |= {row["point"]: row for row in came.to_dicts()}
             stream.forget([entry])

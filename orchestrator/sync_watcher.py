@@ -6,6 +6,7 @@ import sys
 import time
 from typing import Any, Protocol
 
+from orchestrator.streams import tell
 from orchestrator.watcher import PLAIN_EVERY_S, span
 
 
@@ -46,7 +47,7 @@ class PlainLines:
 
     def say(self, text: str) -> None:
         """One line."""
-        print(text, file=sys.stderr, flush=True)  # noqa: T201
+        tell(text)
 
     def progress(self, feed: str, done: int, total: int) -> None:
         """One line for all feeds, when it is time."""

@@ -7,6 +7,8 @@ import time
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from orchestrator.streams import tell
+
 #: Seconds between two plain lines.
 PLAIN_EVERY_S = 5.0
 
@@ -95,7 +97,7 @@ class PlainLines:
 
     def say(self, text: str) -> None:
         """One line."""
-        print(text, file=sys.stderr, flush=True)  # noqa: T201
+        tell(text)
 
     def update(self, progress: Progress) -> None:
         """One line, when it is time or all is done."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -78,11 +79,18 @@ def _lighten(headers: dict[str, Any], **_: Any) -> None:
             del headers[name]
 
 
-def connect(settings: Settings, *, patient: bool, waits_for_room: bool = False) -> Redis:
+def connect(
+    settings: Settings,
+    *,
+    patient: bool,
+    waits_for_room: bool = False,
+    while_away: Callable[[], object] | None = None,
+) -> Redis:
     """A Redis client. `patient` clients (a child's, a collector's) sit out a broker restart of several minutes.
 
     One that `waits_for_room` sits out a full memory, too: a child, whose finished chunk would be lost otherwise. A desk
-    does not, for it is the one that makes room. Raises HummingsweepError when there is no broker address.
+    does not, for it is the one that makes room. `while_away` is called before each wait for a broker that is away; what
+    it raises ends the waiting. Raises HummingsweepError when there is no broker address.
     """
     from redis import Redis
     from redis.backoff import ExponentialBackoff
@@ -92,9 +100,19 @@ def connect(settings: Settings, *, patient: bool, waits_for_room: bool = False) 
     if not settings.broker:
         raise HummingsweepError("no broker address: give --broker redis://... or set HUMMINGSWEEP_BROKER")
     tls_options(settings.broker)
+
+    class Waiting(ExponentialBackoff):
+        def compute(self, failures: int) -> float:
+            if while_away is not None:
+                while_away()
+            return super().compute(failures)
+
+        def __deepcopy__(self, memo: object) -> Waiting:  # redis-py copies it for each connection; it holds no state
+            return self
+
     return Redis.from_url(
         settings.broker,
-        retry=Retry(ExponentialBackoff(cap=2, base=0.1), 200 if patient else 2),
+        retry=Retry(Waiting(cap=2, base=0.1), 200 if patient else 2),
         retry_on_error=[
             ConnectionError,
             TimeoutError,

@@ -27,6 +27,9 @@ DONE, CANCELLED = -1, -2
 
 _UNDER_WAY = "under way"
 
+#: Read before any controller runs, for one may close or use up the descriptors of its child.
+_SCRIPTS = {name: Path(__file__).with_name(f"{name}.lua").read_text() for name in ("begin", "commit")}
+
 
 @dataclass(frozen=True)
 class Attempts:
@@ -107,13 +110,4 @@ class Attempts:
             pipeline.execute()
 
     def _script(self, name: str) -> Any:
-        return self.redis.register_script(_read_script(name))
-
-
-_scripts: dict[str, str] = {}
-
-
-def _read_script(name: str) -> str:
-    if name not in _scripts:
-        _scripts[name] = Path(__file__).with_name(f"{name}.lua").read_text()
-    return _scripts[name]
+        return self.redis.register_script(_SCRIPTS[name])

@@ -4,19 +4,28 @@ Redis hands a message out again when it was not acknowledged within the visibili
 acknowledgement a chunk longer than that would run twice. So every quarter of the timeout the node renews the lease of
 what it holds; when the node dies, the leases run out and its chunks go to others.
 
+A child that stands still keeps its chunk from everybody while its node renews the lease: the beat ends it, and Celery
+hands the chunk back (see tasks.life).
+
 Held messages are found in `channel.qos._delivered`, a private attribute of kombu 5.7's Redis transport (pinned).
 """
 
 from __future__ import annotations
 
+import os
+import signal
+import sys
 import threading
 import time
+from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import ujson
 from celery import bootsteps
 from celery.worker import state
 
+from tasks.life import Lookout, signs
 from tasks.messages import NODES_KEY, node_sign
 from tasks.settings import Settings, versions
 
@@ -64,7 +73,11 @@ class NodeBeat(bootsteps.StartStopStep):  # type: ignore[misc]  # celery has no 
                 "since": time.time(),
             }
         )
+        lookout, looked = Lookout(2 * BEAT_S), time.monotonic()
         while not stop.wait(BEAT_S):
+            now = time.monotonic()
+            late, looked = lookout.look(signs(settings.cache_folder), now - looked), now
+            end_silent(late)
             try:
                 client.hset(NODES_KEY, consumer.hostname, about)
                 client.set(node_sign(consumer.hostname), 1, ex=NODE_EXPIRY_S)
@@ -74,6 +87,15 @@ class NodeBeat(bootsteps.StartStopStep):  # type: ignore[misc]  # celery has no 
             except RedisError:
                 continue  # the broker is away; the consumer's own reconnection says so in the log
         client.close()
+
+
+def end_silent(late: Mapping[int, float]) -> None:
+    """Kill these children: process id -> seconds of silence. A stopped process hears no other signal."""
+    for child, silent_s in late.items():
+        with suppress(ProcessLookupError):
+            os.kill(child, signal.SIGKILL)
+            text = f"child {child} gave no sign of life for {silent_s:.0f} s: it is ended, and its chunk runs again"
+            print(text, file=sys.stderr, flush=True)  # noqa: T201  a line in the node's log
 
 
 def renew_leases(client: Any, consumer: Any) -> int:

@@ -22,6 +22,7 @@ from celery.exceptions import Reject
 from celery.signals import worker_process_init
 from redis.exceptions import RedisError
 
+from tasks import life
 from tasks.attempts import CANCELLED, DONE, Attempts
 from tasks.child import Child, begin, child, peak_memory_bytes
 from tasks.deadline import hung
@@ -34,7 +35,9 @@ REFUSED_WAIT_S = 5.0
 
 @worker_process_init.connect(weak=False)  # type: ignore[untyped-decorator]  # celery has no type information
 def _enter(**_: Any) -> None:
-    begin().chatter.listen()
+    me = begin()
+    me.chatter.listen()
+    life.begin(me.settings.cache_folder)
 
 
 @shared_task(name=CHUNK_TASK, acks_late=True)  # type: ignore[untyped-decorator]
@@ -83,9 +86,20 @@ def run_chunk(sweep: str, chunk_id: str, limit_s: float = 0.0) -> None:
         fresh = [{"point": point, "status": Status.ERROR.value, "error": text} for point in todo]
     rows = sorted([*finished.values(), *fresh], key=lambda row: row["point"])
     seconds = time.perf_counter() - started
-    attempts.commit(
-        chunk_id, Rows.from_dicts(chunk_id, me.name, seconds, rows, peak_memory_bytes(), course.feature_axes)
-    )
+    try:
+        attempts.commit(
+            chunk_id, Rows.from_dicts(chunk_id, me.name, seconds, rows, peak_memory_bytes(), course.feature_axes)
+        )
+    except RedisError as error:
+        time.sleep(REFUSED_WAIT_S)
+        raise Reject(error, requeue=True) from error
+    except BaseException as error:
+        # an exception would acknowledge the message, and its rows be nowhere
+        if course.begun:
+            os._exit(1)  # a point may have broken what this needs: a fresh child hands in what was laid down
+        text = f"the rows of chunk {chunk_id} cannot be handed in: {describe(error)}"
+        failed = [{"point": point, "status": Status.ERROR.value, "error": text} for point in chunk.points]
+        attempts.commit(chunk_id, Rows.from_dicts(chunk_id, me.name, seconds, failed, peak_memory_bytes()))
 
 
 class _Course:

@@ -4,6 +4,8 @@ asyncio.timeout   a controller that waits
 SIGALRM           a controller that loops in Python
 faulthandler      native code that never comes back: the child ends, the chunk is handed out again; what ended it
                   stays behind in the witness file, so that it is told from a child that died of itself
+
+A child that stands still as a whole notices nothing of these: its node does, see tasks.life.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from pathlib import Path
 from types import FrameType
 from typing import IO
 
+from tasks import life
 from tasks.errors import PointTimeout
 
 #: Seconds between one way and the next.
@@ -41,6 +44,7 @@ class Deadline:
     def close(self) -> None:
         """No point runs any more."""
         faulthandler.cancel_dump_traceback_later()
+        life.sign(0.0)
         self._nowhere.close()
 
     @asynccontextmanager
@@ -77,6 +81,7 @@ class Deadline:
     def _set(self, witness: Path | None) -> IO[str]:
         """The last way's clock; the file it would write to."""
         now = time.monotonic()
+        life.sign(self._seconds + HARD_GRACE_S + SET_AGAIN_S)
         if witness is not None:
             file = _opened(witness) or self._nowhere
             faulthandler.dump_traceback_later(self._seconds + HARD_GRACE_S, exit=True, file=file)

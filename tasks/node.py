@@ -12,6 +12,7 @@ import socket
 import sys
 import threading
 import time
+from contextlib import suppress
 from typing import Any
 
 from celery import signals
@@ -46,7 +47,12 @@ def main() -> int:
     signals.worker_shutting_down.connect(bound_the_drain, weak=False)
     name = f"{settings.node or 'node'}-{os.getpid()}@{socket.gethostname()}"
     os.environ[PREFIX + "NODE"] = name  # the children carry the same name
-    app.worker_main(["worker", f"--hostname={name}", "--loglevel=WARNING", "--without-mingle", "--without-gossip"])
+    global _strangers
+    _strangers = _group()
+    try:
+        app.worker_main(["worker", f"--hostname={name}", "--loglevel=WARNING", "--without-mingle", "--without-gossip"])
+    finally:
+        _end_group()
     return 0
 
 
@@ -55,7 +61,33 @@ def _give_up_after(drain_s: float) -> None:
     time.sleep(drain_s)
     os.kill(os.getpid(), signal.SIGQUIT)
     time.sleep(LAST_WAIT_S)
+    _end_group()
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+#: What was in this process's group before the node began: the rest of a pipeline, `hummingsweep worker | tee log`.
+_strangers: set[int] = set()
+
+
+def _group() -> set[int]:
+    """The others in the process group that this process leads; none where it leads none."""
+    import psutil
+
+    me = os.getpid()
+    found: set[int] = set()
+    if os.getpgrp() == me:
+        for process in psutil.pids():
+            with suppress(OSError):  # it ended meanwhile, or is another user's
+                if process != me and os.getpgid(process) == me:
+                    found.add(process)
+    return found
+
+
+def _end_group() -> None:
+    """What controllers started (fork, Popen) would outlive the node: nobody else knows of it."""
+    for process in _group() - _strangers:
+        with suppress(OSError):
+            os.kill(process, signal.SIGKILL)
 
 
 def _leave_with_starter() -> None:

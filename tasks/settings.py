@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import SplitResult, quote, urlsplit, urlunsplit
 
 from tasks.errors import BrokerError, HummingsweepError
 
@@ -141,6 +141,19 @@ def settings_file(environment: Mapping[str, str]) -> Path:
     return Path(base) / "hummingsweep" / "settings.toml"
 
 
+def check_settings_file(environment: Mapping[str, str]) -> None:
+    """A settings file that was named must be there. Raises HummingsweepError.
+
+    For the edge alone: a child or a beat that reads its settings later must not stumble over it.
+    """
+    named = environment.get(PREFIX + "SETTINGS", "")
+    if named and named != os.devnull and not Path(named).is_file():
+        raise HummingsweepError(
+            f"{PREFIX}SETTINGS: {named!r} is no file; name one that is there ({os.devnull} for none), or make it with "
+            "`hummingsweep tune`"
+        )
+
+
 def user_cache_folder(system: str, environment: Mapping[str, str]) -> Path:
     """Where each platform keeps caches."""
     if system == "Darwin":
@@ -160,9 +173,20 @@ def core_count(system: str) -> int:
     return len(os.sched_getaffinity(0))
 
 
+def _split(url: str) -> SplitResult:
+    """Raises BrokerError for what is no address."""
+    try:
+        parts = urlsplit(url)
+        parts.port  # noqa: B018  read here, where a wrong one is told
+    except ValueError as error:
+        # what may be a password stays unsaid
+        raise BrokerError(f"{url.rpartition('@')[2]}: not a broker address ({error}); redis://HOST:PORT/0") from None
+    return parts
+
+
 def with_password(url: str, password: str) -> str:
-    """The address with the password put in, unless it holds one already."""
-    parts = urlsplit(url)
+    """The address with the password put in, unless it holds one already. Raises BrokerError."""
+    parts = _split(url)
     if parts.password:
         return url
     user = parts.username or ""
@@ -171,8 +195,8 @@ def with_password(url: str, password: str) -> str:
 
 
 def without_password(url: str) -> str:
-    """The address as it may be shown."""
-    parts = urlsplit(url)
+    """The address as it may be shown. Raises BrokerError."""
+    parts = _split(url)
     if not parts.password:
         return url
     return urlunsplit(parts._replace(netloc=f"{parts.username or ''}:***@{parts.netloc.rpartition('@')[2]}"))
@@ -182,9 +206,11 @@ def check_broker(broker: str) -> None:
     """Refuse an address that is none, and a broker beyond this machine that wants no password. Raises BrokerError."""
     if not broker:
         raise BrokerError("no broker address: give --broker redis://... or set HUMMINGSWEEP_BROKER")
-    parts = urlsplit(broker)
+    parts = _split(broker)
     if parts.scheme not in ("redis", "rediss"):
         raise BrokerError(f"{without_password(broker)}: a broker address starts with redis:// or rediss://")
+    if not parts.hostname:
+        raise BrokerError(f"{without_password(broker)}: the host is missing; {parts.scheme}://HOST:PORT/0")
     if parts.hostname not in LOOPBACK and not parts.password and "ssl_certfile" not in parts.query:
         raise BrokerError(
             f"{without_password(broker)}: a broker beyond this machine needs a password; "
@@ -218,6 +244,20 @@ def _version(distribution: str) -> str:
         return "0"
 
 
+_KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
+
+#: What each number may be; 0 where it has a meaning of its own (see Settings). The upper ends are beyond any use.
+_RANGES: dict[str, tuple[float, float]] = {
+    "children": (0, 4096),
+    "chunk_seconds": (0.001, 86_400),
+    "visibility_timeout_s": (1, 7 * 86_400),
+    "drain_s": (0, 7 * 86_400),
+    "threads": (1, 4096),
+    "mirror_mb": (1, 1 << 30),
+    "child_memory_mb": (0, 1 << 30),
+}
+
+
 def _coerce(cls: type[Settings], name: str, value: Any) -> Any:
     default = getattr(cls, name)
     try:
@@ -227,6 +267,11 @@ def _coerce(cls: type[Settings], name: str, value: Any) -> Any:
                 if isinstance(value, bool)
                 else {"1": True, "true": True, "0": False, "false": False}[str(value).lower()]
             )
-        return type(default)(value)
-    except (ValueError, KeyError) as error:
-        raise HummingsweepError(f"{PREFIX}{name.upper()}: {value!r} is not a {type(default).__name__}") from error
+        made = type(default)(value)
+    except (ValueError, KeyError, OverflowError) as error:
+        raise HummingsweepError(f"{PREFIX}{name.upper()}: {value!r} is not {_KINDS[type(default)]}") from error
+    if name in _RANGES:
+        least, most = _RANGES[name]
+        if not least <= made <= most:  # also where it is not a number at all
+            raise HummingsweepError(f"{PREFIX}{name.upper()}: {value!r} is not from {least:g} to {most:g}")
+    return made

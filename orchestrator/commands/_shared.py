@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-import sys
 from collections.abc import Callable
 from enum import IntEnum
 from pathlib import Path
@@ -13,7 +12,8 @@ from typing import Annotated, Any
 import typer
 import ujson
 
-from tasks.settings import Settings, without_password
+from orchestrator.streams import answer, tell
+from tasks.settings import Settings, check_settings_file, without_password
 
 
 class Exit(IntEnum):
@@ -58,17 +58,19 @@ def register(app: typer.Typer, command: Callable[..., Any], name: str | None = N
     app.command(name, help=text, epilog="\n\n".join(["Examples:", *lines]))(command)
 
 
-def settings_for(broker: str = "", children: int = 0, **more: Any) -> Settings:
-    """The process's settings with what the command line says on top."""
+def settings_for(broker: str = "", children: int = 0, *, makes_file: bool = False, **more: Any) -> Settings:
+    """The process's settings with what the command line says on top. `makes_file`: the settings file may be missing."""
     import os
 
     environment = dict(os.environ)
+    if not makes_file:
+        check_settings_file(environment)
     if broker:
         environment["HUMMINGSWEEP_BROKER"] = broker
         if without_password(broker) != broker:
-            sys.stderr.write(
+            tell(
                 "the password in --broker is seen by everybody on this machine (ps): "
-                "HUMMINGSWEEP_BROKER_PASSWORD_FILE keeps it\n"
+                "HUMMINGSWEEP_BROKER_PASSWORD_FILE keeps it"
             )
     settings = Settings.read(environment)
     changes: dict[str, Any] = {name: value for name, value in more.items() if value is not None}
@@ -79,12 +81,12 @@ def settings_for(broker: str = "", children: int = 0, **more: Any) -> Settings:
 
 def answer_json(document: Any) -> None:
     """The one document of --json. NaN and infinities are null: JSON has none."""
-    sys.stdout.write(ujson.dumps(plain(document), indent=2, escape_forward_slashes=False, allow_nan=False) + "\n")
+    answer(ujson.dumps(plain(document), indent=2, escape_forward_slashes=False, allow_nan=False) + "\n")
 
 
 def say(text: str) -> None:
     """A line of the answer on standard output."""
-    sys.stdout.write(text + "\n")
+    answer(text + "\n")
 
 
 def plain(value: Any) -> Any:

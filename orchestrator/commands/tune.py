@@ -32,7 +32,7 @@ def tune(
     sweep = read(file)
     watcher = watcher_for(json)
     try:
-        tuned = tuning.tune(sweep, settings_for(), watcher)
+        tuned = tuning.tune(sweep, settings_for(makes_file=write), watcher)
     finally:
         watcher.close()
     hidden: list[str] = []

@@ -136,7 +136,7 @@ def bare_environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]
         **clean,
         "HUMMINGSWEEP_CACHE": str(tmp_path_factory.mktemp("cache")),
         "HUMMINGSWEEP_MIRROR": str(tmp_path_factory.mktemp("mirror")),
-        "HUMMINGSWEEP_SETTINGS": "/dev/null/none",
+        "HUMMINGSWEEP_SETTINGS": os.devnull,
         "HUMMINGSWEEP_KEY": KEY,
         "HUMMINGSWEEP_CHILDREN": "2",
     }

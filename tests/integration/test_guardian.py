@@ -17,7 +17,7 @@ import sys, time
 from orchestrator import broker
 from tasks.settings import Settings
 with broker.session(Settings.read(), node=False) as cluster:
-    print(cluster.embedded["server"], cluster.embedded["folder"], flush=True)
+    print(cluster.embedded.server, cluster.embedded.folder, flush=True)
     time.sleep(3600)
 """
 

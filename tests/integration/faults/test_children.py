@@ -44,6 +44,14 @@ def test_a_point_that_breaks_the_event_loop_harms_no_other(sweep: Place, cluster
     assert {row["trouble"] for row in sweep.rows() if row["status"] != "ok"} == {way}
 
 
+def test_a_point_that_breaks_the_handing_in_of_rows_loses_none(sweep: Place, cluster: Cluster) -> None:
+    """They were acknowledged and gone, and the desk sent their points again for ever."""
+    cluster.add_node(children=1)
+    sweep.sweep["grid"] = {"length": LENGTHS[:3], "trouble": ["unpack"]}
+    finish(sweep.start("run", sweep.file, "--no-audit", "--no-report"))
+    assert [(row["length"], row["status"]) for row in sweep.rows()] == [(length, "ok") for length in LENGTHS[:3]]
+
+
 def test_native_code_that_never_comes_back_is_a_timeout(sweep: Place, cluster: Cluster) -> None:
     cluster.add_node(children=2)
     sweep.sweep["grid"] = {"trouble": ["sleep:0", "native", "sleep:0.1"]}
@@ -51,6 +59,16 @@ def test_native_code_that_never_comes_back_is_a_timeout(sweep: Place, cluster: C
     finished = sweep.run("run", sweep.file, "--no-audit", "--no-report")
     assert finished.code == 3, finished.err
     assert [row["status"] for row in sweep.rows()] == ["ok", "timeout", "ok"]
+
+
+def test_a_child_that_is_stopped(sweep: Place, cluster: Cluster, undisturbed: list[dict[str, Any]]) -> None:
+    """Its own deadline stands still with it."""
+    node = cluster.add_node(children=1)
+    sweep.sweep["point_timeout"] = 1
+    process = started(sweep)
+    os.kill(cluster.children_of(node)[0], signal.SIGSTOP)
+    finish(process)
+    assert results(sweep.rows()) == undisturbed
 
 
 def test_a_child_without_memory(sweep: Place, cluster: Cluster) -> None:

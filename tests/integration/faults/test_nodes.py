@@ -7,6 +7,8 @@ import signal
 import time
 from typing import Any
 
+import psutil
+
 from tests.integration.conftest import Cluster, Place, eventually
 from tests.integration.faults.conftest import LENGTHS, finish, results, started
 
@@ -64,3 +66,18 @@ def test_an_interrupt_does_not_wait_for_a_node_that_died(sweep: Place, cluster: 
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=40)
     assert process.returncode == 130
+
+
+def test_what_a_controller_started_ends_with_the_node(sweep: Place, cluster: Cluster) -> None:
+    note = sweep.folder / "started"
+    node = cluster.add_node(children=1)
+    sweep.sweep["grid"] = {"trouble": [f"start:{note}"], "length": [5]}
+    finish(sweep.start("run", sweep.file, "--no-audit", "--no-report"))
+    left = psutil.Process(int(note.read_text()))
+    node.terminate()
+    node.wait(20)
+    try:
+        left.wait(5)
+    finally:
+        if left.is_running():
+            left.kill()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -99,3 +101,32 @@ def test_the_disk_of_the_result_store_is_full(
     finished = sweep.run("run", sweep.file, "--no-audit", "--no-report", "--out", out / "run")
     assert finished.code == 0, finished.err
     assert results(sweep.rows(str(out / "run"))) == undisturbed
+
+
+def test_a_disk_without_any_room_is_one_line(alone: Place, small_disk: Callable[[str], Path]) -> None:
+    """The output folder's, then that of the cache: before the first point."""
+    full = small_disk("100k")
+    (full / "o").mkdir()
+    (full / "there").mkdir()
+    with (full / "filler").open("wb", buffering=0) as filler, contextlib.suppress(OSError):
+        while True:
+            filler.write(bytes(4096))
+    for out, cache in ((full / "o", ""), (full / "new", ""), (alone.folder / "out", str(full / "there"))):
+        more = {"HUMMINGSWEEP_CACHE": cache} if cache else {}
+        finished = alone.run("run", alone.file, "--no-audit", "--no-report", "--out", out, **more)
+        assert (finished.code, finished.err.splitlines()[-1][:14]) == (2, "hummingsweep: "), finished.err
+        assert "Traceback" not in finished.err
+        assert "room" in finished.err or "another" in finished.err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_progress_and_answer_that_cannot_be_written_cost_no_row(sweep: Place, cluster: Cluster) -> None:
+    cluster.add_node(children=1)
+    sweep.sweep["grid"] = {"length": [5, 10]}
+    with Path("/dev/full").open("w") as full:
+        command = subprocess.run(
+            [sys.executable, "-m", "orchestrator.cli", "run", sweep.file, "--no-audit", "--no-report"],
+            cwd=sweep.folder, env=sweep.environment, stdout=full, stderr=full, timeout=120, check=False,
+        )  # fmt: skip
+    assert command.returncode == 2
+    assert [row["status"] for row in sweep.rows()] == ["ok", "ok"]

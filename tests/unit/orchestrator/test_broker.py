@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from redis.exceptions import NoPermissionError
 
-from orchestrator.broker import _announced, _refuse_open
-from tasks.errors import BrokerError
+from orchestrator.broker import Cluster, _announced, _refusal, _refuse_open
+from tasks.errors import BrokerError, HummingsweepError
 from tasks.settings import Settings
 
 
@@ -44,12 +43,14 @@ def test_loopback_protected_mode_a_password_or_no_right_to_ask_are_fine() -> Non
     look("0.0.0.0", "")
 
 
-def test_a_cache_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
-    cache = tmp_path / "cache"
-    cache.write_text("a file in its place")
-    cluster: Any = SimpleNamespace(settings=Settings(cache=str(cache)))
-    with (
-        pytest.raises(BrokerError, match=f"{cache}/running: cannot be written .*HUMMINGSWEEP_CACHE"),
-        _announced(cluster),
-    ):
+def test_a_missing_password_is_told_from_a_wrong_one() -> None:
+    text = "HELLO must be called with the client already authenticated, otherwise ..."
+    assert _refusal("redis://127.0.0.1/0", text).startswith("wants a password; set ")
+    assert "refused the password (WRONGPASS)" in _refusal("redis://:p@127.0.0.1/0", "WRONGPASS")
+
+
+def test_a_cache_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "cache").touch()
+    cluster = Cluster(Settings(broker="redis://127.0.0.1:1/0", cache=str(tmp_path / "cache")))
+    with pytest.raises(HummingsweepError, match=r"cannot be written .*HUMMINGSWEEP_CACHE"), _announced(cluster):
         pass

@@ -10,7 +10,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from orchestrator.cli import app
+from orchestrator.commands.root import app
 
 
 def _commands() -> list[tuple[str, ...]]:
@@ -70,5 +70,7 @@ def test_versions() -> None:
 
 
 def test_commands_that_need_no_broker_start_without_celery() -> None:
-    code = "import sys, orchestrator.cli; print([name for name in ('celery', 'kombu') if name in sys.modules])"
+    code = (
+        "import sys, orchestrator.commands.root; print([name for name in ('celery', 'kombu') if name in sys.modules])"
+    )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"

@@ -11,6 +11,7 @@ from tasks.errors import BrokerError, HummingsweepError
 from tasks.settings import (
     Settings,
     check_broker,
+    check_settings_file,
     queue_name,
     user_cache_folder,
     versions,
@@ -38,6 +39,49 @@ def test_what_another_process_is_told_is_what_this_one_read(tmp_path: Path) -> N
 def test_a_wrong_value_names_the_variable(tmp_path: Path, name: str, value: str) -> None:
     with pytest.raises(HummingsweepError, match=f"HUMMINGSWEEP_{name}.*{value}"):
         read(tmp_path, **{f"HUMMINGSWEEP_{name}": value})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("CHILDREN", "-3"),
+        ("CHILDREN", "100000"),
+        ("CHUNK_SECONDS", "0"),
+        ("CHUNK_SECONDS", "-1"),
+        ("CHUNK_SECONDS", "nan"),
+        ("CHUNK_SECONDS", "inf"),
+        ("VISIBILITY_TIMEOUT_S", "0"),
+        ("VISIBILITY_TIMEOUT_S", "-5"),
+        ("DRAIN_S", "nan"),
+        ("THREADS", "0"),
+        ("THREADS", "-1"),
+        ("MIRROR_MB", "0"),
+        ("CHILD_MEMORY_MB", "-1"),
+    ],
+)
+def test_a_number_beyond_its_range_is_refused(tmp_path: Path, name: str, value: str) -> None:
+    with pytest.raises(HummingsweepError, match=f"HUMMINGSWEEP_{name}: '{value}' is not from"):
+        read(tmp_path, **{f"HUMMINGSWEEP_{name}": value})
+
+
+def test_zero_keeps_its_meaning_where_it_has_one(tmp_path: Path) -> None:
+    zero = {"HUMMINGSWEEP_CHILDREN": "0", "HUMMINGSWEEP_CHILD_MEMORY_MB": "0", "HUMMINGSWEEP_DRAIN_S": "0"}
+    settings = read(tmp_path, **zero)
+    assert (settings.children, settings.child_memory_mb, settings.drain_s) == (0, 0, 0.0)
+
+
+def test_kinds_are_said_in_plain_words(tmp_path: Path) -> None:
+    with pytest.raises(HummingsweepError, match="'x' is not a whole number"):
+        read(tmp_path, HUMMINGSWEEP_CHILDREN="x")
+
+
+def test_a_settings_file_that_was_named_must_be_there(tmp_path: Path) -> None:
+    with pytest.raises(HummingsweepError, match=r"HUMMINGSWEEP_SETTINGS: '/nonexistent' is no file"):
+        check_settings_file({"HUMMINGSWEEP_SETTINGS": "/nonexistent"})
+    (tmp_path / "settings.toml").touch()
+    check_settings_file({"HUMMINGSWEEP_SETTINGS": str(tmp_path / "settings.toml")})
+    check_settings_file({"HUMMINGSWEEP_SETTINGS": "/dev/null"})
+    check_settings_file({})
 
 
 def test_an_unknown_setting_in_the_file_is_named(tmp_path: Path) -> None:
@@ -82,7 +126,15 @@ def test_brokers_that_may_be_used(broker: str) -> None:
 
 @pytest.mark.parametrize(
     ("broker", "word"),
-    [("", "no broker"), ("http://host", "starts with"), ("redis://192.0.2.1:6379/0", "needs a password")],
+    [
+        ("", "no broker"),
+        ("http://host", "starts with"),
+        ("redis://192.0.2.1:6379/0", "needs a password"),
+        ("redis://", "the host is missing"),
+        ("redis://:secret@/0", "the host is missing"),
+        ("redis://[::1", "not a broker address"),
+        ("redis://127.0.0.1:port/0", "not a broker address"),
+    ],
 )
 def test_brokers_that_are_refused(broker: str, word: str) -> None:
     with pytest.raises(BrokerError, match=word):

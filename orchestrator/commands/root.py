@@ -1,0 +1,131 @@
+"""All commands, and what each of their errors is: one line and an exit code."""
+
+from __future__ import annotations
+
+import errno
+import sys
+from importlib import metadata
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from orchestrator.commands import answers, bench, candles, cluster, download, metrics, pages, sweeps, tune
+from orchestrator.commands._shared import Exit, register
+from orchestrator.streams import give_up, tell
+from tasks.errors import HummingsweepError
+
+#: What every wrong usage derives from; typer gives it no name of its own.
+_UsageError: Any = typer.BadParameter.__mro__[1]
+
+
+class _Commands(TyperGroup):
+    """Errors a user can mend are one line on standard error and exit code 2, whatever the command."""
+
+    def make_context(self, *arguments: Any, **more: Any) -> Any:
+        try:
+            return super().make_context(*arguments, **more)
+        except _UsageError as error:
+            raise _misused(error) from None
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except _UsageError as error:
+            raise _misused(error) from None
+        except HummingsweepError as error:
+            tell(f"hummingsweep: {' '.join(str(error).split())}")
+            raise SystemExit(Exit.BAD_INPUT) from None
+        except KeyboardInterrupt:
+            tell("hummingsweep: interrupted")
+            raise SystemExit(Exit.INTERRUPTED) from None
+        except BrokenPipeError:  # `hummingsweep rows ... | head`
+            give_up(sys.stdout)
+            raise SystemExit(Exit.DONE) from None
+        except OSError as error:
+            where = f"{error.filename}: " if error.filename else ""
+            tell(f"hummingsweep: {where}{error.strerror or error}; {_advice(error)}")
+            raise SystemExit(Exit.BAD_INPUT) from None
+        except Exception as error:
+            from kombu.exceptions import OperationalError
+            from redis.exceptions import OutOfMemoryError, RedisError
+
+            if isinstance(error, OutOfMemoryError):
+                text = "the broker's memory is full; ops/RUNBOOK.md says what takes the room"
+            elif isinstance(error, RedisError | OperationalError):
+                text = f"the broker went away or refuses: {error}; the same command goes on when it is mended"
+            else:
+                raise
+            tell(f"hummingsweep: {' '.join(text.split())}")
+            raise SystemExit(Exit.BAD_INPUT) from None
+
+
+def _advice(error: OSError) -> str:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "make room on that disk and give the same command again: what was stored is kept"
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return "give yourself the right to write there, or name another place"
+    if error.errno in (errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM):
+        return "this machine or user has no more of them: see ulimit -a, or use fewer children"
+    return "mend that and give the same command again: what was stored is kept"
+
+
+def _misused(error: Any) -> BaseException:
+    """One line in place of typer's box; a group without a command shows its help."""
+    if type(error).__name__ == "NoArgsIsHelpError":
+        return error  # type: ignore[no-any-return]
+    path = error.ctx.command_path if error.ctx else "hummingsweep"
+    tell(f"hummingsweep: {' '.join(error.format_message().split()).rstrip('.')}; see {path} --help")
+    return SystemExit(Exit.BAD_INPUT)
+
+
+app = typer.Typer(
+    cls=_Commands,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    help="Back-test Hummingbot V2 controllers by the hundred thousand: one YAML file, every core of every machine.",
+    epilog="Exit codes: 0 done, 1 a check failed, 2 bad input, 3 some points failed, 130 interrupted.\n\n"
+    "Examples: hummingsweep run sweep.yml; hummingsweep COMMAND --help shows those of a command",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        sys.stdout.write(
+            f"hummingsweep {metadata.version('hummingsweep')}, hummingbot {metadata.version('hummingbot')}\n"
+        )
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Say the versions and leave.", is_eager=True, callback=_show_version)
+    ] = False,
+) -> None:
+    pass
+
+
+register(app, sweeps.run)
+register(app, sweeps.submit)
+register(app, sweeps.watch)
+register(app, sweeps.resume)
+register(app, sweeps.cancel)
+register(app, sweeps.list_sweeps, "list")
+register(app, answers.rows)
+register(app, answers.report)
+register(app, answers.verify)
+register(app, answers.audit)
+register(app, answers.promote)
+register(app, pages.serve)
+register(app, cluster.worker)
+register(app, cluster.flower)
+register(app, metrics.metrics)
+register(app, tune.tune)
+register(app, bench.bench)
+register(app, cluster.doctor)
+register(app, download.sync)
+app.add_typer(candles.candles_app, name="candles")
+app.add_typer(candles.mirror_app, name="mirror")
