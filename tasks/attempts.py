@@ -7,6 +7,7 @@ is found: it is the marked one, and after DEATHS deaths it gets a row with statu
 
 from __future__ import annotations
 
+import functools
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,9 +27,6 @@ DEATHS = 2
 DONE, CANCELLED = -1, -2
 
 _UNDER_WAY = "under way"
-
-#: Read before any controller runs, for one may close or use up the descriptors of its child.
-_SCRIPTS = {name: Path(__file__).with_name(f"{name}.lua").read_text() for name in ("begin", "commit")}
 
 
 @dataclass(frozen=True)
@@ -110,4 +108,10 @@ class Attempts:
             pipeline.execute()
 
     def _script(self, name: str) -> Any:
-        return self.redis.register_script(_SCRIPTS[name])
+        return self.redis.register_script(scripts()[name])
+
+
+@functools.cache
+def scripts() -> dict[str, str]:
+    """By name. A child reads them before any controller runs: one may close or use up its descriptors."""
+    return {name: Path(__file__).with_name(f"{name}.lua").read_text() for name in ("begin", "commit")}

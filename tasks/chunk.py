@@ -23,7 +23,7 @@ from celery.signals import worker_process_init
 from redis.exceptions import RedisError
 
 from tasks import life
-from tasks.attempts import CANCELLED, DONE, Attempts
+from tasks.attempts import CANCELLED, DONE, Attempts, scripts
 from tasks.child import Child, begin, child, peak_memory_bytes
 from tasks.deadline import hung
 from tasks.errors import HummingsweepError, ParcelMissing, describe
@@ -36,6 +36,7 @@ REFUSED_WAIT_S = 5.0
 @worker_process_init.connect(weak=False)  # type: ignore[untyped-decorator]  # celery has no type information
 def _enter(**_: Any) -> None:
     me = begin()
+    scripts()
     me.chatter.listen()
     life.begin(me.settings.cache_folder)
 
