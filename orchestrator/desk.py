@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator import broker, publish
 from orchestrator.expressions import Expression, parse_objective
-from orchestrator.plan import spread
+from orchestrator.plan import check_points, spread
 from orchestrator.rank import Ranking, rank
 from orchestrator.run import Summary, gather, run
 from orchestrator.store import Store
 from orchestrator.sweep import Sweep, parse
+from orchestrator.target import check_target
 from orchestrator.watcher import Silent, Watcher
 from tasks.errors import BrokerError, ExpressionError, HummingsweepError, SweepFileError
 from tasks.messages import Kind
@@ -102,10 +103,14 @@ def report(
 
     Without candles or controllers at hand (a copied folder) the page has no curves, and says so.
     """
+    to = to or folder / "report.html"
+    check_target(to)
     with Store.open(folder) as store:
         name = store.latest()
         meta = store.meta(name)
-        ranking = rank(store.table(name), meta["rank_by"], meta["where"], grid=store.sweep(name).grid, top=max(best, 1))
+        known = store.sweep(name).grid
+        check_points(name, points, known.size)
+        ranking = rank(store.table(name), meta["rank_by"], meta["where"], grid=known, top=max(best, 1))
         chosen = [*points, *(row["point"] for row in ranking.rows[:best])]
         details: list[dict[str, Any]] = []
         if chosen:
@@ -115,7 +120,7 @@ def report(
                     details = detail(cluster, definition, list(dict.fromkeys(chosen)))
             except HummingsweepError as error:
                 watcher.say(f"no curves in the report: {error}")
-        return _write(store, name, to or folder / "report.html", meta, details)
+        return _write(store, name, to, meta, details)
 
 
 def remember(store: Store, definition: SweepDefinition, sweep: Sweep) -> None:
@@ -148,6 +153,7 @@ def verify(
 
     Compared as the sweep asks for them (its own shift and warm-up), with stock fills.
     """
+    check_points(sweep.name, points, sweep.grid.size)
     publish.precheck(sweep)
     with broker.session(settings) as cluster:
         definition = publish.publish(sweep, cluster, watcher)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from orchestrator.plan import check_points
 from orchestrator.rank import rank as rank_rows
 from tasks.errors import StoreError
 from tasks.grid import Grid
@@ -90,9 +91,7 @@ def controller_config(definition: SweepDefinition, point: int) -> dict[str, Any]
 
 def _row(store: Store, definition: SweepDefinition, point: int) -> dict[str, Any]:
     """The row of a point that has results. Raises StoreError."""
-    size = Grid.from_mapping(definition.grid).size
-    if not 0 <= point < size:
-        raise StoreError(f"{definition.sweep}: there is no point {point}; the grid has points 0 to {size - 1}")
+    check_points(definition.sweep, [point], Grid.from_mapping(definition.grid).size)
     row = next(store.rows(definition.sweep, [point]), None)
     if row is None:
         raise StoreError(f"{definition.sweep}: point {point} has no row yet; `hummingsweep resume` computes it")
