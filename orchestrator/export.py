@@ -42,8 +42,8 @@ def write(
 ) -> int:
     """Write a sweep's rows into a file or a binary stream; how many there were.
 
-    A file is replaced when it is complete. Raises StoreError (also for a file of the store itself), HummingsweepError for an
-    unknown format or status.
+    A file is replaced when it is complete. Raises StoreError, also for a file of the store itself, and
+    HummingsweepError for an unknown format or status.
     """
     try:
         write_as = _WRITERS[Format(format)]

@@ -24,7 +24,8 @@ from pydantic import TypeAdapter, ValidationError
 from orchestrator.axes import nearest
 from orchestrator.publish import markets
 from orchestrator.rules import load
-from orchestrator.sweep import INTERVALS, Moment, Sweep
+from orchestrator.sweep import Moment, Sweep
+from orchestrator.values import INTERVALS
 from orchestrator.sync_watcher import Watcher
 from tasks.candles.formats import interval_seconds, iso
 from tasks.errors import HummingsweepError, TradingRulesMissing
