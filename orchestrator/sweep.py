@@ -47,7 +47,8 @@ _NOT_IN_ID = ("sweep", "kind", "point_timeout_s", "options")
 
 Moment = Annotated[int, BeforeValidator(values.moment)]
 Folder = Annotated[Path, AfterValidator(values.beside)]
-Fraction = Annotated[float, Field(lt=1, allow_inf_nan=False)]
+Number = Annotated[float, BeforeValidator(values.number), Field(allow_inf_nan=False)]
+Fraction = Annotated[Number, Field(lt=1)]
 
 
 class Period(BaseModel):
@@ -83,7 +84,7 @@ class Sweep(BaseModel):
     maker_cost: Annotated[Fraction, Field(gt=-1)] | None = None
     taker_cost: Annotated[Fraction, Field(gt=-1)] | None = None
     #: basis points of the price lost on every taker fill, for `fills: honest`
-    slippage_bps: Annotated[float, Field(ge=0, lt=10_000, allow_inf_nan=False)] = 0.0
+    slippage_bps: Annotated[Number, Field(ge=0, lt=10_000)] = 0.0
     #: trading pair -> [[seconds, rate], ...], for `fills: honest`
     funding: Annotated[dict[str, list[list[float]]], BeforeValidator(values.funding)] = Field(default_factory=dict)
     #: True: indicators get candles from before the period
@@ -99,7 +100,7 @@ class Sweep(BaseModel):
     #: only points for which this holds are ranked; None: all
     where: Annotated[str | None, AfterValidator(values.where)] = None
     #: seconds a point may take
-    point_timeout: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 600.0
+    point_timeout: Annotated[Number, Field(gt=0)] = 600.0
     seed: StrictInt = 0
 
     _file: Path = PrivateAttr()

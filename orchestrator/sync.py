@@ -25,8 +25,8 @@ from orchestrator.axes import nearest
 from orchestrator.publish import markets
 from orchestrator.rules import load
 from orchestrator.sweep import Moment, Sweep
-from orchestrator.values import INTERVALS
 from orchestrator.sync_watcher import Watcher
+from orchestrator.values import INTERVALS
 from tasks.candles.formats import interval_seconds, iso
 from tasks.errors import HummingsweepError, TradingRulesMissing
 from tasks.messages import Kind as SweepKind

@@ -88,8 +88,8 @@ def funding(value: Any, info: ValidationInfo) -> Any:
         raise ValueError(f"{shape}, not {value!r}")
     for pair, rates in value.items():
         try:
-            times = [moment(moment) for moment, _ in rates]
-            if not all(math.isfinite(float(rate)) for _, rate in rates):
+            times = [moment(at) for at, _ in rates]
+            if not all(math.isfinite(float(number(rate))) for _, rate in rates):
                 raise ValueError("a rate is not finite")
         except (TypeError, ValueError) as error:
             raise ValueError(f"{pair}: {shape} ({error})") from None
@@ -105,6 +105,13 @@ def interval(value: Any) -> str:
             f"{value!r} is no interval of Hummingbot; the nearest is {close}, all are {' '.join(INTERVALS)}"
         )
     return str(value)
+
+
+def number(value: Any) -> Any:
+    """Not true or false, which Python takes for 1 and 0."""
+    if isinstance(value, bool):
+        raise ValueError(f"{str(value).lower()}: must be a number (YAML reads yes and on as true, no and off as false)")
+    return value
 
 
 def plain_name(value: str) -> str:
