@@ -16,6 +16,7 @@ from orchestrator.run import Summary, gather, run
 from orchestrator.store import Store
 from orchestrator.sweep import Sweep, parse
 from orchestrator.target import check_target
+from orchestrator.unused import unused
 from orchestrator.watcher import Silent, Watcher
 from tasks.errors import BrokerError, ExpressionError, HummingsweepError, SweepFileError
 from tasks.messages import Kind
@@ -62,6 +63,8 @@ def run_sweep(
     with Store.create(out) as store, broker.session(settings) as cluster:
         started = time.monotonic()
         watcher.say(_where(cluster))
+        for sentence in unused(sweep):
+            watcher.say(sentence)
         definition = publish.publish(sweep, cluster, watcher)
         remember(store, definition, sweep)
         if retry:

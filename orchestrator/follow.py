@@ -23,6 +23,7 @@ from orchestrator.plan import Planner, spread
 from orchestrator.run import collect_waiting, gather
 from orchestrator.store import Store, resolve
 from orchestrator.sweep import Sweep
+from orchestrator.unused import unused
 from orchestrator.watcher import NodeProgress, Progress, Watcher, span
 from tasks.errors import BrokerError, HummingsweepError, StoreError
 from tasks.grid import Grid
@@ -53,6 +54,8 @@ def submit(sweep: Sweep, out: Path, settings: Settings, watcher: Watcher) -> Sen
     publish.precheck(sweep)
     if not settings.broker:
         raise BrokerError("submit needs a cluster: give --broker or set HUMMINGSWEEP_BROKER (`run` needs none)")
+    for sentence in unused(sweep):
+        watcher.say(sentence)
     with Store.create(out) as store, broker.session(settings) as cluster:
         definition = publish.publish(sweep, cluster, watcher)
         remember(store, definition, sweep)

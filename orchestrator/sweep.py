@@ -245,9 +245,23 @@ def _check_together(sweep: Sweep, document: Marked, file: Path) -> None:
     if sweep.grid.size > MOST_POINTS:
         text = f"{sweep.grid.size:.1e} points are too many to number; take values away"
         raise _error(BadAxis, file, document, ("grid",), text)
+    pairs = sorted(_texts([sweep.controller, *sweep.axes.values()]))
+    for pair in sweep.funding:
+        if pair not in pairs:
+            text = f"neither controller nor grid has this trading pair; the nearest is {nearest(pair, pairs)}"
+            raise _error(SweepFileError, file, document, ("funding", pair), text)
     if sweep.end <= sweep.start:
         text = f"{_shown_moment(sweep.end)} is not after period.start {_shown_moment(sweep.start)}; swap or mend them"
         raise _error(SweepFileError, file, document, ("period", "end"), text)
+
+
+def _texts(value: Any) -> set[str]:
+    """Every text in a value; some controllers trade on pairs they hold under keys of their own."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list | tuple):
+        return {text for item in value for text in _texts(item)}
+    return {value} if isinstance(value, str) else set()
 
 
 def _first(errors: ValidationError, document: Marked, file: Path) -> SweepFileError:

@@ -151,6 +151,11 @@ class TestWhatIsWrong:
             ({"maker_cost": False}, SweepFileError, "maker_cost: false: must be a number"),
             ({"taker_cost": False}, SweepFileError, "taker_cost: false: must be a number"),
             ({"funding": {"BTC-USDT": [[1, True]]}}, SweepFileError, "funding: BTC-USDT: .*true: must be a number"),
+            (
+                {"funding": {"BTCUSDT": [[1704067200, 0.1]]}},
+                SweepFileError,
+                r"funding\.BTCUSDT: neither controller nor grid has this trading pair; the nearest is BTC-USDT",
+            ),
             ({"resolution": "2m"}, SweepFileError, "resolution: '2m' is no interval"),
             ({"resolution": 60}, SweepFileError, "resolution: 60 is no interval"),
             ({"trade_cost": -0.1}, SweepFileError, "trade_cost: -0.1: must be greater than or equal to 0"),
