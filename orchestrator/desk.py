@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator import broker, publish
 from orchestrator.expressions import Expression, parse_objective
-from orchestrator.plan import check_points, spread
+from orchestrator.plan import check_points
 from orchestrator.rank import Ranking, rank
 from orchestrator.run import Summary, gather, run
 from orchestrator.store import Store
@@ -19,6 +19,7 @@ from orchestrator.target import check_target
 from orchestrator.unused import unused
 from orchestrator.watcher import Silent, Watcher
 from tasks.errors import BrokerError, ExpressionError, HummingsweepError, SweepFileError
+from tasks.grid import spread
 from tasks.messages import Kind
 from tasks.settings import Settings, without_password
 

@@ -19,14 +19,14 @@ from orchestrator import broker, publish
 from orchestrator.claim import CLAIM_S, claim
 from orchestrator.collect import Stream
 from orchestrator.desk import remember
-from orchestrator.plan import Planner, spread
+from orchestrator.plan import Planner
 from orchestrator.run import collect_waiting, gather
 from orchestrator.store import Store, resolve
 from orchestrator.sweep import Sweep
 from orchestrator.unused import unused
 from orchestrator.watcher import NodeProgress, Progress, Watcher, span
 from tasks.errors import BrokerError, HummingsweepError, StoreError
-from tasks.grid import Grid
+from tasks.grid import Grid, spread
 from tasks.messages import SWEEPS_KEY, Chunk, Keys, Kind, Status, SweepDefinition
 from tasks.settings import Settings
 

@@ -273,13 +273,6 @@ def _fitting(points: Sequence[int]) -> int:
     return count
 
 
-def spread(size: int, count: int) -> list[int]:
-    """`count` points spread evenly over a grid of `size`, first and last among them."""
-    if size <= count:
-        return list(range(size))
-    return sorted({round(step * (size - 1) / max(1, count - 1)) for step in range(count)})
-
-
 def check_points(sweep: str, points: Iterable[int], size: int) -> None:
     """Raises StoreError for a point that a grid of `size` does not have."""
     for point in points:

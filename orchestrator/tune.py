@@ -24,11 +24,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestrator import broker, publish
-from orchestrator.plan import spread
 from orchestrator.run import run
 from orchestrator.store import Store
 from orchestrator.watcher import Silent, Watcher
 from tasks.errors import HummingsweepError
+from tasks.grid import spread
 from tasks.settings import PREFIX, Settings
 
 if TYPE_CHECKING:

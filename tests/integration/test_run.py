@@ -250,6 +250,35 @@ def test_bad_controllers_are_refused_before_anything_is_submitted(place: Place) 
     assert_refused(finished.code, finished.err, ["stop_loss", "a lot"])
 
 
+CHOOSY = """
+    @model_validator(mode="after")
+    def fast_below_slow(self):
+        if self.length >= self.slow:
+            raise ValueError("length must be below slow")
+        return self
+
+
+class Crossing("""
+
+
+def test_points_whose_config_is_refused_are_rows_and_the_others_run(place: Place) -> None:
+    own = place.folder / "own" / "directional_trading"
+    own.mkdir(parents=True)
+    source = (CONTROLLERS / "directional_trading" / "crossing.py").read_text()
+    source = "from pydantic import model_validator\n" + source.replace('trouble: str = ""', "slow: int = 50")
+    source = source.replace("self.config.trouble", "False")
+    (own / "crossing.py").write_text(source.replace("\n\nclass Crossing(", CHOOSY, 1))
+    place.sweep["controllers"] = "own"
+    place.sweep["grid"] = {"length": [20, 40], "slow": [10, 30, 50]}  # the first point is among the refused
+    finished = place.run("run", place.file, "--no-audit", "--no-report")
+    assert finished.code == 3, finished.err
+    assert "refuse their config" in finished.err
+    assert "length=20, slow=10" in finished.err
+    rows = place.rows()
+    assert [row["status"] for row in rows] == ["error", "ok", "ok", "error", "error", "ok"]
+    assert all("length must be below slow" in row["error"] for row in rows if row["status"] == "error")
+
+
 def test_a_refused_sweep_leaves_no_server_and_no_node(alone: Place) -> None:
     alone.sweep["controller"]["stop_loss"] = "a lot"
     finished = alone.run("run", alone.file)

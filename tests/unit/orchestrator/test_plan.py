@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.plan import FIRST_POINTS, FIRST_S, MOST_POINTS, Planner, spread
-from tasks.grid import Grid
+from orchestrator.plan import FIRST_POINTS, FIRST_S, MOST_POINTS, Planner
+from tasks.grid import Grid, spread
 from tasks.messages import Chunk
 
 runs = st.lists(st.tuples(st.integers(0, 50), st.integers(0, 40)), max_size=6).map(
