@@ -30,7 +30,7 @@ from pydantic import (
 
 from orchestrator import marked, values
 from orchestrator.axes import axis_values, nearest
-from orchestrator.marked import Marked, MarkedError
+from orchestrator.marked import Marked, MarkedError, MisreadError
 from tasks.errors import BadAxis, SweepFileError, UnknownKey
 from tasks.grid import Grid
 from tasks.messages import Kind, SweepDefinition
@@ -196,7 +196,8 @@ def parse(text: str, file: Path) -> Sweep:
         document = marked.load(text)
     except MarkedError as error:
         line = f", line {error.line}" if error.line else ""
-        raise SweepFileError(f"{file}{line}: not YAML: {error}") from None
+        kind = "" if isinstance(error, MisreadError) else "not YAML: "
+        raise SweepFileError(f"{file}{line}: {kind}{error}") from None
     if not isinstance(document.data, dict):
         what = "is empty" if document.data is None else f"holds a {type(document.data).__name__}"
         raise SweepFileError(f"{file}: {what}; a sweep file maps keys to values: controller, grid, period, ...")

@@ -21,6 +21,10 @@ from tasks.errors import ExpressionError
 
 #: Intervals that Hummingbot's candle feeds know.
 INTERVALS = ("1s", "1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "8h", "12h", "1d", "3d", "1w", "1M")
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800, "M": 2629800}
+_LONG_UNITS = r"sec|secs|seconds?|min|mins|minutes?|hr|hrs|hours?|days?|weeks?"
+#: Columns of every row that are text; the same for all ranked points, or nearly.
+_TEXTS = ("status", "error", "engine", "engine_note")
 #: Units that moments are mistaken in, and how many make a second.
 _FINER = (("milliseconds", 1e3), ("microseconds", 1e6), ("nanoseconds", 1e9))
 
@@ -52,6 +56,8 @@ def moment(value: Any) -> int:
         raise ValueError(f"{text} is read as epoch seconds; for a year write its first day, {text}-01-01")
     if re.fullmatch(r"(19|20)\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])", text):
         raise ValueError(f"{text} is read as epoch seconds; for a date write {text[:4]}-{text[4:6]}-{text[6:]}")
+    if value != int(value):
+        raise ValueError(f"{value!r} has a fraction of a second; write whole seconds ({value:.0f})")
     if value < 0:
         raise ValueError(f"{value:.0f} is before 1970")
     return int(value)
@@ -100,11 +106,23 @@ def funding(value: Any, info: ValidationInfo) -> Any:
 
 def interval(value: Any) -> str:
     if value not in INTERVALS:
-        close = nearest(value, list(INTERVALS))
-        raise ValueError(
-            f"{value!r} is no interval of Hummingbot; the nearest is {close}, all are {' '.join(INTERVALS)}"
-        )
+        same = _same_interval(value)
+        hint = f"write {same}" if same else f"the nearest is {nearest(value, list(INTERVALS))}"
+        raise ValueError(f"{value!r} is no interval of Hummingbot; {hint}, all are {' '.join(INTERVALS)}")
     return str(value)
+
+
+def _same_interval(value: Any) -> str | None:
+    """The interval that is as long as what was written in another way: 60s, 60 (seconds), 1min, 1H, 7d."""
+    parts = re.fullmatch(r"(\d{1,9})\s*([A-Za-z]*)", str(value).strip())
+    if parts is None or isinstance(value, bool):
+        return None
+    count, unit = int(parts[1]), parts[2]
+    letter = "s" if not unit else unit if unit == "M" else unit[0].lower()
+    if letter not in _SECONDS or not (len(unit) <= 1 or re.fullmatch(_LONG_UNITS, unit.lower())):
+        return None
+    seconds = count * _SECONDS[letter]
+    return next((name for name in INTERVALS if int(name[:-1]) * _SECONDS[name[-1]] == seconds), None)
 
 
 def number(value: Any) -> Any:
@@ -130,7 +148,8 @@ def config(value: dict[str, Any]) -> dict[str, Any]:
 
 def rank_by(value: str) -> str:
     try:
-        parse_objective(value)
+        if not parse_objective(value)[0].names:
+            raise ExpressionError(f"`{value}`: names no column, so all points are alike; write one, such as net_pnl")
     except ExpressionError as error:
         raise ValueError(str(error)) from None
     return value
@@ -140,7 +159,11 @@ def where(value: str | None) -> str | None:
     if value is None or not value.strip():
         return None
     try:
-        Expression.parse(value)
+        condition = Expression.parse(value)
+        if not condition.names:
+            raise ExpressionError(f"`{value}`: names no column; write a condition, such as total_positions >= 30")
+        if condition.text in _TEXTS:
+            raise ExpressionError(f"`{value}`: is text and no condition; write one, such as total_positions >= 30")
     except ExpressionError as error:
         raise ValueError(str(error)) from None
     return value
