@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestrator import broker, publish
-from orchestrator.expressions import Expression, parse_objective
 from orchestrator.plan import check_points
-from orchestrator.rank import Ranking, rank
+from orchestrator.rank import Ranking, rank, scored
 from orchestrator.run import Summary, gather, run
 from orchestrator.store import Store
 from orchestrator.sweep import Sweep, parse
@@ -24,10 +23,14 @@ from tasks.messages import Kind
 from tasks.settings import Settings, without_password
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from tasks.messages import SweepDefinition
 
 #: Cuts of the small audit that `run` does of the best point at its end.
 CLOSING_CUTS = 4
+#: Best points whose curves `run` puts into the report.
+SHOWN_CURVES = 3
 
 
 @dataclasses.dataclass
@@ -78,14 +81,16 @@ def run_sweep(
             watcher,
             target_s=settings.chunk_seconds,
             estimate=estimate,
-            on_first_rows=lambda: _check_columns(sweep, store.columns(definition.sweep)),
+            on_first_rows=lambda: _check_ranking(sweep, store.first(definition.sweep)),
             lay_down=lambda: _lay_down_again(sweep, definition, cluster, watcher),
         )
         if estimate or summary.interrupted:
             return Answer(summary, out, None)
-        ranking = rank(store.table(definition.sweep), sweep.rank_by, sweep.where, grid=sweep.grid, top=top)
-        answer = Answer(summary, out, ranking)
-        best = [row["point"] for row in ranking.rows[:3]]
+        table = store.table(definition.sweep)
+        _check_ranking(sweep, table)
+        ranking = rank(table, sweep.rank_by, sweep.where, grid=sweep.grid, top=max(top, SHOWN_CURVES))
+        answer = Answer(summary, out, dataclasses.replace(ranking, rows=ranking.rows[:top]))
+        best = [row["point"] for row in ranking.rows[:SHOWN_CURVES]]
         if best and audit:
             answer.audit = _closing_audit(cluster, definition, best[0], store)
         if report:
@@ -198,14 +203,13 @@ def _lay_down_again(sweep: Sweep, definition: SweepDefinition, cluster: broker.C
         )
 
 
-def _check_columns(sweep: Sweep, columns: list[str]) -> None:
+def _check_ranking(sweep: Sweep, table: pa.Table) -> None:
     """A ranking that cannot be made is refused with the first row, not after the last. Raises SweepFileError."""
-    try:
-        parse_objective(sweep.rank_by)[0].check_columns(columns)
-        if sweep.where:
-            Expression.parse(sweep.where).check_columns(columns)
-    except ExpressionError as error:
-        raise SweepFileError(f"{sweep.file}: rank_by and where name columns of the rows: {error}") from None
+    for key, rank_by, where in (("rank_by", sweep.rank_by, None), ("where", "point", sweep.where)):
+        try:
+            scored(table, rank_by, where)
+        except ExpressionError as error:
+            raise SweepFileError(f"{sweep.place(key)}: {error}") from None
 
 
 def _closing_audit(cluster: broker.Cluster, definition: SweepDefinition, point: int, store: Store) -> str:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from orchestrator.columns import plain_text
 from orchestrator.plan import check_points
 from orchestrator.rank import rank as rank_rows
 from tasks.errors import StoreError
@@ -122,7 +123,7 @@ def _head(definition: SweepDefinition, point: int, standing: str, row: dict[str,
         f"written {datetime.now(UTC):%Y-%m-%d %H:%M} UTC by hummingsweep promote; a back-test is not a promise",
     ]
     # one line a fact: a value with a line break in it must not become YAML
-    return "".join(f"# {' '.join(str(fact).split())}\n" for fact in facts)
+    return "".join(f"# {' '.join(plain_text(fact).split())}\n" for fact in facts)
 
 
 def _yaml(content: dict[str, Any]) -> str:

@@ -130,6 +130,11 @@ class Sweep(BaseModel):
         """The sweep file as it was read."""
         return self._text
 
+    def place(self, key: str) -> str:
+        """Where a key stands, as errors name it: file, line, key."""
+        line = marked.load(self._text).line((key,))
+        return f"{self._file}, line {line}: {key}" if line else f"{self._file}: {key}"
+
     @property
     def grid(self) -> Grid:
         """The product of the axes, never built."""

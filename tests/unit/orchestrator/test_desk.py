@@ -9,9 +9,10 @@ import pytest
 from orchestrator import desk
 from orchestrator.store import Store
 from orchestrator.watcher import Silent
-from tasks.errors import StoreError
+from tasks.errors import StoreError, SweepFileError
 from tasks.settings import Settings
-from tests.unit.orchestrator.stores import fill, ok
+from tests.unit.orchestrator.stores import failed, fill, ok
+from tests.unit.orchestrator.test_sweep import sweep
 
 
 @pytest.mark.parametrize("point", [12, 9999, -1])
@@ -29,3 +30,22 @@ def test_a_report_onto_the_store_is_refused_before_anything_is_computed(tmp_path
         fill(store, [ok(0)])
     with pytest.raises(StoreError, match="is a file of the result store"):
         desk.report(tmp_path, Settings(), Silent(), to=tmp_path / "results.sqlite")
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ({"rank_by": "net_pnll"}, r"my sweep\.yml, line \d+: rank_by: `net_pnll`: there is no column .*`net_pnl`"),
+        ({"rank_by": "engine"}, r"my sweep\.yml, line \d+: rank_by: `engine`: is text, not a number"),
+        ({"where": "status > 3"}, r"my sweep\.yml, line \d+: where: `status > 3`: .*text with a number"),
+        ({"where": "positions > 3"}, r"my sweep\.yml, line \d+: where: `positions > 3`: there is no column"),
+        ({}, r"my sweep\.yml: rank_by: `net_pnl`: there is no column"),
+    ],
+)
+def test_a_ranking_that_cannot_be_made_names_file_line_and_key(
+    tmp_path: Path, keys: dict[str, str], words: str
+) -> None:
+    with Store.create(tmp_path) as store:
+        name = fill(store, [ok(0, net_pnl=1.0) if keys else ok(0), failed(1)])
+        with pytest.raises(SweepFileError, match=words):
+            desk._check_ranking(sweep(**keys), store.first(name))
