@@ -12,7 +12,7 @@ from typer.core import TyperGroup
 
 from orchestrator.commands import answers, bench, candles, cluster, download, metrics, pages, sweeps, tune
 from orchestrator.commands._shared import Exit, register
-from tasks.errors import HummingsweepError
+from tasks.errors import HummingsweepError, one_line, words
 
 #: What every wrong usage derives from; typer gives it no name of its own.
 _UsageError: Any = typer.BadParameter.__mro__[1]
@@ -33,7 +33,7 @@ class _Commands(TyperGroup):
         except _UsageError as error:
             raise _misused(error) from None
         except HummingsweepError as error:
-            sys.stderr.write(f"hummingsweep: {' '.join(str(error).split())}\n")
+            sys.stderr.write(f"hummingsweep: {one_line(words(error))}\n")
             raise SystemExit(Exit.BAD_INPUT) from None
         except KeyboardInterrupt:
             sys.stderr.write("hummingsweep: interrupted\n")
@@ -51,7 +51,7 @@ class _Commands(TyperGroup):
                 text = f"the broker went away or refuses: {error}; the same command goes on when it is mended"
             else:
                 raise
-            sys.stderr.write(f"hummingsweep: {' '.join(text.split())}\n")
+            sys.stderr.write(f"hummingsweep: {one_line(text)}\n")
             raise SystemExit(Exit.BAD_INPUT) from None
 
 

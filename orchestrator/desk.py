@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestrator import broker, publish
+from orchestrator.changes import another_sweep
 from orchestrator.plan import check_points
 from orchestrator.rank import Ranking, rank, scored
 from orchestrator.run import Summary, gather, run
@@ -70,7 +71,7 @@ def run_sweep(
         for sentence in unused(sweep):
             watcher.say(sentence)
         definition = publish.publish(sweep, cluster, watcher)
-        remember(store, definition, sweep)
+        remember(store, definition, sweep, watcher)
         if retry:
             store.forget_failed(definition.sweep)
         watcher.say(f"{sweep.name}: {sweep.grid.size} points, ready after {time.monotonic() - started:.1f} s")
@@ -132,8 +133,10 @@ def report(
         return _write(store, name, to, meta, details)
 
 
-def remember(store: Store, definition: SweepDefinition, sweep: Sweep) -> None:
+def remember(store: Store, definition: SweepDefinition, sweep: Sweep, watcher: Watcher) -> None:
     """The sweep into the store, with what is needed to rank it, report on it and resume it."""
+    if sentence := another_sweep(store, definition):
+        watcher.say(sentence)
     meta = {"rank_by": sweep.rank_by, "where": sweep.where, "file": str(sweep.file.resolve())}
     store.add_sweep(definition, sweep.text, meta)
 

@@ -58,7 +58,7 @@ def submit(sweep: Sweep, out: Path, settings: Settings, watcher: Watcher) -> Sen
         watcher.say(sentence)
     with Store.create(out) as store, broker.session(settings) as cluster:
         definition = publish.publish(sweep, cluster, watcher)
-        remember(store, definition, sweep)
+        remember(store, definition, sweep, watcher)
         keys = Keys(definition.sweep)
         redis: Any = cluster.redis
         with claim(redis, keys, watcher.say):
@@ -139,14 +139,22 @@ def lines(standing: dict[str, Any]) -> Iterator[str]:
         yield f"  node {node.name}: {node.points} points, {node.facts()}"
 
 
-def cancel(reference: str, settings: Settings) -> str:
-    """Mark a sweep as cancelled; its id. Raises BrokerError when the broker does not know it."""
+def cancel(reference: str, settings: Settings) -> tuple[str, str]:
+    """Mark a sweep as cancelled unless every point has a row; its id and its state then.
+
+    Raises BrokerError when the broker does not know it.
+    """
     with broker.session(_cluster_settings(settings)) as cluster:
         name, _ = _name(reference, cluster)
         keys = Keys(name)
-        cluster.redis.set(keys.cancelled, "cancelled")
-        cluster.redis.hset(keys.status, "state", "cancelled")
-        return name
+        redis: Any = cluster.redis
+        if redis.exists(keys.status):
+            facts = _facts(cluster, name)
+            if facts["done"] >= facts["points"]:
+                return name, "done"
+        redis.set(keys.cancelled, "cancelled")
+        redis.hset(keys.status, "state", "cancelled")
+        return name, "cancelled"
 
 
 def sweeps(settings: Settings) -> list[dict[str, Any]]:

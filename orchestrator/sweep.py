@@ -42,7 +42,7 @@ ROW_COLUMNS = ("point", "status", "error", "engine", "seconds")
 #: A point's index is a signed 64-bit integer in the store.
 MOST_POINTS = 2**63 - 1
 #: What does not decide a point's results.
-_NOT_IN_ID = ("sweep", "kind", "point_timeout_s", "options")
+NOT_IN_ID = ("sweep", "kind", "point_timeout_s", "options")
 
 
 Moment = Annotated[int, BeforeValidator(values.moment)]
@@ -226,7 +226,7 @@ def sweep_id(definition: SweepDefinition) -> str:
 
     Equal for definitions whose rows are equal by construction; the time a point may take is not in it.
     """
-    decides = {name: value for name, value in asdict(definition).items() if name not in _NOT_IN_ID}
+    decides = {name: value for name, value in asdict(definition).items() if name not in NOT_IN_ID}
     # the order of a grid's axes numbers the points, so it counts; JSON with sorted keys would lose it
     decides["axes"] = list(definition.grid)
     digest = hashlib.sha256(ujson.dumps(decides, sort_keys=True).encode()).hexdigest()

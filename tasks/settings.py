@@ -163,7 +163,7 @@ def core_count(system: str) -> int:
 def with_password(url: str, password: str) -> str:
     """The address with the password put in, unless it holds one already."""
     parts = urlsplit(url)
-    if parts.password:
+    if parts.password or "://" not in url:  # without a scheme it is no address: check_broker says so
         return url
     user = parts.username or ""
     host = parts.netloc.rpartition("@")[2]
@@ -182,6 +182,9 @@ def check_broker(broker: str) -> None:
     """Refuse an address that is none, and a broker beyond this machine that wants no password. Raises BrokerError."""
     if not broker:
         raise BrokerError("no broker address: give --broker redis://... or set HUMMINGSWEEP_BROKER")
+    if "://" not in broker:
+        host = broker.rpartition("@")[2]
+        raise BrokerError(f"{host}: redis:// is missing before the broker's address; write redis://{host}")
     parts = urlsplit(broker)
     if parts.scheme not in ("redis", "rediss"):
         raise BrokerError(f"{without_password(broker)}: a broker address starts with redis:// or rediss://")

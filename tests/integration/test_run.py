@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -114,6 +115,23 @@ def test_rows_come_out_as_csv_json_and_parquet(place: Place) -> None:
 
     columns = pyarrow.parquet.read_table(place.folder / "rows.parquet").to_pydict()
     assert columns["net_pnl"] == [row["net_pnl"] for row in rows]
+
+
+def test_resume_says_that_another_controller_makes_another_sweep(place: Place) -> None:
+    shutil.copytree(CONTROLLERS, place.folder / "own")
+    place.sweep |= {"controllers": "own", "grid": {"length": [5, 10]}}
+    assert place.run("run", place.file, "--no-audit", "--no-report").code == 0
+    resumed = place.run("resume", "runs/test")
+    assert resumed.code == 0, resumed.err
+    assert "2/2 points, 0 failed, 0 computed" in resumed.out
+    assert "another sweep" not in resumed.err
+    with (place.folder / "own" / "directional_trading" / "crossing.py").open("a") as file:
+        file.write("# another line\n")
+    resumed = place.run("resume", "runs/test")
+    assert resumed.code == 0, resumed.err
+    assert "2 computed" in resumed.out
+    (said,) = [line for line in resumed.err.splitlines() if line.startswith("another sweep than")]
+    assert "the controllers; every point is computed" in said
 
 
 def test_an_interrupted_run_goes_on_where_it_stopped(alone: Place) -> None:

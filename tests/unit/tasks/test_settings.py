@@ -82,7 +82,14 @@ def test_brokers_that_may_be_used(broker: str) -> None:
 
 @pytest.mark.parametrize(
     ("broker", "word"),
-    [("", "no broker"), ("http://host", "starts with"), ("redis://192.0.2.1:6379/0", "needs a password")],
+    [
+        ("", "no broker"),
+        ("127.0.0.1:17444", "^127.0.0.1:17444: redis:// is missing .*; write redis://127.0.0.1:17444$"),
+        (with_password("127.0.0.1:17444", "secret"), "^127.0.0.1:17444: redis:// is missing"),
+        ("desk:secret@host:6379", "^host:6379: redis:// is missing"),
+        ("http://host", "starts with"),
+        ("redis://192.0.2.1:6379/0", "needs a password"),
+    ],
 )
 def test_brokers_that_are_refused(broker: str, word: str) -> None:
     with pytest.raises(BrokerError, match=word):
