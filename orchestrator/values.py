@@ -106,10 +106,15 @@ def funding(value: Any, info: ValidationInfo) -> Any:
 
 def interval(value: Any) -> str:
     if value not in INTERVALS:
-        same = _same_interval(value)
-        hint = f"write {same}" if same else f"the nearest is {nearest(value, list(INTERVALS))}"
-        raise ValueError(f"{value!r} is no interval of Hummingbot; {hint}, all are {' '.join(INTERVALS)}")
+        raise ValueError(f"{value!r} is {no_interval(value)}")
     return str(value)
+
+
+def no_interval(value: Any) -> str:
+    """What to write in place of a value that is none."""
+    same = _same_interval(value)
+    hint = f"write {same}" if same else f"the nearest is {nearest(value, list(INTERVALS))}"
+    return f"no interval of Hummingbot; {hint}, all are {' '.join(INTERVALS)}"
 
 
 def _same_interval(value: Any) -> str | None:

@@ -280,13 +280,6 @@ def test_a_million_million_points_are_planned_lazily() -> None:
     assert planner.next(4) == list(range(1, 501))
 
 
-def test_spread_holds_first_and_last() -> None:
-    assert spread(100, 4) == [0, 33, 66, 99]
-    assert spread(3, 8) == [0, 1, 2]
-    assert spread(100, 1) == [0]
-    assert spread(100, 0) == []
-
-
 def test_scattered_points_make_more_chunks_and_no_longer_ids() -> None:
     missing = [(point, point) for point in range(10**9, 10**9 + 4000, 2)]
     planner = Planner(missing, len(missing), target_s=1000)

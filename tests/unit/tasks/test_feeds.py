@@ -71,9 +71,12 @@ def test_axes_that_change_the_feeds_are_combined_though_the_first_point_is_refus
     assert set(found(grid, needs)[0]) == {f"venue_{pair}_{interval}" for pair in pairs for interval in intervals}
 
 
-def test_axes_that_multiply() -> None:
-    grid = Grid.from_mapping({"fast": [5, 60, 7], "factor": [2, 20, 1]})
-    assert found(grid, lambda config: [feed(config["fast"] * config["factor"])])[0] == {"venue_BTC-USDT_1m": 1200}
+def test_axes_that_multiply_or_pull_apart_are_asked_together() -> None:
+    values = [*range(1, 40), 100, *range(40, 80)]  # the deepest is neither first nor last
+    grid = Grid.from_mapping({"length": values, "factor": values, "stop": [0.1, 0.2], "skip": [5, 0, 7]})
+    records, asked = found(grid, lambda config: [feed(config["length"] * config["factor"] + 10 - config["skip"])])
+    assert records == {"venue_BTC-USDT_1m": 100 * 100 + 10}
+    assert asked < 300
 
 
 def test_a_grid_of_a_million_million_points_is_asked_at_few() -> None:
