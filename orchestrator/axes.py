@@ -1,6 +1,6 @@
 """The values of an axis, from what the sweep file says.
 
-    [1.5, 2.0, 2.5]               as they stand; a value may be a string ("a,b" too), a list or a mapping
+    [1.5, 2.0, 2.5]               as they stand, each once; a value may be a string ("a,b" too), a list or a mapping
     {range: [first, last, step]}  last belongs to it when a step lands on it; decimals are exact (0.1 + 2 × 0.1 is 0.3)
     {linspace: [a, b, n]}         n values, evenly spaced, a and b among them
     {logspace: [a, b, n]}         n values, evenly spaced in the logarithm, a and b among them (both > 0)
@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
 #: An axis travels to every child as a list.
@@ -30,6 +31,7 @@ def axis_values(spec: Any) -> tuple[Any, ...]:
         if not spec:
             raise ValueError("the axis is empty; give at least one value")
         _finite(spec)
+        _each_once(spec)
         return tuple(spec)
     if isinstance(spec, dict):
         return _generated(spec)
@@ -52,6 +54,22 @@ def _finite(value: Any) -> None:
             _finite(item)
 
 
+def _each_once(values: Sequence[Any]) -> None:
+    """Raises ValueError for a value that stands twice: its points would be computed twice. 1, 1.0, true are three."""
+    seen: set[Any] = set()
+    for value in values:
+        known = (type(value), repr(value) if isinstance(value, dict | list | tuple) else value)
+        if known in seen:
+            hint = ""
+            if isinstance(value, bool):
+                hint = " (YAML reads yes and on as true, no and off as false)"
+            elif isinstance(value, int) and 0 <= value < 1000:
+                hint = " (a number has no commas: 1000, not 1,000)"
+            text = str(value).lower() if isinstance(value, bool) else _shown(value)
+            raise ValueError(f"{text} stands twice{hint}; take one of them away")
+        seen.add(known)
+
+
 def _generated(spec: dict[Any, Any]) -> tuple[Number, ...]:
     if len(spec) != 1:
         raise ValueError(f"an axis has one form, this one names {len(spec)}; write a list, or {_FORMS_TEXT}")
@@ -62,7 +80,11 @@ def _generated(spec: dict[Any, Any]) -> tuple[Number, ...]:
     parts, make = _FORMS[form]
     if not isinstance(arguments, list | tuple) or len(arguments) != len(parts):
         raise ValueError(f"{form} takes [{', '.join(parts)}], not {_shown(arguments)}")
-    return make(*(_number(form, part, value) for part, value in zip(parts, arguments, strict=True)))
+    values = make(*(_number(form, part, value) for part, value in zip(parts, arguments, strict=True)))
+    for before, after in pairwise(values):
+        if before == after:
+            raise ValueError(f"{form}: {after} comes twice, for two steps are one and the same float; widen the step")
+    return values
 
 
 def _range(first: Number, last: Number, step: Number) -> tuple[Number, ...]:

@@ -9,22 +9,29 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestrator import broker, publish
-from orchestrator.expressions import Expression, parse_objective
-from orchestrator.plan import spread
-from orchestrator.rank import Ranking, rank
+from orchestrator.changes import another_sweep
+from orchestrator.plan import check_points
+from orchestrator.rank import Ranking, rank, scored
 from orchestrator.run import Summary, gather, run
 from orchestrator.store import Store
 from orchestrator.sweep import Sweep, parse
+from orchestrator.target import check_target
+from orchestrator.unused import unused
 from orchestrator.watcher import Silent, Watcher
 from tasks.errors import BrokerError, ExpressionError, HummingsweepError, SweepFileError
+from tasks.grid import spread
 from tasks.messages import Kind
 from tasks.settings import Settings, without_password
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from tasks.messages import SweepDefinition
 
 #: Cuts of the small audit that `run` does of the best point at its end.
 CLOSING_CUTS = 4
+#: Best points whose curves `run` puts into the report.
+SHOWN_CURVES = 3
 
 
 @dataclasses.dataclass
@@ -61,8 +68,10 @@ def run_sweep(
     with Store.create(out) as store, broker.session(settings, say=watcher.say) as cluster:
         started = time.monotonic()
         watcher.say(_where(cluster))
+        for sentence in unused(sweep):
+            watcher.say(sentence)
         definition = publish.publish(sweep, cluster, watcher)
-        remember(store, definition, sweep)
+        remember(store, definition, sweep, watcher)
         if retry:
             store.forget_failed(definition.sweep)
         watcher.say(f"{sweep.name}: {sweep.grid.size} points, ready after {time.monotonic() - started:.1f} s")
@@ -73,14 +82,16 @@ def run_sweep(
             watcher,
             target_s=settings.chunk_seconds,
             estimate=estimate,
-            on_first_rows=lambda: _check_columns(sweep, store.columns(definition.sweep)),
+            on_first_rows=lambda: _check_ranking(sweep, store.first(definition.sweep)),
             lay_down=lambda: _lay_down_again(sweep, definition, cluster, watcher),
         )
         if estimate or summary.interrupted:
             return Answer(summary, out, None)
-        ranking = rank(store.table(definition.sweep), sweep.rank_by, sweep.where, grid=sweep.grid, top=top)
-        answer = Answer(summary, out, ranking)
-        best = [row["point"] for row in ranking.rows[:3]]
+        table = store.table(definition.sweep)
+        _check_ranking(sweep, table)
+        ranking = rank(table, sweep.rank_by, sweep.where, grid=sweep.grid, top=max(top, SHOWN_CURVES))
+        answer = Answer(summary, out, dataclasses.replace(ranking, rows=ranking.rows[:top]))
+        best = [row["point"] for row in ranking.rows[:SHOWN_CURVES]]
         if best and audit:
             answer.audit = _closing_audit(cluster, definition, best[0], store)
         if report:
@@ -102,10 +113,14 @@ def report(
 
     Without candles or controllers at hand (a copied folder) the page has no curves, and says so.
     """
+    to = to or folder / "report.html"
+    check_target(to)
     with Store.open(folder) as store:
         name = store.latest()
         meta = store.meta(name)
-        ranking = rank(store.table(name), meta["rank_by"], meta["where"], grid=store.sweep(name).grid, top=max(best, 1))
+        known = store.sweep(name).grid
+        check_points(name, points, known.size)
+        ranking = rank(store.table(name), meta["rank_by"], meta["where"], grid=known, top=max(best, 1))
         chosen = [*points, *(row["point"] for row in ranking.rows[:best])]
         details: list[dict[str, Any]] = []
         if chosen:
@@ -115,11 +130,13 @@ def report(
                     details = detail(cluster, definition, list(dict.fromkeys(chosen)))
             except HummingsweepError as error:
                 watcher.say(f"no curves in the report: {error}")
-        return _write(store, name, to or folder / "report.html", meta, details)
+        return _write(store, name, to, meta, details)
 
 
-def remember(store: Store, definition: SweepDefinition, sweep: Sweep) -> None:
+def remember(store: Store, definition: SweepDefinition, sweep: Sweep, watcher: Watcher) -> None:
     """The sweep into the store, with what is needed to rank it, report on it and resume it."""
+    if sentence := another_sweep(store, definition):
+        watcher.say(sentence)
     meta = {"rank_by": sweep.rank_by, "where": sweep.where, "file": str(sweep.file.resolve())}
     store.add_sweep(definition, sweep.text, meta)
 
@@ -148,6 +165,7 @@ def verify(
 
     Compared as the sweep asks for them (its own shift and warm-up), with stock fills.
     """
+    check_points(sweep.name, points, sweep.grid.size)
     publish.precheck(sweep)
     with broker.session(settings, say=watcher.say) as cluster:
         definition = publish.publish(sweep, cluster, watcher)
@@ -188,14 +206,13 @@ def _lay_down_again(sweep: Sweep, definition: SweepDefinition, cluster: broker.C
         )
 
 
-def _check_columns(sweep: Sweep, columns: list[str]) -> None:
+def _check_ranking(sweep: Sweep, table: pa.Table) -> None:
     """A ranking that cannot be made is refused with the first row, not after the last. Raises SweepFileError."""
-    try:
-        parse_objective(sweep.rank_by)[0].check_columns(columns)
-        if sweep.where:
-            Expression.parse(sweep.where).check_columns(columns)
-    except ExpressionError as error:
-        raise SweepFileError(f"{sweep.file}: rank_by and where name columns of the rows: {error}") from None
+    for key, rank_by, where in (("rank_by", sweep.rank_by, None), ("where", "point", sweep.where)):
+        try:
+            scored(table, rank_by, where)
+        except ExpressionError as error:
+            raise SweepFileError(f"{sweep.place(key)}: {error}") from None
 
 
 def _closing_audit(cluster: broker.Cluster, definition: SweepDefinition, point: int, store: Store) -> str:

@@ -21,6 +21,7 @@ from typing import IO, TYPE_CHECKING, TextIO
 import ujson
 
 from orchestrator.columns import JSON_FIELD
+from orchestrator.target import check_target
 from tasks.errors import HummingsweepError, StoreError
 from tasks.messages import Status
 
@@ -41,7 +42,8 @@ def write(
 ) -> int:
     """Write a sweep's rows into a file or a binary stream; how many there were.
 
-    A file is replaced when it is complete. Raises StoreError, HummingsweepError for an unknown format or status.
+    A file is replaced when it is complete. Raises StoreError, also for a file of the store itself, and
+    HummingsweepError for an unknown format or status.
     """
     try:
         write_as = _WRITERS[Format(format)]
@@ -53,6 +55,7 @@ def write(
         raise HummingsweepError(f"status {status}: is none of {', '.join(Status)}") from None
     if not isinstance(to, Path):
         return write_as(store, sweep, to, wanted)
+    check_target(to)
     with _replacing(to) as stream:
         return write_as(store, sweep, stream, wanted)
 

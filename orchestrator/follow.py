@@ -19,13 +19,14 @@ from orchestrator import broker, publish
 from orchestrator.claim import CLAIM_S, claim
 from orchestrator.collect import Stream
 from orchestrator.desk import remember
-from orchestrator.plan import Planner, spread
+from orchestrator.plan import Planner
 from orchestrator.run import collect_waiting, gather
 from orchestrator.store import Store, resolve
 from orchestrator.sweep import Sweep
+from orchestrator.unused import unused
 from orchestrator.watcher import NodeProgress, Progress, Watcher, span
 from tasks.errors import BrokerError, HummingsweepError, StoreError
-from tasks.grid import Grid
+from tasks.grid import Grid, spread
 from tasks.messages import SWEEPS_KEY, Chunk, Keys, Kind, Status, SweepDefinition
 from tasks.settings import Settings
 
@@ -53,9 +54,11 @@ def submit(sweep: Sweep, out: Path, settings: Settings, watcher: Watcher) -> Sen
     publish.precheck(sweep)
     if not settings.broker:
         raise BrokerError("submit needs a cluster: give --broker or set HUMMINGSWEEP_BROKER (`run` needs none)")
+    for sentence in unused(sweep):
+        watcher.say(sentence)
     with Store.create(out) as store, broker.session(settings, say=watcher.say) as cluster:
         definition = publish.publish(sweep, cluster, watcher)
-        remember(store, definition, sweep)
+        remember(store, definition, sweep, watcher)
         keys = Keys(definition.sweep)
         redis: Any = cluster.redis
         with claim(redis, keys, watcher.say):
@@ -136,14 +139,22 @@ def lines(standing: dict[str, Any]) -> Iterator[str]:
         yield f"  node {node.name}: {node.points} points, {node.facts()}"
 
 
-def cancel(reference: str, settings: Settings) -> str:
-    """Mark a sweep as cancelled; its id. Raises BrokerError when the broker does not know it."""
+def cancel(reference: str, settings: Settings) -> tuple[str, str]:
+    """Mark a sweep as cancelled unless every point has a row; its id and its state then.
+
+    Raises BrokerError when the broker does not know it.
+    """
     with broker.session(_cluster_settings(settings)) as cluster:
         name, _ = _name(reference, cluster)
         keys = Keys(name)
-        cluster.redis.set(keys.cancelled, "cancelled")
-        cluster.redis.hset(keys.status, "state", "cancelled")
-        return name
+        redis: Any = cluster.redis
+        if redis.exists(keys.status):
+            facts = _facts(cluster, name)
+            if facts["done"] >= facts["points"]:
+                return name, "done"
+        redis.set(keys.cancelled, "cancelled")
+        redis.hset(keys.status, "state", "cancelled")
+        return name, "cancelled"
 
 
 def sweeps(settings: Settings) -> list[dict[str, Any]]:

@@ -20,6 +20,8 @@ Path = tuple[str | int, ...]
 
 #: Keys and list items of a document, for each of its characters; only aliases of aliases make more.
 _MOST_PER_CHARACTER = 100
+#: What "\ud83d" without its other half makes; UTF-8 has no bytes for it.
+_HALF = re.compile("[\ud800-\udfff]")
 _NOT_IN_JSON = ("binary", "omap", "pairs", "set", "timestamp")
 
 
@@ -29,6 +31,10 @@ class MarkedError(ValueError):
     def __init__(self, what: str, line: int | None):
         super().__init__(what)
         self.line = line
+
+
+class MisreadError(MarkedError):
+    """The text is YAML and means something else than who wrote it."""
 
 
 @dataclass(frozen=True)
@@ -132,6 +138,9 @@ def _walk(node: yaml.Node, path: Path, lines: dict[Path, int], within: set[int],
         raise MarkedError("an alias holds itself", node.start_mark.line + 1)
     if len(lines) > most:
         raise MarkedError("aliases of aliases make it too large", node.start_mark.line + 1)
+    if isinstance(node, yaml.ScalarNode) and (half := _HALF.search(node.value)):
+        what = f"holds half of a character (U+{ord(half[0]):04X}), which no file can; write the whole of it"
+        raise MisreadError(what, node.start_mark.line + 1)
     within = within | {id(node)}
     if isinstance(node, yaml.MappingNode):
         seen: dict[str, int] = {}
@@ -142,6 +151,10 @@ def _walk(node: yaml.Node, path: Path, lines: dict[Path, int], within: set[int],
             if key.value in seen and key.tag != "tag:yaml.org,2002:merge":
                 raise MarkedError(f"the key {key.value!r} stands twice, first in line {seen[key.value]}", line)
             seen[key.value] = line
+            if key.tag == "tag:yaml.org,2002:bool":
+                what = f"YAML reads the key {key.value} as true or false; put quotes around it: '{key.value}'"
+                raise MisreadError(what, line)
+            _walk(key, (*path, key.value), lines, within, most)
             lines[(*path, key.value)] = line
             _walk(value, (*path, key.value), lines, within, most)
     elif isinstance(node, yaml.SequenceNode):

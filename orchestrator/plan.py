@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
 
+from tasks.errors import StoreError
 from tasks.grid import Grid, Grouped
 from tasks.messages import Rows, runs_of
 
@@ -272,8 +273,8 @@ def _fitting(points: Sequence[int]) -> int:
     return count
 
 
-def spread(size: int, count: int) -> list[int]:
-    """`count` points spread evenly over a grid of `size`, first and last among them."""
-    if size <= count:
-        return list(range(size))
-    return sorted({round(step * (size - 1) / max(1, count - 1)) for step in range(count)})
+def check_points(sweep: str, points: Iterable[int], size: int) -> None:
+    """Raises StoreError for a point that a grid of `size` does not have."""
+    for point in points:
+        if not 0 <= point < size:
+            raise StoreError(f"{sweep}: there is no point {point}; the grid has points 0 to {size - 1}")

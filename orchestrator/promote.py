@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from orchestrator.columns import plain_text
+from orchestrator.plan import check_points
 from orchestrator.rank import rank as rank_rows
 from tasks.errors import StoreError
 from tasks.grid import Grid
@@ -90,9 +92,7 @@ def controller_config(definition: SweepDefinition, point: int) -> dict[str, Any]
 
 def _row(store: Store, definition: SweepDefinition, point: int) -> dict[str, Any]:
     """The row of a point that has results. Raises StoreError."""
-    size = Grid.from_mapping(definition.grid).size
-    if not 0 <= point < size:
-        raise StoreError(f"{definition.sweep}: there is no point {point}; the grid has points 0 to {size - 1}")
+    check_points(definition.sweep, [point], Grid.from_mapping(definition.grid).size)
     row = next(store.rows(definition.sweep, [point]), None)
     if row is None:
         raise StoreError(f"{definition.sweep}: point {point} has no row yet; `hummingsweep resume` computes it")
@@ -123,7 +123,7 @@ def _head(definition: SweepDefinition, point: int, standing: str, row: dict[str,
         f"written {datetime.now(UTC):%Y-%m-%d %H:%M} UTC by hummingsweep promote; a back-test is not a promise",
     ]
     # one line a fact: a value with a line break in it must not become YAML
-    return "".join(f"# {' '.join(str(fact).split())}\n" for fact in facts)
+    return "".join(f"# {' '.join(plain_text(fact).split())}\n" for fact in facts)
 
 
 def _yaml(content: dict[str, Any]) -> str:

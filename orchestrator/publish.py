@@ -1,24 +1,24 @@
 """Everything a sweep needs onto the broker: controllers, slices, rules, definition.
 
 The one place where the desk touches candles. What needs hummingbot (is the config accepted, which feeds does the
-controller ask for?) is asked of a child through a probe, a chunk like any other.
+controller ask for?) is asked of a child through a probe, a chunk like any other (tasks.feeds says which points). A
+point whose config is refused will be a row that says so; a sweep is refused when no point that was asked has a config.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import random
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import islice, product
 from typing import TYPE_CHECKING, Any
 
 from orchestrator import rules
 from orchestrator.broker import wait_for_children
-from orchestrator.plan import spread
 from orchestrator.run import gather
 from orchestrator.sweep import Sweep, sweep_id
 from orchestrator.watcher import Silent, Watcher
+from tasks import feeds
 from tasks.blobs import EXPIRY_S, pack_controllers
 from tasks.candles.formats import demand_folder, find
 from tasks.candles.resample import slice_for
@@ -33,10 +33,6 @@ if TYPE_CHECKING:
 
 #: Seconds a fresh node may take until its children have imported hummingbot.
 CHILDREN_READY_S = 180.0
-#: Points probed at random beside those that change one axis at a time.
-RANDOM_PROBES = 64
-#: Probes in all; a grid with axes of thousands of values is sampled.
-MOST_PROBES = 1500
 
 
 def precheck(sweep: Sweep) -> None:
@@ -63,14 +59,14 @@ def precheck(sweep: Sweep) -> None:
 def publish(sweep: Sweep, cluster: Cluster, watcher: Watcher, *, kind: Kind = Kind.RUN) -> SweepDefinition:
     """Lay everything down and return the definition with its final id.
 
-    Raises ControllerError (the first or last point's config is refused), CandlesError, TradingRulesMissing,
+    Raises ControllerError (every config that was asked is refused), CandlesError, TradingRulesMissing,
     BrokerError, BlobError.
     """
     bundle = pack_controllers(sweep.controllers)
     controllers = cluster.blobs.put(bundle, sign=True)
     wait_for_children(cluster, CHILDREN_READY_S, watcher.say)
     bare = sweep.definition(kind=Kind.PROBE, controllers=controllers, versions=versions())
-    needs = _needs(bare, cluster)
+    needs = _needs(bare, cluster, watcher)
     slices, lead = _slices(sweep, needs, cluster, watcher)
     definition = sweep.definition(
         kind=kind,
@@ -103,88 +99,36 @@ def forget(definition: SweepDefinition, cluster: Cluster) -> None:
         cluster.redis.delete(*names)
 
 
-def _needs(bare: SweepDefinition, cluster: Cluster) -> list[FeedNeed]:
-    """The feeds of all points, each with the deepest history any probed point asks for."""
+def _needs(bare: SweepDefinition, cluster: Cluster, watcher: Watcher) -> list[FeedNeed]:
+    """The feeds of all points, each with the deepest history any probed point asks for. Raises ControllerError."""
     grid = Grid.from_mapping(bare.grid)
     probe = announce(dataclasses.replace(bare, sweep=f"probe-{uuid.uuid4().hex[:10]}"), cluster)
+    rows: dict[int, dict[str, Any]] = {}
+    asking = feeds.asking(grid, bare.seed)
     try:
-        rows = _probe(cluster, probe, probe_points(grid, bare.seed))
-        # axes that change the set of feeds: all their combinations are asked for
-        base = _feeds(rows, 0)
-        steering = [
-            place
-            for place, axis in enumerate(grid.axes)
-            if any(_feeds(rows, _alone(grid, place, digit)) not in (None, base) for digit in range(len(axis)))
-        ]
-        if len(steering) > 1:
-            more = [point for point in _combinations(grid, steering) if point not in rows]
-            rows |= _probe(cluster, probe, more[:MOST_PROBES])
-        greediest = _greediest(grid, rows)
-        if greediest not in rows:
-            rows |= _probe(cluster, probe, [greediest])
+        points = next(asking)
+        while True:
+            came = gather(cluster, probe, points, Silent())
+            rows |= {row["point"]: row for row in came}
+            points = asking.send(
+                {row["point"]: [FeedNeed(*fields) for fields in row.get("feeds") or ()] for row in came}
+            )
+    except StopIteration as end:
+        answers: feeds.Answers = end.value
     finally:
         forget(probe, cluster)
-    deepest: dict[str, FeedNeed] = {}
-    for row in rows.values():
-        for fields in row.get("feeds") or ():
-            need = FeedNeed(*fields)
-            if need.key not in deepest or deepest[need.key].max_records < need.max_records:
-                deepest[need.key] = need
-    return list(deepest.values())
-
-
-def probe_points(grid: Grid, seed: int) -> list[int]:
-    """First and last point, each axis alone through its values, and some at random; ascending."""
-    points = {0, grid.size - 1}
-    most = max(2, MOST_PROBES // max(1, len(grid.axes)))
-    for place, axis in enumerate(grid.axes):
-        points.update(_alone(grid, place, digit) for digit in spread(len(axis), most))
-    chance = random.Random(seed)
-    points.update(chance.randrange(grid.size) for _ in range(min(RANDOM_PROBES, grid.size)))
-    return sorted(points)
-
-
-def _probe(cluster: Cluster, probe: SweepDefinition, points: Sequence[int]) -> dict[int, dict[str, Any]]:
-    rows = {row["point"]: row for row in gather(cluster, probe, list(points), Silent())}
-    grid = Grid.from_mapping(probe.grid)
-    for point in (0, grid.size - 1):
-        row = rows.get(point)
-        if row and row["status"] != "ok":
-            values = ", ".join(f"{name}={value}" for name, value in grid.values(point).items())
-            raise ControllerError(f"point {point} ({values}): {row['error']}")
-    return rows
-
-
-def _alone(grid: Grid, place: int, digit: int) -> int:
-    """The point that differs from the first one on one axis."""
-    return grid.point([digit if other == place else 0 for other in range(len(grid.axes))])
-
-
-def _combinations(grid: Grid, places: Sequence[int]) -> Iterator[int]:
-    for digits in product(*(range(len(grid.axes[place])) for place in places)):
-        chosen = dict(zip(places, digits, strict=True))
-        yield grid.point([chosen.get(place, 0) for place in range(len(grid.axes))])
-
-
-def _greediest(grid: Grid, rows: dict[int, dict[str, Any]]) -> int:
-    """The point where each axis has the value that alone asks for the most history: axes may multiply or add up."""
-
-    def history(point: int) -> int:
-        return sum(records for *_, records in (rows.get(point) or {}).get("feeds") or ())
-
-    return grid.point(
-        [
-            max(range(len(axis)), key=lambda digit, place=place: history(_alone(grid, place, digit)))  # type: ignore[misc]
-            for place, axis in enumerate(grid.axes)
-        ]
-    )
-
-
-def _feeds(rows: dict[int, dict[str, Any]], point: int) -> frozenset[tuple[str, str, str]] | None:
-    row = rows.get(point)
-    if not row or not row.get("feeds"):
-        return None
-    return frozenset((connector, pair, interval) for connector, pair, interval, _ in row["feeds"])
+    refused = [rows[point] for point in sorted(rows) if not answers[point]]
+    if refused:
+        first = refused[0]
+        values = ", ".join(f"{name}={value}" for name, value in grid.values(first["point"]).items())
+        why = f"point {first['point']} ({values}): {first['error']}"
+        if len(refused) == len(rows):
+            raise ControllerError(why)
+        watcher.say(
+            f"{len(refused)} of the {len(rows)} points that were asked refuse their config and will be rows that say "
+            f"so: {why}"
+        )
+    return feeds.deepest(answers)
 
 
 def _slices(

@@ -7,7 +7,8 @@ edges        ordered axes (numbers, ascending or descending, three or more) whos
              may lie beyond. An axis along which an equal point lies inside is none of them.
 neighbours   the points one step away on an ordered axis. How much of the winner's lead over the median ranked point
              they keep on average, (mean of neighbours - median) / (winner - median), says what it stands on:
-             at least PLATEAU of it a plateau, less than SPIKE of it a spike, a slope between.
+             at least PLATEAU of it a plateau, less than SPIKE of it a spike, a slope between. Nothing is said of a
+             single neighbour, nor where winner and neighbours are half of the ranked points.
 """
 
 from __future__ import annotations
@@ -37,6 +38,8 @@ PLATEAU = 0.7
 SPIKE = 0.3
 #: An axis with fewer values has no inside, so its ends say nothing.
 LEAST_FOR_EDGE = 3
+#: One neighbour says nothing of what the winner stands on.
+LEAST_NEIGHBOURS = 2
 #: Columns that do not make two points different.
 _NOT_RESULTS = frozenset({*LEADING, "engine_note"})
 
@@ -50,7 +53,7 @@ class Footing(StrEnum):
     SLOPE = "slope"
     #: its neighbours are hardly better than the median point: it may be luck
     SPIKE = "spike"
-    #: no neighbour has an objective, or no point is worse
+    #: too few points to say, or no point is worse
     UNKNOWN = "unknown"
 
 
@@ -271,9 +274,10 @@ def _neighbourhood(grid: Grid, winner: int, found: Scored) -> Neighbourhood:
     with np.errstate(over="ignore"):  # objectives near the largest float
         median = float(np.median(ranked[np.isfinite(ranked)]))
     kept = (mean - median) / (best - median) if math.isfinite(median) and best != median else None
-    return Neighbourhood(
-        _footing(kept), neighbours, kept, mean / best if best else None, worst / best if best else None
-    )
+    # where winner and neighbours are half of the field, the median is one of them
+    enough = len(theirs) >= LEAST_NEIGHBOURS and len(ranked) > 2 * (len(theirs) + 1)
+    footing = _footing(kept) if enough else Footing.UNKNOWN
+    return Neighbourhood(footing, neighbours, kept, mean / best if best else None, worst / best if best else None)
 
 
 def _footing(kept: float | None) -> Footing:

@@ -23,11 +23,11 @@ from orchestrator.claim import claim
 from orchestrator.collect import Stream
 from orchestrator.estimate import ENOUGH_S, LEAST, Sampler
 from orchestrator.flight import DEPTH, Flight, fill, give_up_waiting, send_again
-from orchestrator.plan import Planner, spread
+from orchestrator.plan import Planner
 from orchestrator.watcher import Progress, Watcher
 from tasks.blobs import EXPIRY_S
 from tasks.errors import BrokerError
-from tasks.grid import Grid
+from tasks.grid import Grid, spread
 from tasks.messages import BLOB_PREFIX, SWEEPS_KEY, Chunk, Keys, Rows, Status, SweepDefinition
 
 if TYPE_CHECKING:

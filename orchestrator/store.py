@@ -15,7 +15,7 @@ import sqlite3
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
-from itertools import batched
+from itertools import batched, islice
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple, Self
 
@@ -259,6 +259,13 @@ class Store:
 
         schema, batches = self.batches(sweep, status)
         return pa.Table.from_batches(list(batches), schema)
+
+    def first(self, sweep: str) -> pa.Table:
+        """The first ok rows as `table` has them: enough to see whether a ranking can be made."""
+        import pyarrow as pa
+
+        schema, batches = self.batches(sweep, Status.OK)
+        return pa.Table.from_batches(list(islice(batches, 1)), schema)
 
     def batches(self, sweep: str, status: Status | str | None = None) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
         """The schema of `table`, and its rows a batch at a time; both of the same moment."""

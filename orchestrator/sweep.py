@@ -9,12 +9,9 @@ candles, controllers or a broker.
 from __future__ import annotations
 
 import hashlib
-import math
-import re
 from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import UTC, date, datetime
-from itertools import pairwise
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -29,148 +26,29 @@ from pydantic import (
     StrictBool,
     StrictInt,
     ValidationError,
-    ValidationInfo,
 )
 
-from orchestrator import marked
+from orchestrator import marked, values
 from orchestrator.axes import axis_values, nearest
-from orchestrator.expressions import Expression, parse_objective
-from orchestrator.marked import Marked, MarkedError
-from tasks.errors import BadAxis, ExpressionError, SweepFileError, UnknownKey
+from orchestrator.marked import Marked, MarkedError, MisreadError
+from tasks.errors import BadAxis, SweepFileError, UnknownKey
 from tasks.grid import Grid
 from tasks.messages import Kind, SweepDefinition
 
-#: Intervals that Hummingbot's candle feeds know.
-INTERVALS = ("1s", "1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "8h", "12h", "1d", "3d", "1w", "1M")
 #: Keys every controller that the back-test can run needs; each may be an axis instead.
 CONTROLLER_KEYS = ("controller_type", "controller_name", "connector_name", "trading_pair")
 #: Columns of every row; an axis cannot have their names.
 ROW_COLUMNS = ("point", "status", "error", "engine", "seconds")
 #: A point's index is a signed 64-bit integer in the store.
 MOST_POINTS = 2**63 - 1
-#: Units that moments are mistaken in, and how many make a second.
-_FINER = (("milliseconds", 1e3), ("microseconds", 1e6), ("nanoseconds", 1e9))
 #: What does not decide a point's results.
-_NOT_IN_ID = ("sweep", "kind", "point_timeout_s", "options")
+NOT_IN_ID = ("sweep", "kind", "point_timeout_s", "options")
 
 
-def _moment(value: Any) -> int:
-    """Seconds since epoch, UTC, of a date (00:00), an ISO timestamp (UTC unless it has an offset) or epoch seconds."""
-    if isinstance(value, str):
-        text = value.strip()
-        if re.fullmatch(r"\d+(\.\d*)?", text):
-            value = float(text)
-        else:
-            try:
-                value = datetime.fromisoformat(text)
-            except ValueError:
-                raise ValueError(
-                    f"{value!r} is no moment; write a date (2024-01-31), an ISO timestamp or epoch seconds"
-                ) from None
-    if isinstance(value, date) and not isinstance(value, datetime):
-        value = datetime(value.year, value.month, value.day)
-    if isinstance(value, datetime):
-        value = (value if value.tzinfo else value.replace(tzinfo=UTC)).timestamp()
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise ValueError(f"{value!r} is no moment; write a date (2024-01-31), an ISO timestamp or epoch seconds")
-    if abs(value) >= 1e11:
-        unit, per_s = next((unit for unit in _FINER if abs(value) < 1e8 * unit[1] * 1000), _FINER[-1])
-        raise ValueError(f"{value:.0f} looks like {unit}; write epoch seconds ({value / per_s:.0f}) or a date")
-    text = f"{value:.0f}"
-    if re.fullmatch(r"(19|20)\d\d", text):
-        raise ValueError(f"{text} is read as epoch seconds; for a year write its first day, {text}-01-01")
-    if re.fullmatch(r"(19|20)\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])", text):
-        raise ValueError(f"{text} is read as epoch seconds; for a date write {text[:4]}-{text[4:6]}-{text[6:]}")
-    if value < 0:
-        raise ValueError(f"{value:.0f} is before 1970")
-    return int(value)
-
-
-def _beside(value: Path, info: ValidationInfo) -> Path:
-    """Relative paths start at the sweep file."""
-    return Path(info.context["folder"]) / value.expanduser() if info.context else value
-
-
-def _rules(value: Any, info: ValidationInfo) -> Path | dict[str, Any]:
-    if isinstance(value, str | Path):
-        return _beside(Path(value), info)
-    if not isinstance(value, dict):
-        raise ValueError(f"{value!r} is neither a folder of <connector>.json nor connector: {{pair: {{rules}}}}")
-    for connector, pairs in value.items():
-        if not isinstance(pairs, dict) or not all(isinstance(rules, dict) for rules in pairs.values()):
-            raise ValueError(f"{connector} must map each trading pair to its rules, such as {{min_order_size: 0.001}}")
-    return value
-
-
-def _funding(value: Any, info: ValidationInfo) -> Any:
-    """{pair: [[seconds, rate], ...]}, inline or from a JSON file."""
-    if isinstance(value, str | Path):
-        file = _beside(Path(value), info)
-        try:
-            value = ujson.loads(file.read_text())
-        except FileNotFoundError:
-            raise ValueError(f"{file}: no such file") from None
-        except (OSError, ValueError) as error:
-            raise ValueError(f"{file}: cannot be read as JSON ({error})") from None
-    shape = "must be {trading pair: [[epoch seconds, rate], ...]}, inline or in a JSON file"
-    if not isinstance(value, dict):
-        raise ValueError(f"{shape}, not {value!r}")
-    for pair, rates in value.items():
-        try:
-            times = [_moment(moment) for moment, _ in rates]
-            if not all(math.isfinite(float(rate)) for _, rate in rates):
-                raise ValueError("a rate is not finite")
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"{pair}: {shape} ({error})") from None
-        if any(after <= before for before, after in pairwise(times)):
-            raise ValueError(f"{pair}: the times must ascend")
-    return {str(pair): [[_moment(at), float(rate)] for at, rate in rates] for pair, rates in value.items()}
-
-
-def _interval(value: Any) -> str:
-    if value not in INTERVALS:
-        close = nearest(value, list(INTERVALS))
-        raise ValueError(
-            f"{value!r} is no interval of Hummingbot; the nearest is {close}, all are {' '.join(INTERVALS)}"
-        )
-    return str(value)
-
-
-def _plain_name(value: str) -> str:
-    if not _slug(value) or value.startswith(".") or re.search(r"[/\\\0]", value):
-        raise ValueError(f"{value!r} names a folder under runs/; write letters, digits, - and _")
-    return value
-
-
-def _config(value: dict[str, Any]) -> dict[str, Any]:
-    try:
-        ujson.dumps(value)
-    except (TypeError, OverflowError, ValueError) as error:
-        raise ValueError(f"holds a value that is no plain YAML ({error})") from None
-    return value
-
-
-def _rank_by(value: str) -> str:
-    try:
-        parse_objective(value)
-    except ExpressionError as error:
-        raise ValueError(str(error)) from None
-    return value
-
-
-def _where(value: str | None) -> str | None:
-    if value is None or not value.strip():
-        return None
-    try:
-        Expression.parse(value)
-    except ExpressionError as error:
-        raise ValueError(str(error)) from None
-    return value
-
-
-Moment = Annotated[int, BeforeValidator(_moment)]
-Folder = Annotated[Path, AfterValidator(_beside)]
-Fraction = Annotated[float, Field(lt=1, allow_inf_nan=False)]
+Moment = Annotated[int, BeforeValidator(values.moment)]
+Folder = Annotated[Path, AfterValidator(values.beside)]
+Number = Annotated[float, BeforeValidator(values.number), Field(allow_inf_nan=False)]
+Fraction = Annotated[Number, Field(lt=1)]
 
 
 class Period(BaseModel):
@@ -188,14 +66,14 @@ class Sweep(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, coerce_numbers_to_str=True)
 
     #: names the folder under runs/; default: the file's name without .yml
-    name: Annotated[str, AfterValidator(_plain_name)]
+    name: Annotated[str, AfterValidator(values.plain_name)]
     #: a controller config as Hummingbot's conf/controllers/*.yml holds it
-    controller: Annotated[dict[str, Any], AfterValidator(_config)]
+    controller: Annotated[dict[str, Any], AfterValidator(values.config)]
     #: config key -> values; `grid` in the file
     axes: dict[str, Annotated[tuple[Any, ...], BeforeValidator(axis_values)]] = Field(alias="grid")
     period: Period
     #: interval of the candles the engine steps over
-    resolution: Annotated[str, BeforeValidator(_interval)] = "1m"
+    resolution: Annotated[str, BeforeValidator(values.interval)] = "1m"
     #: fraction of the traded quote amount, per side
     trade_cost: Annotated[Fraction, Field(ge=0)] = 0.0006
     engine: Literal["jump", "stock"] = "jump"
@@ -206,9 +84,9 @@ class Sweep(BaseModel):
     maker_cost: Annotated[Fraction, Field(gt=-1)] | None = None
     taker_cost: Annotated[Fraction, Field(gt=-1)] | None = None
     #: basis points of the price lost on every taker fill, for `fills: honest`
-    slippage_bps: Annotated[float, Field(ge=0, lt=10_000, allow_inf_nan=False)] = 0.0
+    slippage_bps: Annotated[Number, Field(ge=0, lt=10_000)] = 0.0
     #: trading pair -> [[seconds, rate], ...], for `fills: honest`
-    funding: Annotated[dict[str, list[list[float]]], BeforeValidator(_funding)] = Field(default_factory=dict)
+    funding: Annotated[dict[str, list[list[float]]], BeforeValidator(values.funding)] = Field(default_factory=dict)
     #: True: indicators get candles from before the period
     warmup: StrictBool = True
     candles: Folder = Path("data/candles")
@@ -216,13 +94,13 @@ class Sweep(BaseModel):
     #: what to do about missing candles
     gaps: Literal["error", "warn", "fill"] = "warn"
     #: folder of <connector>.json, or the rules themselves; default: `trading_rules` in the candle folder
-    trading_rules: Annotated[Path | dict[str, dict[str, dict[str, Any]]], BeforeValidator(_rules)]
+    trading_rules: Annotated[Path | dict[str, dict[str, dict[str, Any]]], BeforeValidator(values.rules)]
     #: column or expression, see orchestrator.expressions; a leading - ranks ascending
-    rank_by: Annotated[str, AfterValidator(_rank_by)] = "net_pnl"
+    rank_by: Annotated[str, AfterValidator(values.rank_by)] = "net_pnl"
     #: only points for which this holds are ranked; None: all
-    where: Annotated[str | None, AfterValidator(_where)] = None
+    where: Annotated[str | None, AfterValidator(values.where)] = None
     #: seconds a point may take
-    point_timeout: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 600.0
+    point_timeout: Annotated[Number, Field(gt=0)] = 600.0
     seed: StrictInt = 0
 
     _file: Path = PrivateAttr()
@@ -252,6 +130,11 @@ class Sweep(BaseModel):
         """The sweep file as it was read."""
         return self._text
 
+    def place(self, key: str) -> str:
+        """Where a key stands, as errors name it: file, line, key."""
+        line = marked.load(self._text).line((key,))
+        return f"{self._file}, line {line}: {key}" if line else f"{self._file}: {key}"
+
     @property
     def grid(self) -> Grid:
         """The product of the axes, never built."""
@@ -274,7 +157,7 @@ class Sweep(BaseModel):
     def definition(self, kind: Kind = Kind.RUN, **late: Any) -> SweepDefinition:
         """What children get; `late` are the fields only publish knows (sweep, slices, lead, controllers, ...)."""
         known: dict[str, Any] = {
-            "sweep": _slug(self.name),
+            "sweep": values.slug(self.name),
             "kind": kind,
             "controller": self.controller,
             "grid": self.grid.to_mapping(),
@@ -318,7 +201,8 @@ def parse(text: str, file: Path) -> Sweep:
         document = marked.load(text)
     except MarkedError as error:
         line = f", line {error.line}" if error.line else ""
-        raise SweepFileError(f"{file}{line}: not YAML: {error}") from None
+        kind = "" if isinstance(error, MisreadError) else "not YAML: "
+        raise SweepFileError(f"{file}{line}: {kind}{error}") from None
     if not isinstance(document.data, dict):
         what = "is empty" if document.data is None else f"holds a {type(document.data).__name__}"
         raise SweepFileError(f"{file}: {what}; a sweep file maps keys to values: controller, grid, period, ...")
@@ -342,15 +226,11 @@ def sweep_id(definition: SweepDefinition) -> str:
 
     Equal for definitions whose rows are equal by construction; the time a point may take is not in it.
     """
-    decides = {name: value for name, value in asdict(definition).items() if name not in _NOT_IN_ID}
+    decides = {name: value for name, value in asdict(definition).items() if name not in NOT_IN_ID}
     # the order of a grid's axes numbers the points, so it counts; JSON with sorted keys would lose it
     decides["axes"] = list(definition.grid)
     digest = hashlib.sha256(ujson.dumps(decides, sort_keys=True).encode()).hexdigest()
-    return f"{_slug(definition.sweep)}-{digest[:10]}"
-
-
-def _slug(name: str) -> str:
-    return re.sub(r"[^a-z0-9_.]+", "-", name.lower()).strip("-.")[:48].rstrip("-.")
+    return f"{values.slug(definition.sweep)}-{digest[:10]}"
 
 
 def _check_together(sweep: Sweep, document: Marked, file: Path) -> None:
@@ -371,9 +251,23 @@ def _check_together(sweep: Sweep, document: Marked, file: Path) -> None:
     if sweep.grid.size > MOST_POINTS:
         text = f"{sweep.grid.size:.1e} points are too many to number; take values away"
         raise _error(BadAxis, file, document, ("grid",), text)
+    pairs = sorted(_texts([sweep.controller, *sweep.axes.values()]))
+    for pair in sweep.funding:
+        if pair not in pairs:
+            text = f"neither controller nor grid has this trading pair; the nearest is {nearest(pair, pairs)}"
+            raise _error(SweepFileError, file, document, ("funding", pair), text)
     if sweep.end <= sweep.start:
         text = f"{_shown_moment(sweep.end)} is not after period.start {_shown_moment(sweep.start)}; swap or mend them"
         raise _error(SweepFileError, file, document, ("period", "end"), text)
+
+
+def _texts(value: Any) -> set[str]:
+    """Every text in a value; some controllers trade on pairs they hold under keys of their own."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list | tuple):
+        return {text for item in value for text in _texts(item)}
+    return {value} if isinstance(value, str) else set()
 
 
 def _first(errors: ValidationError, document: Marked, file: Path) -> SweepFileError:

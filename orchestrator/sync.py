@@ -21,11 +21,11 @@ from typing import IO, Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from orchestrator.axes import nearest
 from orchestrator.publish import markets
 from orchestrator.rules import load
-from orchestrator.sweep import INTERVALS, Moment, Sweep
+from orchestrator.sweep import Moment, Sweep
 from orchestrator.sync_watcher import Watcher
+from orchestrator.values import INTERVALS, no_interval
 from tasks.candles.formats import interval_seconds, iso
 from tasks.errors import HummingsweepError, TradingRulesMissing
 from tasks.messages import Kind as SweepKind
@@ -60,11 +60,7 @@ def order_for(
             raise HummingsweepError(f"--pair {pair}: a trading pair is written BASE-QUOTE, such as BTC-USDT")
     for interval in intervals:
         if interval not in INTERVALS:
-            close = nearest(interval, list(INTERVALS))
-            raise HummingsweepError(
-                f"--interval {interval}: no interval of Hummingbot; the nearest is {close}, all are "
-                f"{' '.join(INTERVALS)}"
-            )
+            raise HummingsweepError(f"--interval {interval}: {no_interval(interval)}")
     if start is None and not rules:
         raise HummingsweepError("--start is missing; give the first day, such as --start 2024-01-01, or --rules alone")
     if start is not None and not pairs:

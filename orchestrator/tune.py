@@ -24,11 +24,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestrator import broker, publish
-from orchestrator.plan import spread
 from orchestrator.run import run
 from orchestrator.store import Store
 from orchestrator.watcher import Silent, Watcher
 from tasks.errors import HummingsweepError
+from tasks.grid import spread
 from tasks.settings import PREFIX, Settings
 
 if TYPE_CHECKING:
@@ -240,7 +240,9 @@ def part(sweep: Sweep, points: int) -> Sweep:
         name = max(grid, key=lambda axis: len(grid[axis]))
         kept = spread(len(grid[name]), max(1, len(grid[name]) // 2))
         grid[name] = [grid[name][place] for place in kept]
-    return sweep.changed(grid=grid, where=None)
+    pairs = {*map(str, grid.get("trading_pair", ())), *map(str, sweep.controller.values())}
+    funding = {pair: rates for pair, rates in sweep.funding.items() if pair in pairs}
+    return sweep.changed(grid=grid, where=None, funding=funding)
 
 
 def settings_text(before: str, choice: Choice) -> str:

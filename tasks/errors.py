@@ -108,7 +108,8 @@ class PointTimeout(BaseException):
 
 def describe(error: BaseException) -> str:
     """An error as one line: its type, what it says, and the last line of the user's own code it went through."""
-    text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    said = words(error)
+    text = f"{type(error).__name__}: {said}" if said else type(error).__name__
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "/controllers/" in frame.filename]
     if frames:
         where = frames[-1]
@@ -117,6 +118,17 @@ def describe(error: BaseException) -> str:
     return one_line(text)
 
 
+def words(error: BaseException) -> str:
+    """What an error says; a controller's own exception may fail at that, too."""
+    try:
+        return str(error)
+    except Exception as second:
+        return f"(its __str__ raises {type(second).__name__})"
+
+
 def one_line(text: str) -> str:
-    """White space folded, cut after LONGEST characters."""
-    return " ".join(text.split())[:LONGEST]
+    """White space folded, what a terminal would obey or could not show written out, cut after LONGEST characters."""
+    text = " ".join(text.split())
+    if not text.isprintable():
+        text = "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
+    return text[:LONGEST]

@@ -122,3 +122,10 @@ class Grouped:
     def group(self, point: int) -> int:
         """A number that points have in common which agree on the axes, and no others."""
         return self.rank(point) // self.group_size
+
+
+def spread(size: int, count: int) -> list[int]:
+    """`count` points spread evenly over a grid of `size`, first and last among them."""
+    if size <= count:
+        return list(range(size))
+    return sorted({round(step * (size - 1) / max(1, count - 1)) for step in range(count)})

@@ -187,7 +187,7 @@ def _split(url: str) -> SplitResult:
 def with_password(url: str, password: str) -> str:
     """The address with the password put in, unless it holds one already. Raises BrokerError."""
     parts = _split(url)
-    if parts.password:
+    if parts.password or "://" not in url:  # without a scheme it is no address: check_broker says so
         return url
     user = parts.username or ""
     host = parts.netloc.rpartition("@")[2]
@@ -206,6 +206,9 @@ def check_broker(broker: str) -> None:
     """Refuse an address that is none, and a broker beyond this machine that wants no password. Raises BrokerError."""
     if not broker:
         raise BrokerError("no broker address: give --broker redis://... or set HUMMINGSWEEP_BROKER")
+    if "://" not in broker:
+        host = broker.rpartition("@")[2]
+        raise BrokerError(f"{host}: redis:// is missing before the broker's address; write redis://{host}")
     parts = _split(broker)
     if parts.scheme not in ("redis", "rediss"):
         raise BrokerError(f"{without_password(broker)}: a broker address starts with redis:// or rediss://")

@@ -24,6 +24,7 @@ from orchestrator.commands._shared import (
 from orchestrator.store import Store, SweepRef, resolve
 from orchestrator.sweep import read
 from orchestrator.watcher import watcher_for
+from tasks.errors import HummingsweepError
 
 MOST_SHOWN = 10
 
@@ -162,7 +163,7 @@ def promote(
     to: Annotated[
         Path, typer.Option("--to", help="Hummingbot's folder; conf/controllers and conf/scripts are written.")
     ],
-    rank: Annotated[int, typer.Option("--rank", help="Place in the ranking.")] = 1,
+    rank: Annotated[int | None, typer.Option("--rank", help="Place in the ranking; default 1, the best.")] = None,
     point: Annotated[int | None, typer.Option("--point", help="This point in place of a rank.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite files that are there.")] = False,
     json: Json = False,
@@ -175,9 +176,11 @@ def promote(
     """
     from orchestrator.promote import promote as write
 
+    if rank is not None and point is not None:
+        raise HummingsweepError("promote takes --rank or --point, not both: leave one of them out")
     found = SweepRef.find(sweep)
     with Store.open(found.folder) as store:
-        paths = write(store, found.sweep, to, rank=rank, point=point, force=force)
+        paths = write(store, found.sweep, to, rank=1 if rank is None else rank, point=point, force=force)
     if json:
         answer_json({"files": [str(path) for path in paths]})
     else:

@@ -13,7 +13,7 @@ from typer.core import TyperGroup
 from orchestrator.commands import answers, bench, candles, cluster, download, metrics, pages, sweeps, tune
 from orchestrator.commands._shared import Exit, register
 from orchestrator.streams import give_up, tell
-from tasks.errors import HummingsweepError
+from tasks.errors import HummingsweepError, one_line, words
 
 #: What every wrong usage derives from; typer gives it no name of its own.
 _UsageError: Any = typer.BadParameter.__mro__[1]
@@ -34,7 +34,7 @@ class _Commands(TyperGroup):
         except _UsageError as error:
             raise _misused(error) from None
         except HummingsweepError as error:
-            tell(f"hummingsweep: {' '.join(str(error).split())}")
+            tell(f"hummingsweep: {one_line(words(error))}")
             raise SystemExit(Exit.BAD_INPUT) from None
         except KeyboardInterrupt:
             tell("hummingsweep: interrupted")
@@ -56,7 +56,7 @@ class _Commands(TyperGroup):
                 text = f"the broker went away or refuses: {error}; the same command goes on when it is mended"
             else:
                 raise
-            tell(f"hummingsweep: {' '.join(text.split())}")
+            tell(f"hummingsweep: {one_line(text)}")
             raise SystemExit(Exit.BAD_INPUT) from None
 
 

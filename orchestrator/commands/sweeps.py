@@ -27,6 +27,7 @@ from orchestrator.run import Summary
 from orchestrator.store import Store, resolve
 from orchestrator.sweep import Sweep, read
 from orchestrator.watcher import Watcher, span, watcher_for
+from tasks.errors import one_line
 
 
 def run(
@@ -72,6 +73,9 @@ def resume(
     json: Json = False,
 ) -> None:
     """Go on with the sweep of an output folder: the points without a row are computed.
+
+    Where controllers, candles, trading rules or versions are others by now, it is another sweep and every point is
+    computed (one line says so); the rows of the earlier one stay in the folder.
 
     Examples:
       hummingsweep resume runs/mine
@@ -132,14 +136,16 @@ def watch(
 
 
 def cancel(sweep: SweepName, broker: Broker = "", json: Json = False) -> None:
-    """Cancel a sweep on the broker: chunks not begun are dropped, running ones finish.
+    """Cancel a sweep on the broker: chunks not begun are dropped, running ones finish. A finished one stays as it is.
 
     Examples:
       hummingsweep cancel runs/mine
     """
-    name = follow.cancel(sweep, settings_for(broker))
+    name, state = follow.cancel(sweep, settings_for(broker))
     if json:
-        answer_json({"sweep": name, "state": "cancelled"})
+        answer_json({"sweep": name, "state": state})
+    elif state == "done":
+        say(f"sweep {name}: every point has its row already, there is nothing to cancel")
     else:
         say(f"sweep {name}: cancelled; its rows stay, `hummingsweep resume` goes on with it")
 
@@ -237,7 +243,7 @@ def _closing_lines(answer: desk.Answer, sweep: Sweep, estimate: bool) -> list[st
     elif summary.failed:
         with Store.open(answer.out) as store:
             for error, count in store.errors(summary.sweep)[:5]:
-                lines.append(f"failed: {count} x {error}")
+                lines.append(f"failed: {count} x {one_line(error)}")
     return lines
 
 

@@ -19,6 +19,8 @@ SHOWN = ("net_pnl", "net_pnl_quote", "max_drawdown_pct", "sharpe", "total_positi
 
 def ranking_table(ranking: Ranking, sweep: Sweep) -> list[str]:
     """The ranking as lines: rank, point, axes, objective, a few results."""
+    if not ranking.rows and ranking.groups:
+        return remarks(ranking)  # --top 0: there is a ranking, and no row of it is asked for
     if not ranking.rows:
         return [f"nothing to rank: no point is ok{' and meets where: ' + sweep.where if sweep.where else ''}"]
     objective = sweep.rank_by.lstrip("-")

@@ -29,6 +29,7 @@ from orchestrator.report.checks import Evidence, checks
 from orchestrator.report.facts import facts, moment
 from orchestrator.report.text import a_point, cell_text, plural
 from orchestrator.sensitivity import sensitivity
+from orchestrator.target import check_target
 from tasks.errors import StoreError
 from tasks.messages import Status
 
@@ -60,6 +61,7 @@ def write_report(
     `details`: rows of points with `detail` (see tasks.engine.detail), drawn in the order of their rank. Raises
     ExpressionError for a `rank_by` or `where` that does not fit the columns, StoreError when it cannot be written.
     """
+    check_target(out)
     page, data = _contents(store, sweep, rank_by, where, details)
     html = _render(
         "template.html",
@@ -71,7 +73,6 @@ def write_report(
     )
     draft = out.with_name(f".{out.name}.{os.getpid()}")
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
         draft.write_bytes(html)
         draft.replace(out)
     except OSError as error:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from orchestrator.columns import plain_text
+
 #: Significant digits of a number in the page's charts.
 DIGITS = 6
 
@@ -12,7 +14,7 @@ def shown(value: Any) -> str:
     """A value of an axis as a label."""
     if isinstance(value, float):
         return f"{value:.{DIGITS}g}"
-    text = ",".join(shown(item) for item in value) if isinstance(value, list | tuple) else str(value)
+    text = ",".join(shown(item) for item in value) if isinstance(value, list | tuple) else plain_text(value)
     return text if len(text) <= 40 else text[:39] + "…"
 
 

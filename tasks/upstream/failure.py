@@ -6,7 +6,7 @@ import traceback
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from tasks.errors import ControllerError, HummingsweepError, NetworkBlackout
+from tasks.errors import ControllerError, HummingsweepError, NetworkBlackout, words
 
 if TYPE_CHECKING:
     from tasks.upstream.provider import SweepDataProvider
@@ -45,7 +45,8 @@ def at_candle(provider: SweepDataProvider) -> str:
 
 def in_users_words(error: BaseException) -> str:
     """`Type: message (controllers/file.py, line n)` on one line; the last line of the user's own code on the way."""
-    text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    said = words(error)
+    text = f"{type(error).__name__}: {said}" if said else type(error).__name__
     frames = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -114,6 +115,23 @@ def test_rows_come_out_as_csv_json_and_parquet(place: Place) -> None:
 
     columns = pyarrow.parquet.read_table(place.folder / "rows.parquet").to_pydict()
     assert columns["net_pnl"] == [row["net_pnl"] for row in rows]
+
+
+def test_resume_says_that_another_controller_makes_another_sweep(place: Place) -> None:
+    shutil.copytree(CONTROLLERS, place.folder / "own")
+    place.sweep |= {"controllers": "own", "grid": {"length": [5, 10]}}
+    assert place.run("run", place.file, "--no-audit", "--no-report").code == 0
+    resumed = place.run("resume", "runs/test")
+    assert resumed.code == 0, resumed.err
+    assert "2/2 points, 0 failed, 0 computed" in resumed.out
+    assert "another sweep" not in resumed.err
+    with (place.folder / "own" / "directional_trading" / "crossing.py").open("a") as file:
+        file.write("# another line\n")
+    resumed = place.run("resume", "runs/test")
+    assert resumed.code == 0, resumed.err
+    assert "2 computed" in resumed.out
+    (said,) = [line for line in resumed.err.splitlines() if line.startswith("another sweep than")]
+    assert "the controllers; every point is computed" in said
 
 
 def test_an_interrupted_run_goes_on_where_it_stopped(alone: Place) -> None:
@@ -248,6 +266,35 @@ def test_bad_controllers_are_refused_before_anything_is_submitted(place: Place) 
     controller["stop_loss"] = "a lot"
     finished = place.run("run", place.file)
     assert_refused(finished.code, finished.err, ["stop_loss", "a lot"])
+
+
+CHOOSY = """
+    @model_validator(mode="after")
+    def fast_below_slow(self):
+        if self.length >= self.slow:
+            raise ValueError("length must be below slow")
+        return self
+
+
+class Crossing("""
+
+
+def test_points_whose_config_is_refused_are_rows_and_the_others_run(place: Place) -> None:
+    own = place.folder / "own" / "directional_trading"
+    own.mkdir(parents=True)
+    source = (CONTROLLERS / "directional_trading" / "crossing.py").read_text()
+    source = "from pydantic import model_validator\n" + source.replace('trouble: str = ""', "slow: int = 50")
+    source = source.replace("self.config.trouble", "False")
+    (own / "crossing.py").write_text(source.replace("\n\nclass Crossing(", CHOOSY, 1))
+    place.sweep["controllers"] = "own"
+    place.sweep["grid"] = {"length": [20, 40], "slow": [10, 30, 50]}  # the first point is among the refused
+    finished = place.run("run", place.file, "--no-audit", "--no-report")
+    assert finished.code == 3, finished.err
+    assert "refuse their config" in finished.err
+    assert "length=20, slow=10" in finished.err
+    rows = place.rows()
+    assert [row["status"] for row in rows] == ["error", "ok", "ok", "error", "error", "ok"]
+    assert all("length must be below slow" in row["error"] for row in rows if row["status"] == "error")
 
 
 def test_a_refused_sweep_leaves_no_server_and_no_node(alone: Place) -> None:

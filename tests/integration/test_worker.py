@@ -188,6 +188,12 @@ def test_submit_leaves_and_watch_collects(place: Place) -> None:
     listed = place.run("list", "--json").document
     assert any(one["sweep"] == sent.document["sweep"] and one["done"] == 12 for one in listed)
 
+    # a finished sweep is not cancelled any more
+    cancelled = place.run("cancel", "runs/test")
+    assert cancelled.code == 0, cancelled.err
+    assert "nothing to cancel" in cancelled.out
+    assert place.run("list", "--json").document == listed
+
 
 def test_cancel_drops_what_has_not_begun(place: Place) -> None:
     place.sweep["grid"] = {"trouble": ["sleep:0.5"], "length": list(range(5, 60))}

@@ -16,6 +16,7 @@ from orchestrator.axes import axis_values
     ("spec", "values"),
     [
         ([1, "a,b", [1, 2], None, True, {"k": 1}], (1, "a,b", [1, 2], None, True, {"k": 1})),
+        ([1, 1.0, True, "1", 0, False], (1, 1.0, True, "1", 0, False)),
         ({"range": [20, 200, 60]}, (20, 80, 140, 200)),
         ({"range": [20, 199, 60]}, (20, 80, 140)),
         ({"range": [200, 20, -90]}, (200, 110, 20)),
@@ -44,6 +45,13 @@ def test_values(spec: Any, values: tuple[Any, ...]) -> None:
     [
         ([], "empty"),
         ([1.0, float("nan")], "nan"),
+        ([0.01, 0.01, 0.010], "0.01 stands twice; take one of them away"),
+        (["BTC-USDT", "ETH-USDT", "BTC-USDT"], "'BTC-USDT' stands twice"),
+        ([1, 1], "1 stands twice"),
+        ([[1, 2], [1, 2]], r"\[1, 2\] stands twice"),
+        ([1, 0, 2, 0], "0 stands twice .a number has no commas: 1000, not 1,000"),  # [1,000, 2,000]
+        ([True, False, True], "true stands twice .YAML reads yes and on as true"),  # [on, off, yes]
+        ({"linspace": [1, 1 + 2.3e-16, 5]}, "comes twice"),
         (5, r"write a list such as \[5\]"),
         (None, "not an axis"),
         ({}, "one form"),

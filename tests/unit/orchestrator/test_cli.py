@@ -52,6 +52,7 @@ def test_help_ends_in_examples_of_this_command(path: tuple[str, ...]) -> None:
         (["report", "x", "--best", "-1"], "--best"),
         (["verify", "x.yml", "--sample", "0"], "--sample"),
         (["audit", "x.yml", "--cuts", "0"], "--cuts"),
+        (["promote", "x", "--to", "y", "--point", "3", "--rank", "1"], "--rank or --point, not both"),
     ],
 )
 def test_wrong_usage_is_one_line(arguments: list[str], words: str) -> None:

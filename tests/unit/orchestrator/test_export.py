@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 from orchestrator import store as store_module
 from orchestrator.columns import LEADING, to_rows
 from orchestrator.export import write
+from orchestrator.report import write_report
 from orchestrator.store import Store
 from tasks.errors import HummingsweepError, StoreError
 from tasks.messages import Rows
@@ -228,6 +229,26 @@ def test_what_is_refused(store: Store, tmp_path: Path) -> None:
         write(store, sweep, "csv", io.BytesIO(), status="fine")
     with pytest.raises(StoreError, match="cannot be written"):
         write(store, sweep, "csv", tmp_path / "none" / "rows.csv")
+
+
+def test_no_answer_is_written_over_a_store(store: Store, tmp_path: Path) -> None:
+    sweep = fill(store, [ok(0)])
+    (tmp_path / "link.csv").symlink_to(tmp_path / "out" / "results.sqlite")
+    for place in ("out/results.sqlite", "out/results.sqlite-wal", "out/Results.SQLite", "out/results.lock", "link.csv"):
+        with pytest.raises(StoreError, match="is a file of the result store"):
+            write(store, sweep, "csv", tmp_path / place)
+        with pytest.raises(StoreError, match="is a file of the result store"):
+            write_report(store, sweep, tmp_path / place)
+    assert [row["point"] for row in store.rows(sweep)] == [0]
+
+
+def test_no_folder_is_made_for_an_answer(store: Store, tmp_path: Path) -> None:
+    sweep = fill(store, [ok(0)])
+    with pytest.raises(StoreError, match=r"there is no folder .*none; make it, or name another file with --to"):
+        write(store, sweep, "csv", tmp_path / "none" / "rows.csv")
+    with pytest.raises(StoreError, match=r"there is no folder .*none; make it, or name another file with --to"):
+        write_report(store, sweep, tmp_path / "none" / "page.html")
+    assert not (tmp_path / "none").exists()
 
 
 def test_a_file_is_replaced_only_when_it_is_complete(

@@ -25,6 +25,9 @@ LAUGHS = "a: &a [1,1,1,1,1,1,1,1,1,1]\n" + "".join(
         ("a: 1\nb: !!binary aGVsbG8=\n", "binary", 2),
         ("a:\n- !!set {1, 2}\n", "set", 2),
         ("a: !!timestamp 2024-01-01\n", "timestamp", 1),
+        ('a: 1\nb: ["\\ud800"]\n', "half of a character .U.D800", 2),
+        ('a: 1\n"\\udfff": 2\n', "half of a character .U.DFFF", 2),
+        ("grid:\n  on: [1]\n", "YAML reads the key on as true or false; put quotes around it: 'on'", 2),
         (LAUGHS, "too large", None),
     ],
 )

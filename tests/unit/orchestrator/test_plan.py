@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.plan import FIRST_POINTS, FIRST_S, MOST_POINTS, Planner, spread
-from tasks.grid import Grid
+from orchestrator.plan import FIRST_POINTS, FIRST_S, MOST_POINTS, Planner
+from tasks.grid import Grid, spread
 from tasks.messages import Chunk
 
 runs = st.lists(st.tuples(st.integers(0, 50), st.integers(0, 40)), max_size=6).map(
@@ -278,13 +278,6 @@ def test_a_million_million_points_are_planned_lazily() -> None:
     assert planner.next(4) == [0]
     planner.speeds.add("node", 0.01, 1)
     assert planner.next(4) == list(range(1, 501))
-
-
-def test_spread_holds_first_and_last() -> None:
-    assert spread(100, 4) == [0, 33, 66, 99]
-    assert spread(3, 8) == [0, 1, 2]
-    assert spread(100, 1) == [0]
-    assert spread(100, 0) == []
 
 
 def test_scattered_points_make_more_chunks_and_no_longer_ids() -> None:

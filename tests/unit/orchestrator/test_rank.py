@@ -14,12 +14,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.commands.tables import ranking_table
+from orchestrator.commands.tables import ranking_table, remarks
 from orchestrator.rank import Edge, Footing, Ranking, ordered, rank
 from orchestrator.store import Store
 from tasks.errors import ExpressionError
 from tasks.grid import Axis, Grid
 from tests.unit.orchestrator.stores import DECIDED, failed, fill, ok
+from tests.unit.orchestrator.test_sweep import sweep
 
 NAN = float("nan")
 LINE = {"x": [1, 2, 3, 4, 5]}
@@ -198,7 +199,8 @@ class TestEdges:
 
 class TestNeighbourhood:
     def test_plateau_slope_and_spike(self, ranked: Ranked) -> None:
-        found = ranked(line([0.0, 9.0, 10.0, 9.0, 0.0])).neighbourhood
+        grid = {"x": list(range(9))}
+        found = ranked(line([9.0, 9.0, 9.0, 9.0, 10.0, 9.0, 9.0, 9.0, 9.0]), grid=grid).neighbourhood
         assert found.footing is Footing.SPIKE  # the median point is as good as the neighbours
         assert (found.kept, found.mean_ratio, found.worst_ratio) == (0.0, 0.9, 0.9)
 
@@ -234,6 +236,12 @@ class TestNeighbourhood:
         assert ranked(line([NAN, NAN])).neighbourhood.footing is Footing.UNKNOWN
         assert ranked(line([math.inf, 1.0])).neighbourhood.footing is Footing.UNKNOWN
 
+    @pytest.mark.parametrize("values", [[2.0, 1.0], [1.0, 2.0, 1.0], [0.0, 9.0, 10.0, 9.0, 0.0], [9.0, *[0.0] * 20]])
+    def test_unknown_among_few_points_or_with_one_neighbour(self, ranked: Ranked, values: list[float]) -> None:
+        found = ranked(line(values), grid={"x": list(range(len(values)))})
+        assert found.neighbourhood.footing is Footing.UNKNOWN
+        assert not any("stands on" in remark for remark in remarks(found))
+
     def test_in_a_grid_of_a_million_million_points(self, ranked: Ranked) -> None:
         grid: Mapping[str, list[int]] = {name: list(range(1000)) for name in "abcd"}
         middle = Grid.from_mapping(grid).point([500, 500, 500, 500])
@@ -252,3 +260,11 @@ def test_ordered() -> None:
     assert not ordered(Axis("x", (1, 3, 2)))
     assert not ordered(Axis("x", (False, True)))
     assert not ordered(Axis("x", ("1", "2")))
+
+
+def test_no_rows_asked_for_is_not_no_rows_to_rank(ranked: Ranked) -> None:
+    asked = sweep(grid={"x": [1, 2, 3, 4, 5]}, where="net_pnl > 1")
+    assert ranking_table(ranked(line([1, 2, 3]), top=0), asked) == []
+    none = ["nothing to rank: no point is ok and meets where: net_pnl > 1"]
+    assert ranking_table(ranked(line([0, 0, 0]), where="net_pnl > 1"), asked) == none
+    assert ranking_table(ranked(line([0, 0, 0]), where="net_pnl > 1", top=0), asked) == none

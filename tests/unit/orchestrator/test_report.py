@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from orchestrator.promote import promote
 from orchestrator.rank import rank, scored
 from orchestrator.report import charts, write_report
 from orchestrator.report.charts import Bins, Swept
@@ -23,6 +24,7 @@ from tasks.errors import ExpressionError, StoreError
 from tasks.grid import Axis, Grid
 from tasks.messages import Status
 from tests import made
+from tests.unit.orchestrator.stores import failed, fill, ok
 
 STYLE = Path(charts.__file__).with_name("style.css")
 
@@ -377,6 +379,16 @@ def test_a_place_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with Store.open(tmp_path / "run") as store, pytest.raises(StoreError, match="cannot be written"):
         write_report(store, sweep, tmp_path / "file" / "report.html")
+
+
+def test_text_that_utf8_cannot_hold_is_shown_escaped(tmp_path: Path) -> None:
+    grid = {"tag": ["\ud800", "b"], "more": [["\udfff", 1]]}
+    with Store.create(tmp_path) as store:
+        sweep = fill(store, [ok(0, net_pnl=1.0), failed(1, "bad \ud801")], grid=grid)
+        write_report(store, sweep, tmp_path / "report.html")
+        promote(store, sweep, tmp_path / "bot", point=0)
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert all(half in text for half in ("\\ud800", "\\ud801", "\\udfff"))
 
 
 def test_the_page_of_many_points_is_hardly_larger(tmp_path: Path) -> None:

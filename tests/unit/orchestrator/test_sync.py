@@ -53,6 +53,7 @@ def test_trading_rules_alone_and_beside_candles():
         ({"pairs": ()}, "--pair is missing"),
         ({"pairs": ("BTCUSDT",)}, "--pair BTCUSDT: a trading pair is written BASE-QUOTE"),
         ({"pairs": ("../x-USDT",)}, "a trading pair is written BASE-QUOTE"),
+        ({"intervals": ("60s",)}, "--interval 60s: no interval of Hummingbot; write 1m,"),
         ({"intervals": ("2m",)}, "--interval 2m: no interval of Hummingbot; the nearest is"),
         ({"start": None}, "--start is missing"),
         ({"start": "yesterday"}, "--start: 'yesterday' is no moment"),

@@ -108,6 +108,21 @@ def test_a_part_of_the_sweep_keeps_the_ends_of_its_axes(points: int, least: int)
             assert (values[0], values[-1]) == (whole[0], whole[-1])
 
 
+def test_a_part_without_a_pair_is_without_its_funding() -> None:
+    pairs = [f"P{number}-USDT" for number in range(8)]
+    sweep = Sweep.from_mapping(
+        {
+            "controller": {"controller_type": "x", "controller_name": "y", "connector_name": "z"},
+            "grid": {"trading_pair": pairs},
+            "period": {"start": "2024-01-01", "end": "2024-01-02"},
+            "fills": "honest",
+            "funding": {pair: [[1704096000, 0.0001]] for pair in pairs},
+        }
+    )
+    few = part(sweep, 2)
+    assert list(few.funding) == few.grid.to_mapping()["trading_pair"]
+
+
 def test_the_settings_file_keeps_its_other_lines_and_is_what_the_worker_reads(tmp_path: Path) -> None:
     file = tmp_path / "deep" / "settings.toml"
     file.parent.mkdir()

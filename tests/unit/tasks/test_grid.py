@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.grid import Axis, Grid, Grouped
+from tasks.grid import Axis, Grid, Grouped, spread
 
 axes = st.lists(st.integers(1, 7), min_size=0, max_size=5).map(
     lambda lengths: Grid(tuple(Axis(f"a{place}", tuple(range(length))) for place, length in enumerate(lengths)))
@@ -67,3 +67,10 @@ def test_grouped_is_the_grid_with_some_axes_at_the_front(grid: Grid, data: st.Da
     assert groups == sorted(groups)
     assert len(set(groups)) == len({tuple(grid.digits(point)[place] for place in places) for point in points})
     assert order.is_natural == (expected == list(range(grid.size)))
+
+
+def test_spread_holds_first_and_last() -> None:
+    assert spread(100, 4) == [0, 33, 66, 99]
+    assert spread(3, 8) == [0, 1, 2]
+    assert spread(100, 1) == [0]
+    assert spread(100, 0) == []

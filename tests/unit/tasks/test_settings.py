@@ -128,6 +128,9 @@ def test_brokers_that_may_be_used(broker: str) -> None:
     ("broker", "word"),
     [
         ("", "no broker"),
+        ("127.0.0.1:17444", "^127.0.0.1:17444: redis:// is missing .*; write redis://127.0.0.1:17444$"),
+        (with_password("127.0.0.1:17444", "secret"), "^127.0.0.1:17444: redis:// is missing"),
+        ("desk:secret@host:6379", "^host:6379: redis:// is missing"),
         ("http://host", "starts with"),
         ("redis://192.0.2.1:6379/0", "needs a password"),
         ("redis://", "the host is missing"),
