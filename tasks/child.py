@@ -46,8 +46,10 @@ class Child:
     name: str
     #: bounds what its controllers print and log
     chatter: Chatter = field(default_factory=Chatter)
-    #: settings of the process before any point
-    surroundings: Surroundings = field(default_factory=Surroundings.now)
+    #: settings of the process before any controller was imported
+    _surroundings: Surroundings = field(default_factory=Surroundings.now)
+    #: the folder of the controllers that were used last, and by type and name the settings that they made at import
+    _settled: tuple[Path, dict[tuple[Any, Any], Surroundings]] = (Path(), {})
     _definitions: OrderedDict[str, SweepDefinition] = field(default_factory=OrderedDict)
     _markets: OrderedDict[bytes, Market] = field(default_factory=OrderedDict)
     #: digest -> folder of the controllers, and its footprint when it was found to be as it came
@@ -108,6 +110,22 @@ class Child:
         folder = unpacked(digest, into) or unpack_controllers(self.blobs.get(digest, signed=True), into)
         _keep(self._unpacked, digest, (folder, footprint(folder)))
         return folder
+
+    def settle(self, controllers: Path, controller_type: Any, name: Any) -> None:
+        """Put the settings of the process back to what they are when this controller has just been imported.
+
+        What a point did to them is gone, what a module sets at its import stays. Raises ControllerError.
+        """
+        from tasks.upstream.build import load_controller_module
+
+        if self._settled[0] != controllers:  # the modules of another folder are unloaded
+            self._settled = controllers, {}
+        settled = self._settled[1]
+        if (controller_type, name) not in settled:
+            self._surroundings.put_back()
+            load_controller_module(controllers, str(controller_type), str(name))
+            settled[controller_type, name] = Surroundings.now()
+        settled[controller_type, name].put_back()
 
     def market(self, definition: SweepDefinition) -> Market:
         """Candles and rules of this sweep, mapped from the mirror; what lacks there is fetched from the broker."""

@@ -105,12 +105,13 @@ class Bench:
         from tasks.engine.chance import throw
         from tasks.upstream.build import controller_config
 
-        self._me.surroundings.put_back()
         if _changed_at(self._entries) != self._entries_changed_at:  # a point before this one may have deleted them
             self._controllers = self._me.controllers(self._definition)
             self._entries_changed_at = _changed_at(self._entries)
-        throw(self._definition.seed, point)
         values = {**self._definition.controller, **self._grid.values(point)}
+        if values.get("controller_type") and values.get("controller_name"):
+            self._me.settle(self._controllers, values["controller_type"], values["controller_name"])
+        throw(self._definition.seed, point)
         return controller_config(values, self._controllers, config_id=f"{self._definition.sweep}-{point}")
 
     def engine(self, name: str) -> Engine:
