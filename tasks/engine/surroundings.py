@@ -1,5 +1,7 @@
 """Settings of the process that a controller may change and the next point would find: put back before every point.
 
+What a controller's module sets at its import belongs to the controller and stays (Child.settle).
+
 decimal's context    precision, rounding, traps of this thread
 warnings             the filters
 logging              the level below which nothing is logged
