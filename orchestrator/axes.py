@@ -1,6 +1,6 @@
 """The values of an axis, from what the sweep file says.
 
-    [1.5, 2.0, 2.5]               as they stand, each once; a value may be a string ("a,b" too), a list or a mapping
+    [1.5, 2.0, 2.5]               as they stand; a value may be a string ("a,b" too), a list or a mapping
     {range: [first, last, step]}  last belongs to it when a step lands on it; decimals are exact (0.1 + 2 × 0.1 is 0.3)
     {linspace: [a, b, n]}         n values, evenly spaced, a and b among them
     {logspace: [a, b, n]}         n values, evenly spaced in the logarithm, a and b among them (both > 0)
@@ -31,11 +31,27 @@ def axis_values(spec: Any) -> tuple[Any, ...]:
         if not spec:
             raise ValueError("the axis is empty; give at least one value")
         _finite(spec)
-        _each_once(spec)
         return tuple(spec)
     if isinstance(spec, dict):
         return _generated(spec)
     raise ValueError(f"not an axis; write a list such as [{_shown(spec)}], or {_FORMS_TEXT}")
+
+
+def stands_twice(values: Sequence[Any]) -> str:
+    """The first value that stands twice, in words; its points are computed twice. 1, 1.0 and true are three values."""
+    seen: set[Any] = set()
+    for value in values:
+        known = (type(value), repr(value) if isinstance(value, dict | list | tuple) else value)
+        if known in seen:
+            hint = ""
+            if isinstance(value, bool):
+                hint = " (YAML reads yes and on as true, no and off as false)"
+            elif isinstance(value, int) and 0 <= value < 1000:
+                hint = " (a number has no commas: 1000, not 1,000)"
+            text = str(value).lower() if isinstance(value, bool) else _shown(value)
+            return f"{text} stands twice{hint}"
+        seen.add(known)
+    return ""
 
 
 def nearest(name: object, valid: list[str]) -> str:
@@ -52,22 +68,6 @@ def _finite(value: Any) -> None:
     if isinstance(value, list | tuple):
         for item in value:
             _finite(item)
-
-
-def _each_once(values: Sequence[Any]) -> None:
-    """Raises ValueError for a value that stands twice: its points would be computed twice. 1, 1.0, true are three."""
-    seen: set[Any] = set()
-    for value in values:
-        known = (type(value), repr(value) if isinstance(value, dict | list | tuple) else value)
-        if known in seen:
-            hint = ""
-            if isinstance(value, bool):
-                hint = " (YAML reads yes and on as true, no and off as false)"
-            elif isinstance(value, int) and 0 <= value < 1000:
-                hint = " (a number has no commas: 1000, not 1,000)"
-            text = str(value).lower() if isinstance(value, bool) else _shown(value)
-            raise ValueError(f"{text} stands twice{hint}; take one of them away")
-        seen.add(known)
 
 
 def _generated(spec: dict[Any, Any]) -> tuple[Number, ...]:

@@ -15,6 +15,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,7 @@ class Embedded:
             # a session of its own: Ctrl-C on the terminal is this command's alone
             start_new_session=True,
         )
+        self._lock = threading.Lock()
         self._news: list[str] = []
         self._ended = ""
         #: nodes that were started since `restarted` was asked for
@@ -78,6 +80,12 @@ class Embedded:
 
     def check(self) -> None:
         """Hear what the guardian has to say. Raises BrokerError when server, node or guardian ended for good."""
+        with self._lock:  # the thread that renews the claim asks, too
+            self._hear_all()
+        if self._ended:
+            raise BrokerError(f"{self._ended}; {GO_ON}")
+
+    def _hear_all(self) -> None:
         gone = self._guardian.poll() is not None  # asked first: its last words are there by now
         while not self._ended and (line := self._heard()):
             if "node" not in line:
@@ -88,8 +96,6 @@ class Embedded:
                 self._news.append(line["news"])
         if gone and not self._ended:
             self._ended = f"the guardian of the embedded server ended ({ending(self._guardian.returncode)})"
-        if self._ended:
-            raise BrokerError(f"{self._ended}; {GO_ON}")
 
     def news(self) -> list[str]:
         """What happened since this was asked last, a line each."""

@@ -123,7 +123,10 @@ def start_server(folder: Path, bind: str = "127.0.0.1") -> tuple[subprocess.Pope
     )
     config.chmod(0o600)
     process = subprocess.Popen(
-        [str(get_binary_path()), str(config)], stdin=subprocess.DEVNULL, preexec_fn=die_with_parent
+        [str(get_binary_path()), str(config)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,  # ours is for the command; the server has its log
+        preexec_fn=die_with_parent,
     )
     broker = f"redis://:{password}@127.0.0.1:{port}/0"
     deadline = time.monotonic() + SERVER_READY_S

@@ -29,12 +29,16 @@ _TEXTS = ("status", "error", "engine", "engine_note")
 _FINER = (("milliseconds", 1e3), ("microseconds", 1e6), ("nanoseconds", 1e9))
 
 
-def moment(value: Any) -> int:
-    """Seconds since epoch, UTC, of a date (00:00), an ISO timestamp (UTC unless it has an offset) or epoch seconds."""
+def moment(value: Any, *, whole: bool = True) -> int:
+    """Seconds since epoch, UTC, of a date (00:00), an ISO timestamp (UTC unless it has an offset) or epoch seconds.
+
+    Fractions of a second are cut off; epoch seconds with one are refused where they must be `whole`.
+    """
+    number = isinstance(value, int | float)
     if isinstance(value, str):
         text = value.strip()
         if re.fullmatch(r"\d+(\.\d*)?", text):
-            value = float(text)
+            value, number = float(text), True
         else:
             try:
                 value = datetime.fromisoformat(text)
@@ -56,7 +60,7 @@ def moment(value: Any) -> int:
         raise ValueError(f"{text} is read as epoch seconds; for a year write its first day, {text}-01-01")
     if re.fullmatch(r"(19|20)\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])", text):
         raise ValueError(f"{text} is read as epoch seconds; for a date write {text[:4]}-{text[4:6]}-{text[6:]}")
-    if value != int(value):
+    if number and whole and value != int(value):
         raise ValueError(f"{value!r} has a fraction of a second; write whole seconds ({value:.0f})")
     if value < 0:
         raise ValueError(f"{value:.0f} is before 1970")
@@ -94,14 +98,14 @@ def funding(value: Any, info: ValidationInfo) -> Any:
         raise ValueError(f"{shape}, not {value!r}")
     for pair, rates in value.items():
         try:
-            times = [moment(at) for at, _ in rates]
+            times = [moment(at, whole=False) for at, _ in rates]
             if not all(math.isfinite(float(number(rate))) for _, rate in rates):
                 raise ValueError("a rate is not finite")
         except (TypeError, ValueError) as error:
             raise ValueError(f"{pair}: {shape} ({error})") from None
         if any(after <= before for before, after in pairwise(times)):
             raise ValueError(f"{pair}: the times must ascend")
-    return {str(pair): [[moment(at), float(rate)] for at, rate in rates] for pair, rates in value.items()}
+    return {str(pair): [[moment(at, whole=False), float(rate)] for at, rate in rates] for pair, rates in value.items()}
 
 
 def interval(value: Any) -> str:

@@ -8,11 +8,11 @@ once that more is left out. What goes past Python's streams, straight to a descr
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import io
 import logging
 import os
 import sys
+import sysconfig
 from collections import OrderedDict
 from typing import Any
 
@@ -23,9 +23,9 @@ RECORD = 60
 TRACEBACK = 2000
 #: Sweeps whose allowances are remembered at the same time.
 KEPT = 64
-#: Packages whose records speak of the node itself and are never bounded. Told by the file that logs: any name can be
-#: given to a logger.
-OWN = ("tasks", "celery", "kombu", "billiard", "amqp", "redis")
+#: Packages whose records, as those of this one, speak of the node itself and are never bounded. Told by the file that
+#: logs: any name can be given to a logger.
+PACKAGES = ("celery", "kombu", "billiard", "amqp", "redis")
 
 _log = logging.getLogger(__name__)
 
@@ -44,8 +44,8 @@ class Chatter(logging.Filter):
 
     def listen(self) -> None:
         """From now on what this process prints and logs is bounded. Once per process, when its log is set up."""
-        found = [importlib.util.find_spec(name) for name in OWN]
-        folders = [folder for spec in found if spec for folder in spec.submodule_search_locations or ()]
+        installed = sysconfig.get_paths()["purelib"]
+        folders = [os.path.dirname(__file__), *(f"{installed}/{name}" for name in PACKAGES)]  # noqa: PTH120
         self._own = tuple(folder + os.sep for folder in folders)
         handlers = list(logging.getLogger().handlers)
         for handler in handlers:

@@ -111,20 +111,27 @@ class Child:
         _keep(self._unpacked, digest, (folder, footprint(folder)))
         return folder
 
-    def settle(self, controllers: Path, controller_type: Any, name: Any) -> None:
+    def settle(self, controllers: Path, controller_type: Any, name: Any, seed: int) -> None:
         """Put the settings of the process back to what they are when this controller has just been imported.
 
-        What a point did to them is gone, what a module sets at its import stays. Raises ControllerError.
+        What a point did to them is gone, what a module sets at its import stays. A module is imported with dice of its
+        own, so that it matters for no row which point needs it first. Raises ControllerError.
         """
-        from tasks.upstream.build import load_controller_module
+        from tasks.engine.chance import throw
+        from tasks.upstream.build import deactivate, is_loaded, load_controller_module, module_state
 
         if self._settled[0] != controllers:  # the modules of another folder are unloaded
             self._settled = controllers, {}
         settled = self._settled[1]
-        if (controller_type, name) not in settled:
+        known = (controller_type, name) in settled
+        if not known and settled:
+            deactivate()  # or a helper that another controller has imported would not run for this one
+        if not known or not is_loaded(controllers, str(controller_type), str(name)):
+            module_state().restore()
             self._surroundings.put_back()
+            throw(seed, -1)
             load_controller_module(controllers, str(controller_type), str(name))
-            settled[controller_type, name] = Surroundings.now()
+            settled.setdefault((controller_type, name), Surroundings.now())
         settled[controller_type, name].put_back()
 
     def market(self, definition: SweepDefinition) -> Market:

@@ -73,6 +73,7 @@ class Deadline:
                 raise PointTimeout from error
             raise
         finally:
+            life.sign(0.0)  # between two points a child may wait for its broker
             signal.setitimer(signal.ITIMER_REAL, 0)
             signal.signal(signal.SIGALRM, before)
             if witness is not None:

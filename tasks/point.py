@@ -110,7 +110,8 @@ class Bench:
             self._entries_changed_at = _changed_at(self._entries)
         values = {**self._definition.controller, **self._grid.values(point)}
         if values.get("controller_type") and values.get("controller_name"):
-            self._me.settle(self._controllers, values["controller_type"], values["controller_name"])
+            kind, name = values["controller_type"], values["controller_name"]
+            self._me.settle(self._controllers, kind, name, self._definition.seed)
         throw(self._definition.seed, point)
         return controller_config(values, self._controllers, config_id=f"{self._definition.sweep}-{point}")
 

@@ -178,9 +178,12 @@ def _split(url: str) -> SplitResult:
     try:
         parts = urlsplit(url)
         parts.port  # noqa: B018  read here, where a wrong one is told
-    except ValueError as error:
+    except ValueError:
         # what may be a password stays unsaid
-        raise BrokerError(f"{url.rpartition('@')[2]}: not a broker address ({error}); redis://HOST:PORT/0") from None
+        raise BrokerError(
+            f"{url.rpartition('@')[2]}: not a broker address; write redis://HOST:PORT/0, and special characters of a "
+            "password as %2F and so on (or set HUMMINGSWEEP_BROKER_PASSWORD)"
+        ) from None
     return parts
 
 

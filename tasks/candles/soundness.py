@@ -136,6 +136,10 @@ def times_fault(raw: NDArray[np.float64], scale: float, before: float | None = N
     return min(faults, default=None)
 
 
+#: Fewer steps than these say nothing about an interval.
+FEW_STEPS = 10
+
+
 def other_spacing(times: NDArray[np.float64], interval: str) -> str:
     """How far candles open apart, in words, when that is not the interval; empty when it is, or cannot be told.
 
@@ -143,7 +147,7 @@ def other_spacing(times: NDArray[np.float64], interval: str) -> str:
     are an interval apart and most are the same multiple of it, they are those of a longer interval.
     """
     steps = np.diff(times)
-    if len(steps) < 2:
+    if len(steps) < FEW_STEPS:
         return ""
     apart = float(np.min(steps))
     if not is_regular(interval):  # a calendar month

@@ -20,8 +20,8 @@ _ENDINGS = (".csv", ".csv.gz", ".parquet", ".zip")
 #: What looks like a table, so that leaving it out deserves a word.
 _TABLE = re.compile(r".+\.(csv|tsv|parquet|pq|feather|arrow|xlsx?|gz|zip)", re.IGNORECASE)
 _CONNECTOR = re.compile(r"[a-z0-9_]+")
-# Hyperliquid counts some coins in thousands and says so with a small k: kPEPE-USD
-_PAIR = re.compile(r"k?[^a-z\s_|/\\-]+-[^a-z\s_|/\\-]+")
+# Some names hold small letters (kPEPE-USD, stETH-USDT, USDe-USDT), but none has no others.
+_PAIR = re.compile(r"(?=.*[A-Z0-9])[^\s_|/\\-]+-[^\s_|/\\-]+")
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 
 @dataclass(frozen=True)
 class Surroundings:
@@ -27,6 +29,7 @@ class Surroundings:
     _decimal: decimal.Context
     _warnings: list[Any]
     _logging: int
+    _numpy: dict[str, Any]
     _environment: dict[Any, Any]
     #: None where it was deleted
     _folder: str | None
@@ -39,17 +42,27 @@ class Surroundings:
             decimal.getcontext().copy(),
             list(warnings.filters),
             logging.root.manager.disable,
+            dict(np.geterr()),
             dict(environment._data),
             _folder(),
         )
 
     def same(self) -> bool:
         """Whether they are so now. Flags that decimal raised meanwhile do not count: they decide nothing."""
+        return list(warnings.filters) == self._warnings and self._same_but_warnings()
+
+    def decide_the_same(self) -> bool:
+        """Whether a computation that runs now comes out as it would have then: as `same`, but filters that only say or
+        hide a warning do not count."""
+        now, then = ([one for one in filters if one[0] == "error"] for filters in (warnings.filters, self._warnings))
+        return now == then and self._same_but_warnings()
+
+    def _same_but_warnings(self) -> bool:
         environment: Any = os.environ
         return (
             _deciding(decimal.getcontext()) == _deciding(self._decimal)
-            and list(warnings.filters) == self._warnings
             and logging.root.manager.disable == self._logging
+            and np.geterr() == self._numpy
             and environment._data == self._environment
             and _folder() == self._folder
         )
@@ -62,6 +75,7 @@ class Surroundings:
         warnings.filters[:] = self._warnings  # type: ignore[index]  # a list, whatever the stubs say
         warnings._filters_mutated()  # type: ignore[attr-defined]
         logging.disable(self._logging)
+        np.seterr(**self._numpy)
         environment: Any = os.environ
         for name in environment._data.keys() - self._environment.keys():
             del os.environ[environment.decodekey(name)]

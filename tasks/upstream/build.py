@@ -68,7 +68,9 @@ def controller_config(values: Mapping[str, Any], controllers: Path, config_id: s
         lacking = "controller_type" if not controller_type else "controller_name"
         raise ControllerError(f"controller: {lacking} is missing; it says which file in `controllers` is meant")
     root = activate(controllers)
-    _active.state.restore()
+    if not _active.state.restore():
+        deactivate()  # something cannot be put back: everything is imported anew
+        root = activate(controllers)
     module = _controller_module(root, str(controller_type), str(name))
     config_class = _class_of(module, ControllerConfigBase, _CONFIG_BASES)
     try:
@@ -80,6 +82,12 @@ def controller_config(values: Mapping[str, Any], controllers: Path, config_id: s
         key = _culprit(config_class, values, error)
         what = f"{key} = {values[key]!r}: {in_users_words(error)}" if key else in_users_words(error)
         raise ControllerError(f"{controller_type}/{name} refuses its config: {what}") from error
+
+
+def is_loaded(controllers: Path, controller_type: str, name: str) -> bool:
+    """Whether the module `controllers.<type>.<name>` of this folder is imported. Raises ControllerError."""
+    activate(controllers)
+    return f"{PACKAGE}.{controller_type}.{name}" in sys.modules
 
 
 def load_controller_module(controllers: Path, controller_type: str, name: str) -> ModuleType:

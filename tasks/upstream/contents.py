@@ -6,7 +6,10 @@ everything keeps its identity, and what cannot be copied (a lock in a dict) does
 
 from __future__ import annotations
 
+import ast
+import copy
 import functools
+import itertools
 import logging
 import operator
 import pickle
@@ -27,6 +30,8 @@ _CACHE = type(functools.cache(lambda: None))
 PLAIN = frozenset({int, float, str, bytes, bool, complex, type(None)})
 #: Not looked into, whoever wrote them.
 _CONSTANT = (type, ModuleType, Enum, logging.Logger)
+#: A table of more lists and dicts than these is compared as one.
+_MOST_BRANCHES = 200
 #: Arrays up to so many bytes are put back.
 _SMALL = 256 << 10
 _DICE: tuple[tuple[Any, Callable[[Any], Any], Callable[[Any, Any], None]], ...] = (
@@ -47,7 +52,9 @@ def kind_of_content(value: Any, is_ours: Callable[[Any], bool]) -> type[Content]
     """
     kind: Any = type(value)
     if issubclass(kind, _CONTAINERS):
-        return None if value is sys.modules else _Container
+        if value is sys.modules:
+            return None
+        return _Tree if _is_large_tree(value) else _Container
     if kind is FunctionType:
         return _Function if is_ours(value) else None
     if kind is CellType:
@@ -57,7 +64,7 @@ def kind_of_content(value: Any, is_ours: Callable[[Any], bool]) -> type[Content]
     if any(issubclass(kind, dice) for dice, *_ in _DICE):
         return _Dice
     if kind is np.ndarray:
-        return _Array if value.dtype != object and value.nbytes <= _SMALL and value.flags.writeable else None
+        return _Array if not value.dtype.hasobject and value.nbytes <= _SMALL and value.flags.writeable else None
     if issubclass(kind, _CONSTANT):
         return None
     is_data = str(kind.__module__).startswith("hummingbot.") and hasattr(kind, "model_fields")
@@ -71,14 +78,20 @@ class Content:
         #: held, so that no other object gets its id
         self._value = value
         self._held = self._look()
+        #: where counters lie in it, and how each stood: they cannot be turned back, so new ones take their places
+        self._counters = {place: repr(one) for place, one in _places(self._held) if type(one) is itertools.count}
 
     def restore(self) -> None:
+        for place, stood in self._counters.items():
+            if repr(self._held[place]) != stood:
+                self._held[place] = itertools.count(*ast.literal_eval(stood.removeprefix("count").replace(")", ",)")))
         if not self.unchanged():
             self._put_back()
 
     def unchanged(self) -> bool:
         try:
-            return _same(self._look(), self._held)
+            counted = all(repr(self._held[place]) == stood for place, stood in self._counters.items())
+            return counted and _same(self._look(), self._held)
         except Exception:  # it was bent out of shape
             return False
 
@@ -101,6 +114,10 @@ class _Container(Content):
 
     def unchanged(self) -> bool:
         now, held = self._value, self._held
+        if self._counters:
+            return super().unchanged()
+        if isinstance(now, dict) and len(now) == len(held) and all(map(operator.is_, now.values(), held.values())):
+            return all(map(operator.is_, now, held)) or super().unchanged()
         if isinstance(now, list | deque) and len(now) == len(held) and all(map(operator.is_, now, held)):
             return True  # long tables are looked through at every point
         if isinstance(now, set):
@@ -118,6 +135,26 @@ class _Container(Content):
             self._value.update(self._held)
         else:
             self._value.extend(self._held)
+
+
+class _Tree(Content):
+    """A large table of texts and numbers, such as a JSON file: compared and put back as one."""
+
+    def parts(self) -> list[Any]:
+        return []
+
+    def unchanged(self) -> bool:
+        return bool(self._value == self._held)
+
+    def _look(self) -> Any:
+        return copy.deepcopy(self._value)
+
+    def _put_back(self) -> None:
+        self._value.clear()
+        if isinstance(self._value, dict):
+            self._value.update(copy.deepcopy(self._held))
+        else:
+            self._value.extend(copy.deepcopy(self._held))
 
 
 class _Object(Content):
@@ -228,7 +265,34 @@ class _Array(Content):
 
     def _put_back(self) -> None:
         shape, held = self._held
+        if self._value.shape != shape:
+            raise ValueError("an array was bent into another shape")
+        self._value.flags.writeable = True  # frozen meanwhile
         self._value[...] = np.frombuffer(held, self._value.dtype).reshape(shape)
+
+
+def _is_large_tree(value: Any) -> bool:
+    """Whether many lists and dicts lie in a list or dict, and nothing in them but texts and numbers."""
+    if type(value) not in (list, dict):
+        return False
+    branches, seen = [value], 1
+    for branch in branches:  # grows while it is walked
+        for one in branch.values() if type(branch) is dict else branch:
+            if type(one) in (list, dict):
+                seen += 1
+                branches.append(one)
+            elif type(one) not in PLAIN:
+                return False
+        if seen > _MOST_BRANCHES * 1000:
+            return False
+    return seen > _MOST_BRANCHES
+
+
+def _places(held: Any) -> Iterator[tuple[Any, Any]]:
+    if isinstance(held, dict):
+        yield from held.items()
+    elif isinstance(held, list):
+        yield from enumerate(held)
 
 
 def _same(now: Any, held: Any) -> bool:

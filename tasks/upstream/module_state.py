@@ -23,7 +23,7 @@ import itertools
 import operator
 import sys
 from contextlib import suppress
-from types import ModuleType
+from types import MethodType, ModuleType
 from typing import Any
 
 from tasks.upstream.contents import PLAIN, Content, kind_of_content
@@ -53,18 +53,22 @@ class ModuleState:
                 fields = vars(owner).get("__pydantic_fields__", {})
                 self._note([*names.held.values(), *(field.default for field in fields.values())])
 
-    def restore(self) -> None:
-        """Put everything back. To be called when no point runs."""
-        for names in self._names:
-            names.restore()
-        for content in self._contents.values():
-            content.restore()
+    def restore(self) -> bool:
+        """Put everything back; False where something cannot be. To be called when no point runs."""
+        try:
+            for names in self._names:
+                names.restore()
+            for content in self._contents.values():
+                content.restore()
+        except Exception:  # a list that does not let itself be emptied, an array that was frozen
+            return False
         for name, _ in self._unknown():
             # imported while a point ran, which may have left something in it: imported anew, and then known
             del sys.modules[name]
             with suppress(Exception):  # the point that needs it says so
                 importlib.import_module(name)
         self.lay_down()
+        return True
 
     def unchanged(self) -> bool:
         """Whether everything is as `restore` left it."""
@@ -100,7 +104,11 @@ class ModuleState:
                 values += [value.fget, value.fset, value.fdel]
             elif type(value) is functools.cached_property:
                 values.append(value.func)
-            elif type(value) is tuple or type(value) is frozenset:
+            elif type(value) is MethodType:
+                values.append(value.__self__)
+            elif type(value) is functools.partial:
+                values += [value.func, *value.args, *value.keywords.values()]
+            elif isinstance(value, tuple | frozenset):
                 seen.add(id(value))
                 values += value
             elif (kind := kind_of_content(value, self._is_ours)) is not None:

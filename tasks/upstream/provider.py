@@ -16,7 +16,7 @@ The engine's own candles (`resolution_candles`) stay raw.
 
 from __future__ import annotations
 
-from collections.abc import ItemsView, Mapping, ValuesView
+from collections.abc import ItemsView, Iterator, Mapping, ValuesView
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -256,7 +256,17 @@ class _Feeds(dict[str, "pd.DataFrame"]):
 
     def __init__(self, feeds: Mapping[str, pd.DataFrame]):
         super().__init__(feeds)
+        self._market = feeds
         self._copied: set[str] = set()
+
+    def held(self) -> dict[str, int]:
+        """Feed -> what stands for its content: the same number while it is the market's, also in a copy."""
+        held = {}
+        for key, feed in super().items():
+            theirs = self._market.get(key)
+            is_theirs = feed is theirs or (theirs is not None and feed.equals(theirs))
+            held[key] = id(theirs if is_theirs else feed)
+        return held
 
     def raw(self, key: str) -> pd.DataFrame:
         """A feed to be read only: the market's, or what a controller made of it. Raises KeyError."""
@@ -277,6 +287,23 @@ class _Feeds(dict[str, "pd.DataFrame"]):
             return self[key]
         except KeyError:
             return default
+
+    def pop(self, key: str, *default: Any) -> Any:
+        if key in self:
+            self[key]
+        return super().pop(key, *default)
+
+    def setdefault(self, key: str, default: Any = None) -> Any:
+        if key not in self:
+            self[key] = default
+        return self[key]
+
+    def __iter__(self) -> Iterator[str]:
+        """Its own, so that `dict(feeds)` and `{**feeds}` take every frame by its name."""
+        return super().__iter__()
+
+    def __or__(self, other: Any) -> Any:
+        return self.copy() | dict(other)
 
     def items(self) -> ItemsView[str, pd.DataFrame]:  # type: ignore[override]
         self._copy_all()

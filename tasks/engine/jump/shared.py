@@ -265,7 +265,7 @@ class State:
     def same(self, controller: Any) -> bool:
         """Whether all of it is as it was, and known to be, and no dice were thrown in this run."""
         seen = self._seen is not None and self._look(controller) == self._seen
-        return seen and self._dice.lie() and self._surroundings.same()
+        return seen and self._dice.lie() and self._surroundings.decide_the_same()
 
     def _look(self, controller: Any) -> Any:
         provider = controller.market_data_provider
@@ -274,7 +274,7 @@ class State:
             return (
                 {name: look.at(value) for name, value in vars(controller).items() if name not in _NOT_STATE},
                 look.at(dict(vars(controller.config))),
-                {name: id(frame) for name, frame in dict.items(provider.candles_feeds)},
+                provider.candles_feeds.held(),
                 {name: id(value) for name, value in vars(provider).items() if name not in _CHANGES},
                 look.at([provider._time, provider.prices, provider._rates]),
                 look.at(provider.connectors.settings()),

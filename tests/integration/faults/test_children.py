@@ -107,5 +107,6 @@ def test_what_a_point_sets_in_its_process_reaches_no_other(
     sweep.sweep["grid"] = {"length": LENGTHS, "trouble": ["precision", "sleep:0"]}
     finish(started(sweep))
     rows = sweep.rows()
-    assert results([row for row in rows if row["trouble"] == "sleep:0"]) == undisturbed
-    assert results([row for row in rows if row["trouble"] == "precision"]) != undisturbed
+    alike = {row["length"]: row["net_pnl"] for row in undisturbed}
+    assert {row["length"]: row["net_pnl"] for row in rows if row["trouble"] == "sleep:0"} == alike
+    assert {row["length"]: row["net_pnl"] for row in rows if row["trouble"] == "precision"} != alike

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator import axes
-from orchestrator.axes import axis_values
+from orchestrator.axes import axis_values, stands_twice
 
 
 @pytest.mark.parametrize(
@@ -45,12 +46,6 @@ def test_values(spec: Any, values: tuple[Any, ...]) -> None:
     [
         ([], "empty"),
         ([1.0, float("nan")], "nan"),
-        ([0.01, 0.01, 0.010], "0.01 stands twice; take one of them away"),
-        (["BTC-USDT", "ETH-USDT", "BTC-USDT"], "'BTC-USDT' stands twice"),
-        ([1, 1], "1 stands twice"),
-        ([[1, 2], [1, 2]], r"\[1, 2\] stands twice"),
-        ([1, 0, 2, 0], "0 stands twice .a number has no commas: 1000, not 1,000"),  # [1,000, 2,000]
-        ([True, False, True], "true stands twice .YAML reads yes and on as true"),  # [on, off, yes]
         ({"linspace": [1, 1 + 2.3e-16, 5]}, "comes twice"),
         (5, r"write a list such as \[5\]"),
         (None, "not an axis"),
@@ -95,3 +90,23 @@ def test_the_most_values_are_counted_before_they_are_made(monkeypatch: pytest.Mo
     assert len(axis_values({"range": [1, 5, 1]})) == 5
     with pytest.raises(ValueError, match="6 values"):
         axis_values({"range": [1, 6, 1]})
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ([0.01, 0.01, 0.010], "0.01 stands twice"),
+        (["BTC-USDT", "ETH-USDT", "BTC-USDT"], "'BTC-USDT' stands twice"),
+        ([1, 1], "1 stands twice"),
+        ([[1, 2], [1, 2]], r"\[1, 2\] stands twice"),
+        ([1, 0, 2, 0], "0 stands twice .a number has no commas: 1000, not 1,000"),  # [1,000, 2,000]
+        ([True, False, True], "true stands twice .YAML reads yes and on as true"),  # [on, off, yes]
+    ],
+)
+def test_a_value_that_stands_twice_is_said(values: list[Any], words: str) -> None:
+    assert axis_values(values) == tuple(values)
+    assert re.search(words, stands_twice(values))
+
+
+def test_values_of_other_types_are_others() -> None:
+    assert stands_twice([1, 1.0, True, "1", [1], 2]) == ""

@@ -23,12 +23,14 @@ OUTSIDE = {"BTC-USDT": [[1672617600, 0.0001]]}
         ({"funding": INSIDE}, "funding: without effect"),
         ({"fills": "honest", "engine": "stock"}, "engine: stock has no honest fills"),
         ({"fills": "both", "engine": "stock"}, "engine: stock has no honest fills"),
+        ({"grid": {"a": [0.01, 0.02, 0.01]}}, "grid.a: 0.01 stands twice: its points are computed twice"),
+        ({"fills": "honest", "funding": {**INSIDE, "X-USDT": INSIDE["BTC-USDT"]}}, "neither .* has X-USDT, so none"),
         ({"fills": "honest", "funding": OUTSIDE}, "none of the times of BTC-USDT lies in the period"),
     ],
 )
 def test_what_has_no_effect_is_said(keys: dict[str, Any], words: str) -> None:
     (said,) = unused(sweep(**keys))
-    assert said.startswith("folder/my sweep.yml: ")
+    assert re.match("folder/my sweep.yml(, line [0-9]+)?: ", said)
     assert re.search(words, said), said
 
 

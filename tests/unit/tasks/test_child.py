@@ -11,11 +11,14 @@ import pytest
 from tasks.child import Child
 from tasks.engine.surroundings import Surroundings
 from tasks.settings import Settings
-from tasks.upstream.build import deactivate
+from tasks.upstream.build import deactivate, load_controller_module
 
 MODULES = {
     "precise": "import decimal, random\ndecimal.getcontext().prec = 50\nrandom.random()\n",
     "plain": "",
+    "one": "from controllers.generic.common import SEEN\nBASE = len(SEEN)\n",
+    "other": "import random\nfrom controllers.generic.common import SEEN\nBASE = len(SEEN)\nTHROWN = random.random()\n",
+    "common": "import decimal\ndecimal.getcontext().prec = 40\nSEEN = []\n",
 }
 
 
@@ -32,12 +35,26 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 
 def test_settings_made_at_import_stay_and_those_of_a_point_do_not(folder: Path) -> None:
     child = Child(Settings(), "node/1")
-    child.settle(folder, "generic", "precise")
+    child.settle(folder, "generic", "precise", 1)
     assert decimal.getcontext().prec == 50
     for name, precision in (("precise", 50), ("plain", 28), ("precise", 50), ("plain", 28)):
         decimal.getcontext().prec = 3
-        child.settle(folder, "generic", name)
+        child.settle(folder, "generic", name, 1)
         assert decimal.getcontext().prec == precision
+
+
+def test_what_controllers_share_is_for_each_as_if_it_were_alone(folder: Path) -> None:
+    child = Child(Settings(), "node/1")
+    thrown = set()
+    for name in ("one", "other", "one", "other", "other", "one"):
+        child.settle(folder, "generic", name, 1)
+        module = load_controller_module(folder, "generic", name)
+        assert decimal.getcontext().prec == 40
+        assert module.BASE == 0
+        thrown.add(getattr(module, "THROWN", None))
+        module.SEEN.append(1)
+        decimal.getcontext().prec = 5
+    assert len(thrown) == 2
 
 
 def test_another_folder_begins_anew(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
@@ -46,5 +63,5 @@ def test_another_folder_begins_anew(folder: Path, tmp_path_factory: pytest.TempP
     (other / "controllers" / "generic" / "precise.py").write_text("")
     child = Child(Settings(), "node/1")
     for place, precision in ((folder, 50), (other, 28), (folder, 50)):
-        child.settle(place, "generic", "precise")
+        child.settle(place, "generic", "precise", 1)
         assert decimal.getcontext().prec == precision

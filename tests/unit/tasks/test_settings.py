@@ -149,3 +149,13 @@ def test_versions_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     versions()
     monkeypatch.setattr(metadata, "version", lambda name: pytest.fail(f"read {name} again"))
     assert Settings().queue == queue_name(versions(), "")
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["redis://:hunter2/x@192.0.2.1:6379/0", "redis://me:hunter2#x@192.0.2.1:6379/0", "redis://:hunter2?x@h/0"],
+)
+def test_an_address_that_cannot_be_read_shows_no_part_of_its_password(address: str) -> None:
+    with pytest.raises(BrokerError) as found:
+        check_broker(address)
+    assert "hunter2" not in str(found.value)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tasks.engine.surroundings import Surroundings
@@ -27,6 +28,7 @@ CHANGES: dict[str, Callable[[], Any]] = {
     "traps": lambda: decimal.getcontext().traps.update({decimal.Inexact: True}),
     "another context": lambda: decimal.setcontext(decimal.Context(prec=3)),
     "warnings": lambda: warnings.simplefilter("error"),
+    "numpy": lambda: np.seterr(all="raise"),
     "logging": lambda: logging.disable(logging.CRITICAL),
     "a new variable": lambda: os.environ.update(HUMMINGSWEEP_TEST="1"),
     "a changed variable": lambda: os.environ.update(PATH="/nowhere"),
@@ -59,3 +61,13 @@ def test_flags_that_a_computation_raises_are_no_change() -> None:
     before = Surroundings.now()
     decimal.Decimal(1) / 3
     assert before.same()
+
+
+def test_a_filter_that_hides_warnings_decides_nothing() -> None:
+    before = Surroundings.now()
+    warnings.filterwarnings("ignore", message="nothing like this")
+    assert before.decide_the_same()
+    assert not before.same()
+    warnings.simplefilter("error")
+    assert not before.decide_the_same()
+    before.put_back()

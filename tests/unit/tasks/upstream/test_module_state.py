@@ -22,7 +22,7 @@ KEEPER = """
 import itertools
 import random
 import threading
-from collections import defaultdict, deque
+from collections import defaultdict, deque, namedtuple
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from types import SimpleNamespace
@@ -67,6 +67,12 @@ class Slotted:
 
 
 SLOTTED = Slotted()
+COUNTERS = {"ids": itertools.count(7)}
+Pair = namedtuple("Pair", "name seen")
+PAIR = Pair("a", [])
+BOUND = Memory().names.add
+NUMBERS = np.arange(3)
+TREE = {"rows": [[number, {"n": number}] for number in range(300)]}
 
 
 class Settings(BaseModel):
@@ -227,6 +233,23 @@ def _spoil_default_of_a_config(module: Any) -> None:
     module.Settings().other.last = 5
 
 
+def _spoil_counter_in_a_dict(module: Any) -> None:
+    next(module.COUNTERS["ids"])
+
+
+def _spoil_list_in_a_named_tuple(module: Any) -> None:
+    module.PAIR.seen.append(1)
+
+
+def _spoil_and_freeze_an_array(module: Any) -> None:
+    module.NUMBERS[:] = 9
+    module.NUMBERS.flags.writeable = False
+
+
+def _spoil_a_large_table(module: Any) -> None:
+    module.TREE["rows"][250][1]["n"] = -1
+
+
 def _spoil_linked(module: Any) -> None:
     module.LINKS["levels"]["a"] = 1
 
@@ -262,6 +285,18 @@ def test_it_is_seen_and_put_back(keeper: tuple[ModuleState, Any], spoil: Any) ->
     assert module.looked_up("a") == 1
     assert module.Settings().other.last is None
     assert module.LINKS["levels"] is module.LEVELS == {}
+    assert next(module.COUNTERS["ids"]) == 7
+    assert module.PAIR.seen == []
+    assert module.NUMBERS.tolist() == [0, 1, 2]
+    assert module.TREE["rows"][250] == [250, {"n": 250}]
+
+
+def test_what_cannot_be_put_back_is_told(keeper: tuple[ModuleState, Any]) -> None:
+    state, module = keeper
+    assert state.restore()
+    module.NUMBERS.shape = (3, 1)
+    assert not state.unchanged()
+    assert not state.restore()
 
 
 def test_functions_begin_anew(keeper: tuple[ModuleState, Any]) -> None:

@@ -183,3 +183,30 @@ def test_nothing_is_started_and_nothing_stops(make_market):
         return provider.ready, len(asyncio.all_tasks()), len(provider.candles_feeds)
 
     assert asyncio.run(use()) == (True, 1, 1)
+
+
+def test_whichever_way_a_feed_is_taken_it_is_a_copy(make_market):
+    market = make_market(intervals=("1m",))
+    (key,) = market.feeds
+    ways = [
+        lambda feeds: feeds[key],
+        lambda feeds: feeds.get(key),
+        lambda feeds: feeds.pop(key),
+        lambda feeds: feeds.setdefault(key, None),
+        lambda feeds: dict(feeds)[key],
+        lambda feeds: {**feeds}[key],
+        lambda feeds: (feeds | {})[key],
+        lambda feeds: feeds.copy()[key],
+        lambda feeds: next(iter(feeds.values())),
+        lambda feeds: next(iter(feeds.items()))[1],
+    ]
+    for way in ways:
+        feeds = SweepDataProvider(market).candles_feeds
+        before = feeds.held()
+        taken = way(feeds)
+        assert taken is not market.feeds[key]
+        pd.testing.assert_frame_equal(taken, market.feeds[key])
+        if key in feeds:
+            assert feeds.held() == before
+            taken["more"] = 1.0
+            assert (feeds.held() != before) == (feeds.raw(key) is taken)
