@@ -31,6 +31,8 @@ from tasks.messages import CHUNK_TASK, Chunk, Keys, Rows, Status, SweepDefinitio
 
 #: Seconds before a chunk that the broker refuses to keep account of is handed back.
 REFUSED_WAIT_S = 5.0
+#: Descriptors that the points to come need.
+SPARE = 8
 
 
 @worker_process_init.connect(weak=False)  # type: ignore[untyped-decorator]  # celery has no type information
@@ -136,7 +138,13 @@ class _Course:
 
 def _check_loop() -> None:
     """Raises OSError where no later point would run: a controller closed the descriptor its event loop lives on, or
-    left none to be opened."""
+    left hardly any to be opened."""
     selector = getattr(asyncio.get_running_loop(), "_selector", None)
-    if selector is not None:
-        os.close(os.dup(selector.fileno()))
+    if selector is None:
+        return
+    spare: list[int] = []
+    try:
+        spare += (os.dup(selector.fileno()) for _ in range(SPARE))
+    finally:
+        for descriptor in spare:
+            os.close(descriptor)
