@@ -124,10 +124,10 @@ class Child:
             self._settled = controllers, {}
         settled = self._settled[1]
         known = (controller_type, name) in settled
-        if not known and settled:
+        restored = module_state().restore()
+        if not restored or (settled and not known):
             deactivate()  # or a helper that another controller has imported would not run for this one
         if not known or not is_loaded(controllers, str(controller_type), str(name)):
-            module_state().restore()
             self._surroundings.put_back()
             throw(seed, -1)
             load_controller_module(controllers, str(controller_type), str(name))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import decimal
+import random
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +19,7 @@ MODULES = {
     "plain": "",
     "one": "from controllers.generic.common import SEEN\nBASE = len(SEEN)\n",
     "other": "import random\nfrom controllers.generic.common import SEEN\nBASE = len(SEEN)\nTHROWN = random.random()\n",
+    "bent": "import random\nimport numpy as np\nTHROWN = random.random()\nTABLE = np.arange(3)\n",
     "common": "import decimal\ndecimal.getcontext().prec = 40\nSEEN = []\n",
 }
 
@@ -55,6 +57,20 @@ def test_what_controllers_share_is_for_each_as_if_it_were_alone(folder: Path) ->
         module.SEEN.append(1)
         decimal.getcontext().prec = 5
     assert len(thrown) == 2
+
+
+def test_what_cannot_be_put_back_is_imported_anew_with_the_same_dice(folder: Path) -> None:
+    child = Child(Settings(), "node/1")
+    child.settle(folder, "generic", "bent", 1)
+    first = load_controller_module(folder, "generic", "bent")
+    thrown = first.THROWN
+    first.TABLE.shape = (3, 1)
+    random.seed(5)
+    child.settle(folder, "generic", "bent", 1)
+    second = load_controller_module(folder, "generic", "bent")
+    assert second is not first
+    assert second.TABLE.shape == (3,)
+    assert thrown == second.THROWN
 
 
 def test_another_folder_begins_anew(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
