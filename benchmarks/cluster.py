@@ -3,11 +3,11 @@
 python benchmarks/cluster.py [--quick] [--children 1,2] [--json]
 
 use          CPU seconds of the children between the first and the last chunk over (those seconds x children), for
-             dear points (1 s of CPU on top), cheap ones (two or three milliseconds) and ones of 10 ms; `of free` over
+             expensive points (1 s of CPU on top), cheap ones (two or three milliseconds) and ones of 10 ms; `of free` over
              what other work on the machine left of the cores, equal to `use` on an idle one
 outside      share of the children's CPU in the sweep that a single process without any distribution does not need
              for the same points with the same engine and the same sharing of features, and in milliseconds a point;
-             `everything` counts desk, server and Celery's parent as well
+             `everything` counts orchestrator, server and Celery's parent as well
 scaling      points per second with 1, 2 and 4 children in the same run, and how many times those of one child; more
              children than cores share them, so that there `use` of the cores is what counts
 message      bytes of a chunk's message on the queue, for grids of 1,000 to 10^12 points
@@ -35,15 +35,16 @@ from contenders.ours import Heard, cluster, warming
 from contenders.work import prepare
 from peers import ask
 
-from orchestrator import broker, publish
-from orchestrator.follow import _send_all
-from orchestrator.plan import Planner
-from orchestrator.run import run
-from orchestrator.store import Store
-from orchestrator.sweep import read
-from orchestrator.watcher import Silent
+from orchestrator.cluster import broker
+from orchestrator.execution import publish
+from orchestrator.execution.planner import Planner
+from orchestrator.execution.remote import _send_all
+from orchestrator.execution.run import run
+from orchestrator.progress.watcher import Silent
+from orchestrator.results.store import Store
+from orchestrator.sweepfile.sweep import read
 from tasks.grid import Grid
-from tasks.messages import Chunk, Kind, Rows, SweepDefinition
+from tasks.protocol.messages import Chunk, Kind, Rows, SweepDefinition
 from tasks.settings import Settings, versions
 
 CHUNKS = 10_000
@@ -103,7 +104,7 @@ def used(kind: str, points: int, children: list[int], say: Callable[[str], Any])
     with tempfile.TemporaryDirectory(prefix="cluster-") as place:
         folder = prepare(Path(place) / "work", points, kind, name="cluster")
         # all the cheap points: those with short indicators trade more, so that the first ones are no sample
-        sample = min(points, 20) if kind == "dear" else points
+        sample = min(points, 20) if kind == "expensive" else points
         before = ask("one_process", folder, sample, 1, patience_s=600, share=True)
         sweeps = [use(folder, count) for count in children]
         after = ask("one_process", folder, sample, 1, patience_s=600, share=True)
@@ -196,14 +197,14 @@ def main() -> int:
     judged = max((count for count in children if count <= cores), default=children[0])
     (cheapest,) = (one for one in cheap if one["children"] == judged)
     (ten,) = used("10ms", 500 if chosen.quick else 1000, [judged], say)
-    dear = used("dear", 50 if chosen.quick else 100, [judged], say)
+    expensive = used("expensive", 50 if chosen.quick else 100, [judged], say)
     scaling = scaled(cheap, cores, say)
     promises = {
-        "dear use >= 97%": dear[-1]["use_of_free"] >= 0.97,
+        "expensive use >= 97%": expensive[-1]["use_of_free"] >= 0.97,
         "cheap use >= 90%": cheapest["use_of_free"] >= 0.90,
         "outside < 3% at 10 ms": ten["outside"] < 0.03,
         "message < 1 KB": max(sent["message_bytes"].values()) < 1024,
-        "every point ok": all(one["ok"] for one in (*cheap, ten, *dear)),
+        "every point ok": all(one["ok"] for one in (*cheap, ten, *expensive)),
     }
     for promise, kept in promises.items():
         say(f"{'kept    ' if kept else 'NOT KEPT'} {promise}")
@@ -212,7 +213,7 @@ def main() -> int:
             "load_before": load,
             "cores": cores,
             "messages": sent,
-            "sweeps": [*cheap, ten, *dear],
+            "sweeps": [*cheap, ten, *expensive],
             "scaling": scaling,
         }
         print(json.dumps({**document, "promises": promises}, indent=2))

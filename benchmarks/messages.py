@@ -26,11 +26,12 @@ from typing import Any
 import msgpack
 import ujson
 
-from orchestrator import broker, publish
-from orchestrator.run import gather
-from orchestrator.sweep import read
-from orchestrator.watcher import Silent
-from tasks.messages import Chunk, Rows
+from orchestrator.cluster import broker
+from orchestrator.execution import publish
+from orchestrator.execution.run import gather
+from orchestrator.progress.watcher import Silent
+from orchestrator.sweepfile.sweep import read
+from tasks.protocol.messages import Chunk, Rows
 from tasks.settings import Settings
 
 REPOSITORY = Path(__file__).resolve().parent.parent

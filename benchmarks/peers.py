@@ -1,6 +1,6 @@
 """The same sweep by this project and by what people use instead, one after the other, rows compared.
 
-    python benchmarks/peers.py [--quick] [--sizes 100,1000] [--ten N] [--indicator N] [--dear N]
+    python benchmarks/peers.py [--quick] [--sizes 100,1000] [--ten N] [--indicator N] [--expensive N]
                                [--only ours,pool] [--workers N] [--repeat N] [--rounds N] [--json]
 
 Contenders (benchmarks/contenders/): this project; one process with the jump-ahead engine; upstream's engine in one
@@ -160,7 +160,7 @@ def measure(
     plans = [("cheap", size) for size in sizes]
     plans += [(kind, size) for kind, size in others.items() if size]
     for kind, size in plans:
-        dear_ones = kind == "dear"
+        dear_ones = kind == "expensive"
         with tempfile.TemporaryDirectory(prefix="peers-") as place:
             folder = prepare(Path(place) / "work", size, kind)
             say(f"\n{size} {kind} points, {workers} workers")
@@ -217,12 +217,14 @@ def main() -> int:
     """The command. Exit code 1 when rows differ or a peer is faster."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--json", action="store_true", help="one JSON document")
-    parser.add_argument("--quick", action="store_true", help="100 cheap points, no dear ones")
-    parser.add_argument("--long", action="store_true", help="also 10,000 cheap points, and 100 dear ones")
+    parser.add_argument("--quick", action="store_true", help="100 cheap points, no expensive ones")
+    parser.add_argument("--long", action="store_true", help="also 10,000 cheap points, and 100 expensive ones")
     parser.add_argument("--sizes", default="", help="numbers of cheap points, multiples of 50; a comma alone: none")
     parser.add_argument("--ten", type=int, default=-1, help="number of points of 10 ms, as --sizes; 0: none")
     parser.add_argument("--indicator", type=int, default=-1, help="number of indicator points, as --sizes; 0: none")
-    parser.add_argument("--dear", type=int, default=-1, help="number of dear points, a multiple of 50; 0: none")
+    parser.add_argument(
+        "--expensive", type=int, default=-1, help="number of expensive points, a multiple of 50; 0: none"
+    )
     parser.add_argument("--only", default="", help="names of contenders, ours is always the first")
     parser.add_argument("--share", action="store_true", help="the others share features between points, too")
     parser.add_argument("--workers", type=int, default=0, help="worker processes; default one per core")
@@ -249,12 +251,12 @@ def main() -> int:
         sizes = [100] if chosen.quick else [100, 1000, *([10_000] if chosen.long else [])]
     indicator = chosen.indicator if chosen.indicator >= 0 else 0 if chosen.quick else 1000
     ten = chosen.ten if chosen.ten >= 0 else 0 if chosen.quick else 1000
-    dear = chosen.dear if chosen.dear >= 0 else 0 if chosen.quick else 100 if chosen.long else 50
+    expensive = chosen.expensive if chosen.expensive >= 0 else 0 if chosen.quick else 100 if chosen.long else 50
     wanted = [part for part in chosen.only.split(",") if part] or list(ORDER)
     names = ["ours", *(name for name in ORDER if name in wanted and name != "ours")]
     load = os.getloadavg()[0]
     say = (lambda _: None) if chosen.json else (lambda text: print(text, flush=True))
-    kinds = {"10ms": ten, "indicator": indicator, "dear": dear}
+    kinds = {"10ms": ten, "indicator": indicator, "expensive": expensive}
     documents = measure(sizes, kinds, names, workers, repeat, max(1, chosen.rounds), say)
     if chosen.json:
         print(json.dumps({"load_before": load, "sweeps": documents}, indent=2))

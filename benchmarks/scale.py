@@ -2,13 +2,13 @@
 
 python benchmarks/scale.py [--quick] [--json] [--rtt-ms 0.3]
 
-Measured first, on a real embedded server with a real node, desk and store: what sending, taking, committing and
-collecting a chunk cost the desk, the node and the broker, per chunk and per row; bytes of a row; start of a child.
-Then a discrete-event simulation of orchestrator.run's loop with those costs: one desk, one single-threaded broker,
+Measured first, on a real embedded server with a real node, orchestrator and store: what sending, taking, committing and
+collecting a chunk cost the orchestrator, the node and the broker, per chunk and per row; bytes of a row; start of a child.
+Then a discrete-event simulation of orchestrator.execution.run's loop with those costs: one orchestrator, one single-threaded broker,
 one Celery process per node, children that compute. Chunks aim at chunk_seconds, as the planner's do.
 
 use      share of the children's time spent on points, in the steady middle of a sweep
-limit    what is busy when use falls under 95%: the desk, the broker, or a node's main process
+limit    what is busy when use falls under 95%: the orchestrator, the broker, or a node's main process
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from scaling.costs import Costs, measure
 from scaling.simulation import GOOD, Case, Outcome, Simulation
 
-from orchestrator.plan import MOST_POINTS
+from orchestrator.execution.planner import MAX_POINTS
 
 NODES = (1, 2, 4, 8, 16, 32, 64)
 CHILDREN = 48
@@ -86,7 +86,7 @@ def conclusions(costs: Costs, found: list[tuple[Case, Outcome]], rtt_s: float) -
                     "rows_per_chunk": rows,
                     "nodes_at_95_percent": max(good, default=0),
                     "limit": limited[0] if limited else "",
-                    # what the desk and the broker could do alone, in children kept busy
+                    # what the orchestrator and the broker could do alone, in children kept busy
                     "desk_feeds_children": rows * point_s / desk_s,
                     "broker_feeds_children": rows * point_s / broker_s,
                 }
@@ -102,10 +102,10 @@ def text(costs: Costs, found: list[tuple[Case, Outcome]], told: list[dict[str, A
         f"{'':<32}{'in all':>18}{'of it the broker':>22}",
     ]
     for name, cost, broker in (
-        ("desk: send a chunk", costs.send, costs.broker_send),
+        ("orchestrator: send a chunk", costs.send, costs.broker_send),
         ("node: from chunk to chunk", costs.turn, costs.broker_turn),
         ("child: hand in rows", costs.commit, costs.broker_commit),
-        ("desk: collect and store rows", costs.collect, costs.broker_collect),
+        ("orchestrator: collect and store rows", costs.collect, costs.broker_collect),
     ):
         lines.append(
             f"  {name:<30}{cost.fixed * us:>10.0f} +{cost.per_row * us:>6.1f}"
@@ -121,7 +121,9 @@ def text(costs: Costs, found: list[tuple[Case, Outcome]], told: list[dict[str, A
     ]
     nodes = sorted({case.nodes for case, _ in found})
     counts = "".join(f"{count:>6}" for count in nodes)
-    lines.append(f"{'point':>8}{'chunk':>7}{'rows':>6} |{counts} | nodes >= 95%  then limited by  desk can feed")
+    lines.append(
+        f"{'point':>8}{'chunk':>7}{'rows':>6} |{counts} | nodes >= 95%  then limited by  orchestrator can feed"
+    )
     for one in told:
         here = {
             case.nodes: outcome
@@ -137,9 +139,9 @@ def text(costs: Costs, found: list[tuple[Case, Outcome]], told: list[dict[str, A
     rows_s = 1 / costs.collect.per_row if costs.collect.per_row else math.inf
     lines += [
         "",
-        f"One desk handles at most {chunks_s:,.0f} chunks a second, and {rows_s:,.0f} rows a second whatever the size.",
+        f"One orchestrator handles at most {chunks_s:,.0f} chunks a second, and {rows_s:,.0f} rows a second whatever the size.",
         "Few rows a chunk: HUMMINGSWEEP_CHUNK_SECONDS moves the limit in proportion. Cheap points, hundreds of rows a",
-        f"chunk (at most {MOST_POINTS}): rows a second are the limit, which no setting moves; a second desk with",
+        f"chunk (at most {MAX_POINTS}): rows a second are the limit, which no setting moves; a second orchestrator with",
         "a part of the grid, in an output folder of its own, doubles it.",
     ]
     return "\n".join(lines)

@@ -23,8 +23,8 @@ from pathlib import Path
 
 import yaml
 
-from orchestrator import broker
-from orchestrator.serve import listening
+from orchestrator.cluster import broker
+from orchestrator.report.serve import listening
 from tasks.settings import Settings
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -112,7 +112,7 @@ def finer(folder: Path) -> Path:
 
 
 def reported(browser: Browser, report: Path, to: Path) -> None:
-    """The report at a desk, in the dark and on a phone."""
+    """The report at an orchestrator, in the dark and on a phone."""
     page = drawn(browser.open(report.as_uri(), width=1280, height=900))
     page.screenshot(to / "report.png", height=1180)
     section(page, "article", to / "report-point.png")

@@ -29,9 +29,9 @@ from pyarrow import csv, parquet
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from tasks.candles.csvmap import open_csv
-from tasks.candles.cut import cut
 from tasks.candles.formats import COLUMNS, CandleFile, Layout
 from tasks.candles.mirror import Mirror
+from tasks.candles.slicer import cut
 
 START = 1262304000  # 2010-01-01
 WEEK_S = 7 * 86400

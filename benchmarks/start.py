@@ -23,9 +23,10 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 CHILD = """
 import json, sys, time
 cpu, wall = time.process_time(), time.perf_counter()
-from tasks import blackout
-from tasks.upstream import lean, patches, stubs
+from tasks.isolation import blackout
+from tasks.upstream.imports import lean, patches, stubs
 blackout.install()
+stubs.cut_network()
 if sys.argv[1] == "lean":
     stubs.install_lean_imports()
 patches.apply()
@@ -47,7 +48,7 @@ def child(kind: str, *options: str) -> subprocess.CompletedProcess[str]:
 
 
 def packages(kind: str, count: int) -> dict[str, float]:
-    """Milliseconds of import self time of the dearest top-level packages."""
+    """Milliseconds of import self time of the most expensive top-level packages."""
     spent: Counter[str] = Counter()
     for micros, name in _LINE.findall(child(kind, "-X", "importtime").stderr):
         spent[name.partition(".")[0]] += int(micros)

@@ -7,13 +7,13 @@ import sys
 
 from redis.exceptions import RedisError
 
-from tasks.app import connect
-from tasks.messages import NODES_KEY, node_sign
+from tasks.broker.connect import connect
+from tasks.protocol.messages import NODES_KEY, node_sign
 from tasks.settings import Settings
 
 
 def main() -> int:
-    """0 when a node of this host gave a sign of life lately."""
+    """0 when a node of this host gave a heartbeat lately."""
     redis = connect(Settings.read(), patient=False)
     try:
         names: list[bytes] = redis.hkeys(NODES_KEY)  # type: ignore[assignment]
@@ -23,7 +23,7 @@ def main() -> int:
     except RedisError as error:
         print(f"the broker does not answer: {error}")  # noqa: T201  docker keeps it
         return 1
-    print("the broker has had no sign of life from this host")  # noqa: T201
+    print("the broker has had no heartbeat from this host")  # noqa: T201
     return 1
 
 

@@ -6,7 +6,7 @@ python examples/python_api.py
 
 from pathlib import Path
 
-from orchestrator import Sweep
+from hummingsweep import Sweep
 
 HERE = Path(__file__).parent
 
@@ -32,7 +32,7 @@ def main(out: Path = Path("runs/python_api"), candles: Path = HERE / "data") -> 
 
     # Is the winner a plateau or a spike, and does it lie at the edge of the grid?
     ranking = sweep.ranking()
-    print(f"footing: {ranking.neighbourhood.footing}, edges: {[edge.axis for edge in ranking.edges]}")
+    print(f"stability: {ranking.neighbourhood.stability}, edges: {[edge.axis for edge in ranking.edges]}")
     print(f"audit: {rows.attrs['audit']}")
     print(f"report: {rows.attrs['report']}")
 

@@ -6,7 +6,7 @@
 #
 #   --broker ADDRESS      rediss://node@broker.example:6380/0?ssl_ca_certs=/etc/hummingsweep/ca.pem, without password
 #   --password-file FILE  the node's password (ops/redis/passwords.sh made it); copied, readable by the node alone
-#   --key-file FILE       the key that the desk signs with; copied likewise
+#   --key-file FILE       the key that the orchestrator signs with; copied likewise
 #   --ca-file FILE        certificate of the broker's authority; copied to /etc/hummingsweep/ca.pem
 #   --children N          default 0: one per core, on Apple Silicon one per performance core
 #   --name NAME           how the node is called in `hummingsweep watch` and Flower; default the host's name

@@ -17,7 +17,7 @@ def main() -> None:
     interruptible = signal.getsignal(signal.SIGINT) is signal.default_int_handler  # nohup and & ignore some: leave that
     for number in (*ends, *([signal.SIGINT] if interruptible else [])):
         signal.signal(number, _leave)
-    from orchestrator import streams
+    from orchestrator.progress import streams
 
     streams.open_closed()
     from orchestrator.commands.root import app
@@ -40,7 +40,7 @@ def _leave(number: int, frame: FrameType | None) -> None:
 
 def _end(number: int, frame: FrameType | None) -> None:
     """Told to stop by another: what was started is stopped and what was claimed given free on the way out."""
-    from orchestrator import streams
+    from orchestrator.progress import streams
 
     streams.tell(f"hummingsweep: ended by {signal.Signals(number).name}")
     raise SystemExit(128 + number)

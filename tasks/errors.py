@@ -12,8 +12,8 @@ HummingsweepError                 exit 2: bad input, one line, what to do
 ├── TradingRulesMissing
 ├── BrokerError
 ├── ExchangeError                 an exchange that cannot be reached, refuses, or sends what cannot be used
-├── BlobError                     a parcel that is too large, damaged or wrongly signed
-│   └── ParcelMissing             and one that is not there: the desk lays it down again
+├── BlobError                     a blob that is too large, damaged or wrongly signed
+│   └── ParcelMissing             and one that is not there: the orchestrator lays it down again
 ├── VersionMismatch
 ├── StoreError                    the output folder
 └── ExpressionError               rank_by or where
@@ -79,11 +79,11 @@ class ExchangeError(HummingsweepError):
 
 
 class BlobError(HummingsweepError):
-    """A parcel is too large or damaged, or its signature is wrong."""
+    """A blob is too large or damaged, or its signature is wrong."""
 
 
 class ParcelMissing(BlobError):
-    """A parcel is not on the broker (any more)."""
+    """A blob is not on the broker (any more)."""
 
 
 class VersionMismatch(HummingsweepError):

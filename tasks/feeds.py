@@ -6,7 +6,7 @@
     the point that has of every axis the value that alone wants the most history: axes may multiply or add up
     where points are refused ("fast must be below slow"): from the one that wants the most history, uphill
 
-What asking means is the caller's: by way of the broker (orchestrator.publish), or in this process (tasks.sync.needs).
+What asking means is the caller's: by way of the broker (orchestrator.execution.publish), or in this process (tasks.sync.needs).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from itertools import islice, product
 
 from tasks.grid import Grid, spread
-from tasks.messages import FeedNeed
+from tasks.protocol.messages import FeedNeed
 
 #: Points that are asked at random beside those that change one axis at a time.
 AT_RANDOM = 64

@@ -48,7 +48,7 @@ LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 @dataclass(frozen=True)
 class Settings:
-    """What a desk or a node can be told from outside."""
+    """What an orchestrator or a node can be told from outside."""
 
     #: redis:// or rediss:// address; empty: the embedded server
     broker: str = ""
@@ -116,7 +116,7 @@ class Settings:
 
     @property
     def queue(self) -> str:
-        """The queue on which a desk and a node of these settings meet."""
+        """The queue on which an orchestrator and a node of these settings meet."""
         return queue_name(versions(), self.key)
 
     @property
@@ -225,7 +225,7 @@ def check_broker(broker: str) -> None:
 
 
 def versions() -> dict[str, str]:
-    """Versions that must be the same on desk and node, read without importing the packages."""
+    """Versions that must be the same on orchestrator and node, read without importing the packages."""
     return {
         "hummingbot": _version("hummingbot"),
         "hummingsweep": _version("hummingsweep"),

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from orchestrator.store import Store
+from orchestrator.results.store import Store
 from tasks.engine.detail import TRADE_COLUMNS
 from tasks.grid import Grid
-from tasks.messages import Kind, Rows, SweepDefinition
+from tasks.protocol.messages import Kind, Rows, SweepDefinition
 
 GRID: dict[str, list[Any]] = {
     "bb_length": [20, 40, 60, 80, 100],

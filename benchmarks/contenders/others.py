@@ -118,7 +118,7 @@ def ray(folder: Path, workers: int) -> Iterator[Sweep]:
 @contextlib.contextmanager
 def celery(folder: Path, workers: int) -> Iterator[Sweep]:
     """Celery with a task a point, results in Redis, on the same server as this project uses."""
-    from orchestrator.guardian import start_server
+    from orchestrator.cluster.guardian import start_server
 
     place = folder / f"celery-{os.getpid()}"  # each turn has its own
     place.mkdir()

@@ -12,14 +12,15 @@ from typing import Any
 
 from contenders.others import Sweep
 from contenders.work import COMPARED, WARMING, Row
-from orchestrator import broker, publish
-from orchestrator.broker import Cluster
-from orchestrator.run import run
-from orchestrator.store import Store
-from orchestrator.sweep import Sweep as SweepFile
-from orchestrator.sweep import read
-from orchestrator.watcher import Silent
-from tasks.messages import Rows, SweepDefinition
+from orchestrator.cluster import broker
+from orchestrator.cluster.broker import Cluster
+from orchestrator.execution import publish
+from orchestrator.execution.run import run
+from orchestrator.progress.watcher import Silent
+from orchestrator.results.store import Store
+from orchestrator.sweepfile.sweep import Sweep as SweepFile
+from orchestrator.sweepfile.sweep import read
+from tasks.protocol.messages import Rows, SweepDefinition
 from tasks.settings import Settings
 
 
@@ -83,7 +84,7 @@ def cluster(workers: int, **changes: Any) -> Iterator[Cluster]:
 
 @contextlib.contextmanager
 def empty_store(definition: SweepDefinition) -> Iterator[Store]:
-    """A store that waits for the rows of a sweep, and is thrown away."""
+    """A store that waits for the rows of a sweep, and is seeded away."""
     with tempfile.TemporaryDirectory() as out, Store.create(Path(out)) as store:
         store.add_sweep(definition, "", {"rank_by": "net_pnl", "where": None})
         yield store

@@ -1,6 +1,6 @@
 """The work that every contender does: the same points, candles, controller and engine.
 
-The folder of a work is what `prepare` lays down: candles as CSV and the sweep file for this project, and for all others
+The folder of a work is what `prepare` stores: candles as CSV and the sweep file for this project, and for all others
 the definition and the slices, cut once. A worker process calls `enter` (imports and candles, counted as its start)
 and then `compute` per point, with the event loop and the engine kept from point to point.
 """
@@ -20,7 +20,7 @@ from typing import Any
 import ujson
 import yaml
 
-from tasks.messages import FeedNeed, SweepDefinition
+from tasks.protocol.messages import FeedNeed, SweepDefinition
 
 CONTROLLERS = Path(__file__).resolve().parent.parent / "controllers"
 #: 2024-01-01T00:00:00Z
@@ -65,7 +65,7 @@ KINDS = {
     # a quarter of a day, most of it the indicator, which points that differ in their exits share
     "indicator": Kind({"controller_name": "trend"}, _TREND, days=0.25),
     # one second of CPU on top
-    "dear": Kind({"controller_name": "bands", "burn_s": 1.0}, _BANDS),
+    "expensive": Kind({"controller_name": "bands", "burn_s": 1.0}, _BANDS),
 }
 
 
@@ -73,7 +73,7 @@ def prepare(folder: Path, points: int, kind: str, name: str = "peers") -> Path:
     """A work of at least `points` points of a kind in a new folder; returns it."""
     import numpy as np
 
-    from orchestrator.sweep import read
+    from orchestrator.sweepfile.sweep import read
     from tasks.candles.formats import find
     from tasks.candles.resample import slice_for
 
@@ -140,8 +140,8 @@ class _Here:
         from tasks.engine.jump.engine import JumpEngine
         from tasks.engine.jump.shared import SharedFeatures
         from tasks.grid import Grid
-        from tasks.upstream import patches
-        from tasks.upstream.rules import trading_rules
+        from tasks.upstream.backtest.rules import trading_rules
+        from tasks.upstream.imports import patches
 
         patches.apply()
         self.definition = definition_of(folder)
@@ -166,7 +166,7 @@ class _Here:
         self.engine = JumpEngine(shared=shared)
 
     def config(self, point: int) -> Any:
-        from tasks.upstream.build import controller_config
+        from tasks.upstream.backtest.build import controller_config
 
         values = {**self.definition.controller, **self.grid.values(point)}
         return controller_config(values, CONTROLLERS, config_id=f"peers-{point}")
@@ -184,7 +184,7 @@ def enter(folder: str) -> None:
 
 def compute(folder: str, point: int) -> Row:
     """One point as a child of this project computes it: back-test, curves, metrics."""
-    from tasks.point import _results
+    from tasks.child.point import _results
 
     started = time.perf_counter()
     here = _here(folder)
@@ -198,7 +198,7 @@ def compute_stock(folder: str, point: int) -> Row:
     """One point on upstream's engine, called as Hummingbot's own research tools call it."""
     from hummingbot.strategy_v2.backtesting.backtesting_engine_base import BacktestingEngineBase
 
-    from tasks.upstream.build import controller_class, upstream_class_cache
+    from tasks.upstream.backtest.build import controller_class, upstream_class_cache
 
     started = time.perf_counter()
     here = _here(folder)

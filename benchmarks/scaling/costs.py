@@ -1,4 +1,4 @@
-"""What a chunk costs desk, node, child and broker: measured on a real server with a real node, desk and store."""
+"""What a chunk costs orchestrator, node, child and broker: measured on a real server with a real node, orchestrator and store."""
 
 from __future__ import annotations
 
@@ -18,16 +18,17 @@ from typing import Any
 
 import psutil
 
-from orchestrator import guardian, publish
-from orchestrator.broker import Cluster
-from orchestrator.collect import Stream
-from orchestrator.run import gather
-from orchestrator.store import Store
-from orchestrator.sweep import read
-from orchestrator.watcher import Silent
-from tasks.app import connect
-from tasks.attempts import Attempts
-from tasks.messages import Chunk, Keys, Rows, SweepDefinition
+from orchestrator.cluster import guardian
+from orchestrator.cluster.broker import Cluster
+from orchestrator.cluster.collect import Stream
+from orchestrator.execution import publish
+from orchestrator.execution.run import gather
+from orchestrator.progress.watcher import Silent
+from orchestrator.results.store import Store
+from orchestrator.sweepfile.sweep import read
+from tasks.broker.connect import connect
+from tasks.child.attempts import Attempts
+from tasks.protocol.messages import Chunk, Keys, Rows, SweepDefinition
 from tasks.settings import Settings
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
@@ -59,10 +60,10 @@ class Costs:
     Not wall clock, which on a machine with other work says more about that. `broker_...` is the broker's share.
     """
 
-    #: desk: note and send one chunk
+    #: orchestrator: note and send one chunk
     send: Cost
     broker_send: Cost
-    #: desk: read, decode, store and delete the rows of one chunk
+    #: orchestrator: read, decode, store and delete the rows of one chunk
     collect: Cost
     broker_collect: Cost
     #: child: encode the rows and hand them in
@@ -111,7 +112,7 @@ def real_node(environment: dict[str, str], log: Path) -> Iterator[subprocess.Pop
     """A node of two children."""
     with log.open("wb") as file:
         node = subprocess.Popen(
-            [sys.executable, "-m", "tasks.node"],
+            [sys.executable, "-m", "tasks.node.worker"],
             env={**os.environ, **environment},
             stdin=subprocess.DEVNULL,
             stdout=file,

@@ -1,4 +1,4 @@
-"""A discrete-event simulation of orchestrator.run's loop: one desk, one single-threaded broker, one Celery process per
+"""A discrete-event simulation of orchestrator.execution.run's loop: one orchestrator, one single-threaded broker, one Celery process per
 node, children that compute."""
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from orchestrator.collect import BATCH
-from orchestrator.plan import MOST_POINTS
-from orchestrator.run import DEPTH
+from orchestrator.cluster.collect import BATCH
+from orchestrator.execution.planner import MAX_POINTS
+from orchestrator.execution.run import DEPTH
 from scaling.costs import Costs
 
 #: Use under which a cluster is said to be limited.
@@ -32,7 +32,7 @@ class Case:
     @property
     def rows(self) -> int:
         """Points of a chunk."""
-        return max(1, min(MOST_POINTS, int(self.chunk_s / self.point_s)))
+        return max(1, min(MAX_POINTS, int(self.chunk_s / self.point_s)))
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Outcome:
         """What holds the children back; empty when nothing does."""
         if self.use >= GOOD:
             return ""
-        busy = {"desk": self.desk_busy, "broker": self.broker_busy, "node": self.node_busy}
+        busy = {"orchestrator": self.desk_busy, "broker": self.broker_busy, "node": self.node_busy}
         name, share = max(busy.items(), key=lambda one: one[1])
         return name if share > 0.6 else "turns"
 
@@ -71,7 +71,7 @@ class _Server:
 
 
 class Simulation:
-    """Chunks from the desk to the children and back. Events are (time, number, what, whose)."""
+    """Chunks from the orchestrator to the children and back. Events are (time, number, what, whose)."""
 
     def __init__(self, case: Case, costs: Costs, *, rounds: int = 6, seed: int = 1):
         self.case, self.costs = case, costs
@@ -117,7 +117,7 @@ class Simulation:
         heapq.heappush(self._events, (when, self._number, what, whose))
 
     def _desk(self, now: float, _: int) -> None:
-        """One step of orchestrator.run: at most BATCH chunks of rows, then as many chunks out as are missing."""
+        """One step of orchestrator.execution.run: at most BATCH chunks of rows, then as many chunks out as are missing."""
         costs, rtt = self.costs, self.case.rtt_s
         wanted = self._left and self._flight < DEPTH * self._children
         if self._ready and (self._batch < BATCH or not wanted):

@@ -4,7 +4,7 @@
 #   ops/redis/passwords.sh FOLDER
 #
 # FOLDER/users.acl            for redis.conf: aclfile
-# FOLDER/<user>.password      for HUMMINGSWEEP_BROKER_PASSWORD_FILE: desk's where you type, node's on the nodes;
+# FOLDER/<user>.password      for HUMMINGSWEEP_BROKER_PASSWORD_FILE: orchestrator's where you type, node's on the nodes;
 #                             flower's, metrics' and admin's where those are used
 #
 # A password that is there is kept. To change one: delete its file, run this again, then ACL LOAD (RUNBOOK.md).

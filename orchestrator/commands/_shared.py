@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 import ujson
 
-from orchestrator.streams import answer, tell
+from orchestrator.progress.streams import answer, tell
 from tasks.settings import Settings, check_settings_file, without_password
 
 

@@ -9,7 +9,6 @@ from typing import Annotated, Any
 
 import typer
 
-from orchestrator import desk
 from orchestrator.commands._shared import (
     Broker,
     Children,
@@ -21,12 +20,13 @@ from orchestrator.commands._shared import (
     say,
     settings_for,
 )
-from orchestrator.store import Store, SweepRef, resolve
-from orchestrator.sweep import read
-from orchestrator.watcher import watcher_for
+from orchestrator.execution import operations
+from orchestrator.progress.watcher import watcher_for
+from orchestrator.results.store import Store, SweepRef, resolve
+from orchestrator.sweepfile.sweep import read
 from tasks.errors import HummingsweepError
 
-MOST_SHOWN = 10
+MAX_SHOWN = 10
 
 
 def rows(
@@ -42,7 +42,7 @@ def rows(
       hummingsweep rows runs/mine --format parquet --to rows.parquet
       hummingsweep rows runs/mine --format json --status error
     """
-    from orchestrator.export import write
+    from orchestrator.results.export import write
 
     found = SweepRef.find(sweep)
     with Store.open(found.folder) as store:
@@ -67,7 +67,7 @@ def report(
     """
     watcher = watcher_for(json)
     try:
-        path = desk.report(resolve(sweep), settings_for(broker), watcher, points=point or [], best=best, to=to)
+        path = operations.report(resolve(sweep), settings_for(broker), watcher, points=point or [], best=best, to=to)
     finally:
         watcher.close()
     if json:
@@ -96,7 +96,7 @@ def verify(
     """
     watcher = watcher_for(json)
     try:
-        found = desk.verify(read(file), settings_for(broker, children), sample, watcher, point or [])
+        found = operations.verify(read(file), settings_for(broker, children), sample, watcher, point or [])
     finally:
         watcher.close()
     different = [row for row in found if row.get("differences")]
@@ -112,10 +112,10 @@ def verify(
             }
         )
     else:
-        for row in different[:MOST_SHOWN]:
-            for difference in row["differences"][:MOST_SHOWN]:
+        for row in different[:MAX_SHOWN]:
+            for difference in row["differences"][:MAX_SHOWN]:
                 say(f"point {row['point']}: {_difference(difference)}")
-        for row in failed[:MOST_SHOWN]:
+        for row in failed[:MAX_SHOWN]:
             say(f"point {row['point']}: {row['status']}: {row['error']}")
         engines = ", ".join(sorted({str(row["engine"]) for row in found if row.get("engine")})) or "none"
         say(f"{len(found)} points on both engines ({engines}): {len(different)} differ, {len(failed)} could not be run")
@@ -143,7 +143,7 @@ def audit(
     """
     watcher = watcher_for(json)
     try:
-        found = desk.audit(read(file), settings_for(broker, children), sample, cuts, watcher)
+        found = operations.audit(read(file), settings_for(broker, children), sample, cuts, watcher)
     finally:
         watcher.close()
     states = [row["audit"]["state"] if row.get("audit") else "" for row in found]
@@ -174,7 +174,7 @@ def promote(
       hummingsweep promote runs/mine --rank 1 --to ~/hummingbot
       hummingsweep promote runs/mine --point 17 --to ~/hummingbot --force
     """
-    from orchestrator.promote import promote as write
+    from orchestrator.execution.promote import promote as write
 
     if rank is not None and point is not None:
         raise HummingsweepError("promote takes --rank or --point, not both: leave one of them out")

@@ -19,7 +19,7 @@ from tasks.errors import HummingsweepError
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
-class Bench(StrEnum):
+class Benchmark(StrEnum):
     """What can be measured."""
 
     ENGINE = "engine"
@@ -33,13 +33,13 @@ class Bench(StrEnum):
 
 
 #: How a script is told to be quick where it has no --quick.
-QUICK = {Bench.SLICE: ["--mb", "50", "--runs", "1"], Bench.START: ["--runs", "1", "--packages", "0"]}
+QUICK = {Benchmark.SLICE: ["--mb", "50", "--runs", "1"], Benchmark.START: ["--runs", "1", "--packages", "0"]}
 #: Answers in JSON in any case.
-ALWAYS_JSON = frozenset({Bench.START})
+ALWAYS_JSON = frozenset({Benchmark.START})
 
 
 def bench(
-    name: Annotated[Bench, typer.Argument(help="What to measure.", show_default=False)],
+    name: Annotated[Benchmark, typer.Argument(help="What to measure.", show_default=False)],
     quick: Annotated[bool, typer.Option("--quick", help="Smaller and fewer; figures are rougher.")] = False,
     json: Json = False,
 ) -> None:
@@ -51,12 +51,12 @@ def bench(
       hummingsweep bench engine
       hummingsweep bench all --quick --json
     """
-    names = [one for one in Bench if one is not Bench.ALL] if name is Bench.ALL else [name]
+    names = [one for one in Benchmark if one is not Benchmark.ALL] if name is Benchmark.ALL else [name]
     commands = {one: command(one, REPOSITORY, quick=quick, json=json) for one in names}
     documents: dict[str, object] = {}
     worst = 0
     for one, arguments in commands.items():
-        if name is not Bench.ALL:
+        if name is not Benchmark.ALL:
             raise typer.Exit(subprocess.run(arguments, cwd=REPOSITORY, env=_environment(), check=False).returncode)
         if not json:
             say(f"\n== {one.value}")
@@ -77,18 +77,15 @@ def bench(
     raise typer.Exit(min(worst, 1))
 
 
-def command(name: Bench, repository: Path, *, quick: bool, json: bool) -> list[str]:
+def command(name: Benchmark, repository: Path, *, quick: bool, json: bool) -> list[str]:
     """The command of one benchmark. Raises HummingsweepError when its script is not there (an installed package)."""
-    if name is Bench.ENGINE:
-        arguments = [sys.executable, "-m", "tasks.engine.bench"]
-    else:
-        script = repository / "benchmarks" / f"{name.value}.py"
-        if not script.is_file():
-            raise HummingsweepError(
-                f"{script}: no such script; benchmarks are part of the source, not of the installed package: "
-                "run this from a clone"
-            )
-        arguments = [sys.executable, str(script)]
+    script = repository / "benchmarks" / f"{name.value}.py"
+    if not script.is_file():
+        raise HummingsweepError(
+            f"{script}: no such script; benchmarks are part of the source, not of the installed package: "
+            "run this from a clone"
+        )
+    arguments = [sys.executable, str(script)]
     if quick:
         arguments += QUICK.get(name, ["--quick"])
     if json and name not in ALWAYS_JSON:

@@ -9,9 +9,9 @@ from typing import Annotated, Any
 
 import typer
 
-from orchestrator import catalogue
 from orchestrator.commands._shared import Exit, Json, answer_json, register, say, settings_for
 from orchestrator.commands.tables import table
+from orchestrator.data import catalogue
 
 candles_app = typer.Typer(
     no_args_is_help=True,

@@ -10,9 +10,9 @@ from typing import Annotated
 
 import typer
 
-from orchestrator import broker as brokers
-from orchestrator import doctor as doctors
+from orchestrator.cluster import broker as brokers
 from orchestrator.commands._shared import Broker, Exit, Json, answer_json, say, settings_for
+from orchestrator.monitoring import doctor as doctors
 from tasks.errors import HummingsweepError
 from tasks.settings import PREFIX, SINGLE_THREAD
 
@@ -34,13 +34,13 @@ def worker(
         settings = brokers.running_embedded(settings)
     if not settings.key:
         raise HummingsweepError(
-            "no signing key: set HUMMINGSWEEP_KEY or HUMMINGSWEEP_KEY_FILE to the secret that the desk signs with"
+            "no signing key: set HUMMINGSWEEP_KEY or HUMMINGSWEEP_KEY_FILE to the secret that the orchestrator signs with"
         )
     brokers.reach(settings)
     threads = {name: str(settings.threads) for name in SINGLE_THREAD}
     environment = {**os.environ, **threads, **settings.to_environment()}
     # this process becomes the node: signals reach it directly, and the address is not on its command line
-    os.execve(sys.executable, [sys.executable, "-m", "tasks.node"], environment)
+    os.execve(sys.executable, [sys.executable, "-m", "tasks.node.worker"], environment)
 
 
 def flower(
@@ -74,7 +74,7 @@ def flower(
         arguments += ["--persistent=True", f"--db={db}", "--state-save-interval=60000"]
     # secrets go through the environment, never on the command line
     environment = {**os.environ, **settings.to_environment(), "FLOWER_BASIC_AUTH": auth}
-    os.execve(sys.executable, [sys.executable, "-m", "celery", "-A", "tasks.app", *arguments], environment)
+    os.execve(sys.executable, [sys.executable, "-m", "celery", "-A", "tasks.broker.app", *arguments], environment)
 
 
 def doctor(broker: Broker = "", json: Json = False) -> None:

@@ -9,9 +9,9 @@ from typing import Annotated
 
 import typer
 
-from orchestrator import broker as brokers
-from orchestrator import exporter
+from orchestrator.cluster import broker as brokers
 from orchestrator.commands._shared import Broker, settings_for
+from orchestrator.monitoring import exporter
 from tasks.settings import check_broker
 
 

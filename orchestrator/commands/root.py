@@ -10,9 +10,9 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from orchestrator.commands import answers, bench, candles, cluster, download, metrics, pages, sweeps, tune
+from orchestrator.commands import answers, bench, candles, cluster, metrics, serve, sweeps, sync, tune
 from orchestrator.commands._shared import Exit, register
-from orchestrator.streams import give_up, tell
+from orchestrator.progress.streams import give_up, tell
 from tasks.errors import HummingsweepError, one_line, words
 
 #: What every wrong usage derives from; typer gives it no name of its own.
@@ -119,13 +119,13 @@ register(app, answers.report)
 register(app, answers.verify)
 register(app, answers.audit)
 register(app, answers.promote)
-register(app, pages.serve)
+register(app, serve.serve)
 register(app, cluster.worker)
 register(app, cluster.flower)
 register(app, metrics.metrics)
 register(app, tune.tune)
 register(app, bench.bench)
 register(app, cluster.doctor)
-register(app, download.sync)
+register(app, sync.sync)
 app.add_typer(candles.candles_app, name="candles")
 app.add_typer(candles.mirror_app, name="mirror")

@@ -9,7 +9,6 @@ from typing import Annotated, Any
 
 import typer
 
-from orchestrator import desk, follow
 from orchestrator.commands._shared import (
     Broker,
     Children,
@@ -23,10 +22,11 @@ from orchestrator.commands._shared import (
     settings_for,
 )
 from orchestrator.commands.tables import ranking_table
-from orchestrator.run import Summary
-from orchestrator.store import Store, resolve
-from orchestrator.sweep import Sweep, read
-from orchestrator.watcher import Watcher, span, watcher_for
+from orchestrator.execution import operations, remote
+from orchestrator.execution.run import Summary
+from orchestrator.progress.watcher import Watcher, span, watcher_for
+from orchestrator.results.store import Store, resolve
+from orchestrator.sweepfile.sweep import Sweep, read
 from tasks.errors import one_line
 
 
@@ -83,7 +83,7 @@ def resume(
     """
     folder = resolve(sweep)
     with Store.open(folder) as store:
-        stored = desk.stored_sweep(store)
+        stored = operations.stored_sweep(store)
     _run(stored, folder, settings_for(broker, children), False, retry, True, True, top, json)
 
 
@@ -97,7 +97,7 @@ def submit(file: SweepFile, out: Out = None, broker: Broker = "", json: Json = F
     folder = out or Path("runs") / sweep.name
     watcher = watcher_for(json)
     try:
-        sent = follow.submit(sweep, folder, settings_for(broker), watcher)
+        sent = remote.submit(sweep, folder, settings_for(broker), watcher)
     finally:
         watcher.close()
     if json:
@@ -121,16 +121,16 @@ def watch(
     """
     settings = settings_for(broker)
     if once or json:
-        standing = follow.standing(sweep, settings)
+        standing = remote.standing(sweep, settings)
         if json:
             answer_json(standing)
         else:
-            for line in follow.lines(standing):
+            for line in remote.lines(standing):
                 say(line)
         return
     watcher = watcher_for(False)
     try:
-        follow.watch(sweep, settings, watcher)
+        remote.watch(sweep, settings, watcher)
     finally:
         watcher.close()
 
@@ -141,7 +141,7 @@ def cancel(sweep: SweepName, broker: Broker = "", json: Json = False) -> None:
     Examples:
       hummingsweep cancel runs/mine
     """
-    name, state = follow.cancel(sweep, settings_for(broker))
+    name, state = remote.cancel(sweep, settings_for(broker))
     if json:
         answer_json({"sweep": name, "state": state})
     elif state == "done":
@@ -156,7 +156,7 @@ def list_sweeps(broker: Broker = "", json: Json = False) -> None:
     Examples:
       hummingsweep list --broker redis://192.0.2.1:6379/0
     """
-    found = follow.sweeps(settings_for(broker))
+    found = remote.sweeps(settings_for(broker))
     if json:
         answer_json(found)
         return
@@ -183,7 +183,7 @@ def _run(
 ) -> None:
     watcher: Watcher = watcher_for(json)
     try:
-        answer = desk.run_sweep(
+        answer = operations.run_sweep(
             sweep, out, settings, watcher, estimate=estimate, retry=retry, audit=audit, report=report, top=top
         )
     finally:
@@ -200,7 +200,7 @@ def _run(
         raise typer.Exit(Exit.POINTS_FAILED)
 
 
-def _document(answer: desk.Answer, sweep: Sweep) -> dict[str, Any]:
+def _document(answer: operations.Answer, sweep: Sweep) -> dict[str, Any]:
     ranking = answer.ranking
     return {
         **dataclasses.asdict(answer.summary),
@@ -215,7 +215,7 @@ def _document(answer: desk.Answer, sweep: Sweep) -> dict[str, Any]:
     }
 
 
-def _closing_lines(answer: desk.Answer, sweep: Sweep, estimate: bool) -> list[str]:
+def _closing_lines(answer: operations.Answer, sweep: Sweep, estimate: bool) -> list[str]:
     summary = answer.summary
     lines = []
     if answer.ranking is not None:

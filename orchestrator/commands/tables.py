@@ -7,11 +7,11 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.rank import Footing
+from orchestrator.analysis.rank import Footing
 
 if TYPE_CHECKING:
-    from orchestrator.rank import Ranking
-    from orchestrator.sweep import Sweep
+    from orchestrator.analysis.rank import Ranking
+    from orchestrator.sweepfile.sweep import Sweep
 
 #: Results a ranking shows beside the axes and the objective.
 SHOWN = ("net_pnl", "net_pnl_quote", "max_drawdown_pct", "sharpe", "total_positions", "accuracy", "warning")
@@ -50,12 +50,12 @@ def remarks(ranking: Ranking) -> list[str]:
     ]
     if ranking.rows and abs(ranking.rows[0]["objective"]) == float("inf"):
         said.append(f"{ranking.rank_by} of the best point is infinite: divided by 0?")
-    footing = ranking.neighbourhood.footing
-    if footing == Footing.SPIKE:
+    stability = ranking.neighbourhood.stability
+    if stability == Footing.SPIKE:
         said.append("the best point stands on a spike: its neighbours are hardly better than the middle of the field")
-    elif footing in (Footing.PLATEAU, Footing.SLOPE):
+    elif stability in (Footing.PLATEAU, Footing.SLOPE):
         said.append(
-            f"the best point stands on a {footing.value}: "
+            f"the best point stands on a {stability.value}: "
             f"its neighbours keep {ranking.neighbourhood.kept:.0%} of its lead"
         )
     return said

@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer
 
-from orchestrator import tune as tuning
 from orchestrator.commands._shared import Json, SweepFile, answer_json, say, settings_for
-from orchestrator.sweep import read
-from orchestrator.watcher import watcher_for
+from orchestrator.execution import tune as tuning
+from orchestrator.progress.watcher import watcher_for
+from orchestrator.sweepfile.sweep import read
 from tasks.settings import settings_file
 
 

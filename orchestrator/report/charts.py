@@ -13,22 +13,22 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from orchestrator.rank import Scored
+from orchestrator.analysis.rank import Scored
+from orchestrator.analysis.sensitivity import AxisEffect, digits
 from orchestrator.report.text import DIGITS, shown
-from orchestrator.sensitivity import AxisEffect, digits
 from tasks.grid import Axis, Grid
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 #: An axis with more values is shown in so many runs of neighbouring values.
-MOST_BINS = 40
+MAX_BINS = 40
 #: Cells of all heat maps together; with many axes the maps get coarser.
-MOST_CELLS = 150_000
+MAX_CELLS = 150_000
 #: Values of an axis in its own chart; of more, every so many-th is shown.
-MOST_VALUES = 250
+MAX_VALUES = 250
 #: Lines of the parallel coordinates.
-MOST_LINES = 600
+MAX_LINES = 600
 HISTOGRAM_BINS = 60
 
 
@@ -90,7 +90,7 @@ def heat_maps(swept: Swept) -> list[dict[str, Any]]:
     pairs = list(combinations([place for place, axis in enumerate(swept.grid.axes) if len(axis) > 1], 2))
     if not pairs or not len(swept.points):
         return []
-    most = max(4, min(MOST_BINS, int((MOST_CELLS / len(pairs)) ** 0.5)))
+    most = max(4, min(MAX_BINS, int((MAX_CELLS / len(pairs)) ** 0.5)))
     bins = [Bins.of(axis, most) for axis in swept.grid.axes]
     maps = []
     for first, second in pairs:
@@ -164,10 +164,10 @@ def parallel(swept: Swept) -> dict[str, Any] | None:
     if len(places) < 2 or not len(swept.points):
         return None
     order = swept.order()
-    half = MOST_LINES // 2
-    if len(order) > MOST_LINES:
+    half = MAX_LINES // 2
+    if len(order) > MAX_LINES:
         rest = order[half:]
-        spread = np.linspace(0, len(rest) - 1, MOST_LINES - half).round().astype(np.int64)
+        spread = np.linspace(0, len(rest) - 1, MAX_LINES - half).round().astype(np.int64)
         order = np.concatenate([order[:half], rest[spread]])
     chosen = order[::-1]
     lines = swept.digits[chosen]
@@ -192,8 +192,8 @@ def along(effect: AxisEffect, winner: Any) -> dict[str, Any]:
     `winner`: the value that the best point has, marked in the chart.
     """
     values = effect.values
-    if len(values) > MOST_VALUES:
-        step = -(-len(values) // MOST_VALUES)
+    if len(values) > MAX_VALUES:
+        step = -(-len(values) // MAX_VALUES)
         values = tuple(value for place, value in enumerate(values) if place % step == 0 or value.value == winner)
     deviation = [value.std or 0.0 for value in values]
     return {

@@ -6,15 +6,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.rank import Footing, Ranking
+from orchestrator.analysis.rank import Footing, Ranking
 from orchestrator.report.text import plural, shown
-from tasks.messages import Status
+from tasks.protocol.messages import Status
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from orchestrator.rank import Edge
-    from tasks.messages import SweepDefinition
+    from orchestrator.analysis.rank import Edge
+    from tasks.protocol.messages import SweepDefinition
 
 #: With fewer positions a result says little.
 FEW_POSITIONS = 30
@@ -60,7 +60,7 @@ def _all(evidence: Evidence) -> Iterator[Check]:
     yield from _completeness(evidence)
     if evidence.ranking.rows:
         yield from _winner(evidence)
-        yield from _footing(evidence.ranking)
+        yield from _stability(evidence.ranking)
     yield from _warnings(evidence)
     yield from _settings(evidence.definition)
     yield from _engines(evidence)
@@ -113,14 +113,14 @@ def _winner(evidence: Evidence) -> Iterator[Check]:
         )
 
 
-def _footing(ranking: Ranking) -> Iterator[Check]:
+def _stability(ranking: Ranking) -> Iterator[Check]:
     around = ranking.neighbourhood
     kept = "" if around.kept is None else f" (its neighbours keep {around.kept:.0%} of its lead over the median)"
-    if around.footing is Footing.PLATEAU:
+    if around.stability is Footing.PLATEAU:
         yield Check("ok", f"the best point stands on a plateau{kept}")
-    elif around.footing is Footing.SLOPE:
+    elif around.stability is Footing.SLOPE:
         yield Check("warn", f"the best point stands on a slope{kept}")
-    elif around.footing is Footing.SPIKE:
+    elif around.stability is Footing.SPIKE:
         yield Check("bad", f"the best point is a spike{kept}: a small change of its values loses what made it the best")
     for edge in ranking.edges:
         yield Check("warn", _edge(edge))

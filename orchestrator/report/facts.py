@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from tasks.grid import Axis, Grid
-    from tasks.messages import SweepDefinition
+    from tasks.protocol.messages import SweepDefinition
 
 #: Values of an axis that are written out.
-MOST_VALUES = 12
+MAX_VALUES = 12
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,8 @@ def moment(seconds: float) -> str:
 def axis_text(axis: Axis) -> str:
     """An axis' values, the middle left out when there are many."""
     values = [shown(value) for value in axis.values]
-    if len(values) > MOST_VALUES:
-        values = [*values[: MOST_VALUES // 2], "…", *values[-MOST_VALUES // 2 :]]
+    if len(values) > MAX_VALUES:
+        values = [*values[: MAX_VALUES // 2], "…", *values[-MAX_VALUES // 2 :]]
     return f"{len(axis):,}: {', '.join(values)}"
 
 

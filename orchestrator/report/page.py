@@ -22,23 +22,23 @@ import ujson
 import yaml
 from tornado.template import Loader
 
-from orchestrator.expressions import parse_objective
-from orchestrator.rank import Ranking, rank, scored
+from orchestrator.analysis.rank import Ranking, rank, scored
+from orchestrator.analysis.sensitivity import sensitivity
 from orchestrator.report import charts, tables, words
 from orchestrator.report.checks import Evidence, checks
 from orchestrator.report.facts import facts, moment
 from orchestrator.report.text import a_point, cell_text, plural
-from orchestrator.sensitivity import sensitivity
-from orchestrator.target import check_target
+from orchestrator.results.output_path import check_target
+from orchestrator.sweepfile.expressions import parse_objective
 from tasks.errors import StoreError
-from tasks.messages import Status
+from tasks.protocol.messages import Status
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from orchestrator.store import Store
+    from orchestrator.results.store import Store
     from tasks.grid import Grid
-    from tasks.messages import SweepDefinition
+    from tasks.protocol.messages import SweepDefinition
 
 _FOLDER = Path(__file__).parent
 #: Entries of the ranking in the page.

@@ -5,9 +5,9 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.rank import Ranking
+from orchestrator.analysis.rank import Ranking
 from orchestrator.report.text import cell_text
-from tasks.messages import Status
+from tasks.protocol.messages import Status
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tasks.grid import Grid
 
 #: Groups of failed points that are listed.
-MOST_FAILURES = 50
+MAX_FAILURES = 50
 #: Results shown in the ranking beside the axes and the objective, where the rows have them.
 SHOWN = (
     "net_pnl",
@@ -100,9 +100,9 @@ def failures(table: pa.Table) -> list[SimpleNamespace]:
     ordered = sorted(groups.items(), key=lambda group: -len(group[1]))
     found = [
         SimpleNamespace(count=f"{len(points):,}", status=status, error=error, points=", ".join(map(str, points[:3])))
-        for (status, error), points in ordered[:MOST_FAILURES]
+        for (status, error), points in ordered[:MAX_FAILURES]
     ]
-    rest = ordered[MOST_FAILURES:]
+    rest = ordered[MAX_FAILURES:]
     if rest:
         count = sum(len(points) for _, points in rest)
         found.append(SimpleNamespace(count=f"{count:,}", status="", error=f"{len(rest):,} other errors", points=""))

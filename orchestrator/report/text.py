@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from orchestrator.columns import plain_text
+from orchestrator.results.columns import plain_text
 
 #: Significant digits of a number in the page's charts.
 DIGITS = 6

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.rank import Ranking
-from orchestrator.report.charts import MOST_LINES
+from orchestrator.analysis.rank import Ranking
+from orchestrator.analysis.sensitivity import AxisEffect
+from orchestrator.report.charts import MAX_LINES
 from orchestrator.report.text import cell_text, plural, shown
-from orchestrator.sensitivity import AxisEffect
 
 if TYPE_CHECKING:
     from tasks.grid import Grid
@@ -102,6 +102,6 @@ def parallel_text(parallel: dict[str, Any] | None, objective: str) -> str:
         return ""
     text = f"One line a point, coloured by {objective}; drag along an axis to keep the lines that pass there."
     if parallel["shown"] < parallel["total"]:
-        half = MOST_LINES // 2
+        half = MAX_LINES // 2
         text += f" Shown are the best {half} and an even sample of the other {parallel['total'] - half:,}."
     return text

@@ -21,7 +21,7 @@ from pyarrow import csv
 
 from tasks.candles.formats import COLUMNS, header_names, is_number, scale_of
 from tasks.candles.slices import Columns
-from tasks.candles.soundness import broken, check_header, open_end, to_seconds
+from tasks.candles.validation import broken, check_header, open_end, to_seconds
 from tasks.errors import CandlesError
 
 #: Binance's names of its columns, in its order.

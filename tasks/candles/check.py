@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from pyarrow import csv, parquet
 
 from tasks.candles.csvmap import open_csv
-from tasks.candles.cut import find_gaps
 from tasks.candles.formats import (
     COLUMNS,
     NEEDED,
@@ -31,8 +30,9 @@ from tasks.candles.formats import (
     scales_of,
 )
 from tasks.candles.rowgroups import LastByte, damage
+from tasks.candles.slicer import find_gaps
 from tasks.candles.slices import Columns, Gap, select
-from tasks.candles.soundness import check_header, other_spacing, raw_times, shown
+from tasks.candles.validation import check_header, other_spacing, raw_times, shown
 from tasks.errors import CandlesBroken
 
 #: So many equal candles in a row are a flat stretch.

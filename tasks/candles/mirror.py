@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 #: A /dev/shm smaller than this (containers get 64 MB) is no place for slices; the page cache serves as well.
-_LEAST_SHM_BYTES = 256 << 20
+_MIN_SHM_BYTES = 256 << 20
 #: Where a RAM disk named so is mounted on macOS:
 #: diskutil erasevolume APFS hummingsweep $(hdiutil attach -nomount ram://8388608)
 _RAM_DISK = Path("/Volumes/hummingsweep")
@@ -62,7 +62,7 @@ def choose_folder(system: str, uid: int, shm_bytes: int, ram_disk: Path | None, 
     """Linux: /dev/shm when it is large enough. macOS: a RAM disk when one is mounted. Otherwise a temporary folder,
     whose files the page cache keeps in memory."""
     name = f"hummingsweep-{uid}"
-    if system == "Linux" and shm_bytes >= _LEAST_SHM_BYTES:
+    if system == "Linux" and shm_bytes >= _MIN_SHM_BYTES:
         return Path("/dev/shm") / name
     if system == "Darwin" and ram_disk:
         return ram_disk / name

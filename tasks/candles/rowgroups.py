@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 from pyarrow import csv, parquet
 
 from tasks.candles.formats import CandleFile, header_names, parse_time, scale_of, split_line
-from tasks.candles.soundness import broken, check_header, open_end, raw_times, times_fault, to_seconds
+from tasks.candles.validation import broken, check_header, open_end, raw_times, times_fault, to_seconds
 from tasks.errors import CandlesError, CandlesMissing
 
 #: Rows of a group this project writes: a week of one-minute candles lies in at most two.
@@ -33,7 +33,7 @@ _RULES = 2
 class ParquetMap:
     """One Parquet file. Times it takes and gives are raw: in the file's own unit.
 
-    Raises CandlesMissing, CandlesBroken for a file that is no Parquet or cut off, lacks a column, or whose row groups
+    Raises CandlesMissing, CandlesBroken for a file that is no Parquet or cut off, is missing a column, or whose row groups
     are not in order or mix units.
     """
 

@@ -76,7 +76,7 @@ class Slice:
         return _write(self.table, None)
 
     def ipc(self) -> bytes:
-        """Uncompressed Arrow IPC file: what the mirror lays down and maps. Holds the candles only."""
+        """Uncompressed Arrow IPC file: what the mirror stores and maps. Holds the candles only."""
         return self._ipc
 
     @cached_property

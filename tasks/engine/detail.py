@@ -2,8 +2,8 @@
 
 Everything is columnar and made of what JSON holds. Times are seconds since epoch, UTC; money is quote.
 
-    curve    time, equity, drawdown, close        one entry a candle; at most MOST_POINTS of them
-    trades   one entry a trade                    at most MOST_TRADES of them, spread evenly over the ledger
+    curve    time, equity, drawdown, close        one entry a candle; at most MAX_POINTS of them
+    trades   one entry a trade                    at most MAX_TRADES of them, spread evenly over the ledger
     trades_total, unfilled                        how many there were; executors whose order never filled
 """
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float64]
 
 #: A curve is thinned out to at most so many candles.
-MOST_POINTS = 2000
-MOST_TRADES = 5000
+MAX_POINTS = 2000
+MAX_TRADES = 5000
 
 #: Columns of `trades`. `closed`, `exit_price` and `pnl` are None for what was still open at the end.
 TRADE_COLUMNS = ("opened", "entry_price", "closed", "exit_price", "side", "close_type", "pnl", "executor", "level")
@@ -33,16 +33,16 @@ def detail(outcome: Outcome) -> dict[str, Any]:
 
     `equity` is the change since the start at the candle's close; `drawdown` is equity minus its highest value so far
     (the start's 0 included), 0 or negative. The price of a limit entry is the order's own, also with stock fills,
-    which book it at the candle's close.
+    which ledger it at the candle's close.
     """
     if outcome.equity is None or outcome.timestamps is None:
         raise ValueError("a detail needs the curves: run the engine with curves=True")
     close = np.asarray(outcome.processed_data["features"]["close"], dtype=np.float64)
     equity = outcome.equity
     drawdown = equity - np.maximum.accumulate(np.maximum(equity, 0.0))
-    kept = keep_extremes((equity, close), MOST_POINTS, also=[int(np.argmin(drawdown))] if len(drawdown) else [])
+    kept = keep_extremes((equity, close), MAX_POINTS, also=[int(np.argmin(drawdown))] if len(drawdown) else [])
     trades = [trade for info in outcome.executors for trade in _trades(info)]
-    shown = _evenly(len(trades), MOST_TRADES)
+    shown = _evenly(len(trades), MAX_TRADES)
     return {
         "curve": {
             "time": outcome.timestamps[kept].tolist(),

@@ -4,9 +4,9 @@ Upstream's `pnl_timeseries` leaves out the executors that are still open. Here e
 its creation: its running pnl while it lives, its last pnl ever after, and what it hands over to a held position as cash
 and inventory. An executor costs work in its own length only; the sums over the whole period are taken once, at the end.
 
-Fees are in the curve at the moment at which the fills book them. Stock fills take both sides (2 × trade_cost × filled
+Fees are in the curve at the moment at which the fills ledger them. Stock fills take both sides (2 × trade_cost × filled
 amount) off the pnl on the candle of the entry, so an open position is marked as if its exit were already paid; an
-executor kept as a held position carries the fees it has booked. Honest fills book each side when it trades.
+executor kept as a held position carries the fees it has booked. Honest fills ledger each side when it trades.
 """
 
 from __future__ import annotations

@@ -13,9 +13,10 @@ import numpy as np
 
 from tasks.engine._base import Market, Outcome
 from tasks.engine.equity import EquityCurve, kept_amounts, linear_exposure
-from tasks.upstream.build import controller_class, upstream_class_cache
-from tasks.upstream.failure import failure, unsupported
-from tasks.upstream.features import prepare_market_data
+from tasks.upstream.backtest.build import controller_class, upstream_class_cache
+from tasks.upstream.backtest.failure import failure, unsupported
+from tasks.upstream.backtest.features import prepare_market_data
+from tasks.upstream.backtest.provider import SweepDataProvider
 from tasks.upstream.names import (
     BacktestingEngineBase,
     CloseType,
@@ -24,7 +25,6 @@ from tasks.upstream.names import (
     OrderExecutorSimulator,
     PositionExecutorSimulator,
 )
-from tasks.upstream.provider import SweepDataProvider
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -42,7 +42,7 @@ class StockEngine:
         """Back-test one controller config.
 
         Raises ControllerError with the candle's time for what the controller raises, NetworkBlackout for an attempt to
-        connect, CandlesMissing, CandlesNotCovering and TradingRulesMissing for what the market lacks.
+        connect, CandlesMissing, CandlesNotCovering and TradingRulesMissing for what the market is missing.
         """
         provider = SweepDataProvider(market)
         engine = _Engine(provider)

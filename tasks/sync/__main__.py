@@ -1,6 +1,6 @@
 """`python -m tasks.sync`: one order on standard input, events on standard output, then the end (see orders.py).
 
-Leaves with everything that was downloaded when standard input closes, so that it never outlives the desk, and on
+Leaves with everything that was downloaded when standard input closes, so that it never outlives the orchestrator, and on
 SIGINT and SIGTERM.
 """
 
@@ -73,7 +73,10 @@ def _teller(events: IO[str]) -> Callable[[Event], None]:
         try:
             events.write(event.encode() + "\n")
             events.flush()
-        except (BrokenPipeError, ValueError):  # the desk is gone; the download ends by its closed standard input
+        except (
+            BrokenPipeError,
+            ValueError,
+        ):  # the orchestrator is gone; the download ends by its closed standard input
             os.dup2(os.open(os.devnull, os.O_WRONLY), events.fileno())
 
     return tell

@@ -19,9 +19,10 @@ from numpy.typing import NDArray
 
 from tasks.candles.formats import first_off_grid, iso
 from tasks.errors import ExchangeError, HummingsweepError, describe
+from tasks.sync.candle_file import Held, gaps_in, look, read_absent, replace, write_absent
 from tasks.sync.journal import Journal, Rows
 from tasks.sync.orders import FeedAnswer, FeedOrder, Status
-from tasks.sync.patience import Gate, GaveUp
+from tasks.sync.retry import Gate, GaveUp
 from tasks.sync.slots import (
     Slots,
     Window,
@@ -35,8 +36,7 @@ from tasks.sync.slots import (
     windows,
     without,
 )
-from tasks.sync.target import Held, gaps_in, look, read_absent, replace, write_absent
-from tasks.upstream.refusals import OutOfReach, Unintelligible
+from tasks.upstream.live.refusals import OutOfReach, Unintelligible
 
 #: Pages of one feed that are asked for at one time; the gate bounds all feeds of an exchange together.
 _WORKERS = 8
@@ -85,7 +85,9 @@ async def download(order: FeedOrder, source: Source, gate: Gate, place: Place, a
     journal = Journal(held.path.with_name(held.path.name + ".part"), order.key, order.interval)
     try:
         known = np.empty(0, np.int64) if place.again else read_absent(held.path, order.interval)
-        slots = wanted(order.start, order.end or place.clock(), order.interval, place.clock() - gate.patience.settle_s)
+        slots = wanted(
+            order.start, order.end or place.clock(), order.interval, place.clock() - gate.retry_policy.settle_s
+        )
         missing = without(slots, held.slots(order.interval), journal.slots, journal.absent, known)
         fetching = _Fetching(order, source, gate, journal, missing, place, held.slots(order.interval))
         await fetching.run()
@@ -222,18 +224,18 @@ class _Fetching:
         """Finished candles around a window, rising, each slot once.
 
         The second time, candles next to the window that are known to exist are asked for with it: an answer that
-        lacks one of them says nothing about what is in between.
+        is missing one of them says nothing about what is in between.
         """
         interval = self._order.interval
         asked = Window(window.first - 2, window.last + 1) if again else window
         rows, answered_at = await self._source.page(*request(asked, interval, self._place.clock()))
         rows = self._possible(rows, patient)
-        rows = rows[ends_of(rows[:, 0], interval) <= answered_at - self._gate.patience.settle_s]
+        rows = rows[ends_of(rows[:, 0], interval) <= answered_at - self._gate.retry_policy.settle_s]
         slots, chosen = np.unique(slots_of(rows[:, 0], interval), return_index=True)
         if again:
             beside = [slot for slot in (window.first - 1, window.last + 1) if slot in self._known]
             if not np.isin(beside, slots).all():
-                raise Unintelligible("its answer lacks candles it has sent before")
+                raise Unintelligible("its answer is missing candles it has sent before")
         return rows[chosen], answered_at
 
     def _possible(self, rows: Rows, patient: bool) -> Rows:

@@ -5,7 +5,7 @@
     {"first": ...                                                                       one block a page
 
 `first` and `last` are the slots that were asked for (slots.py), `again` says that they were asked for a second time:
-what such a window lacks is not at the exchange. Rows hold the columns of formats.COLUMNS,
+what such a window is missing is not at the exchange. Rows hold the columns of formats.COLUMNS,
 little endian. A block that a crash cut off
 is recognised by its length or checksum and written anew. One process at a time (flock).
 """

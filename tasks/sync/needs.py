@@ -11,7 +11,7 @@ from tasks import feeds
 from tasks.candles.formats import interval_seconds
 from tasks.errors import HummingsweepError
 from tasks.grid import Grid
-from tasks.messages import FeedNeed, SweepDefinition
+from tasks.protocol.messages import FeedNeed, SweepDefinition
 from tasks.sync.orders import FeedOrder
 
 
@@ -20,7 +20,7 @@ async def feeds_of(sweep: SweepDefinition, controllers: Path) -> list[FeedOrder]
 
     Raises ControllerError when every config that is asked is refused; one that is will be a row that says so.
     """
-    from tasks.upstream.build import controller_config, feed_needs
+    from tasks.upstream.backtest.build import controller_config, feed_needs
 
     grid = Grid.from_mapping(sweep.grid)
     refused: list[HummingsweepError] = []

@@ -1,7 +1,7 @@
-"""What passes between the desk and the process that downloads: one order in, a line of JSON for every event out.
+"""What passes between the orchestrator and the process that downloads: one order in, a line of JSON for every event out.
 
-    desk -> process   stdin    Order, one line; then silence. When the pipe closes, the process leaves.
-    process -> desk   stdout   Event, one line each; the last is DONE, or WRONG and nothing was done
+    orchestrator -> process   stdin    Order, one line; then silence. When the pipe closes, the process leaves.
+    process -> orchestrator   stdout   Event, one line each; the last is DONE, or WRONG and nothing was done
 
 Light: no hummingbot.
 """
@@ -56,7 +56,7 @@ class Order:
     to: str
     feeds: tuple[FeedOrder, ...] = ()
     rules: tuple[RulesOrder, ...] = ()
-    #: a sweep's definition (see tasks.messages) whose feeds are asked for besides; empty: none
+    #: a sweep's definition (see tasks.protocol.messages) whose feeds are asked for besides; empty: none
     sweep: str = ""
     #: the controllers folder of that sweep
     controllers: str = ""

@@ -13,13 +13,13 @@ from typing import Any
 
 from tasks.candles.formats import interval_seconds
 from tasks.errors import ExchangeError, HummingsweepError
-from tasks.messages import SweepDefinition
+from tasks.protocol.messages import SweepDefinition
 from tasks.sync import feed as feeds
 from tasks.sync.needs import feeds_of
 from tasks.sync.orders import Event, FeedAnswer, FeedOrder, Kind, Order, RulesAnswer, RulesOrder, Status
-from tasks.sync.patience import Gate, GaveUp, Patience
+from tasks.sync.retry import Gate, GaveUp, RetryPolicy
 from tasks.sync.rules import chosen, unknown_pair, write
-from tasks.upstream.refusals import ExchangeTrouble, OutOfReach, Refused, Unintelligible
+from tasks.upstream.live.refusals import ExchangeTrouble, OutOfReach, Refused, Unintelligible
 
 Tell = Callable[[Event], None]
 
@@ -27,14 +27,14 @@ Tell = Callable[[Event], None]
 _UNKNOWN_THING = (400, 404, 422)
 
 
-async def carry_out(order: Order, tell: Tell, patience: Patience | None = None) -> Event:
+async def carry_out(order: Order, tell: Tell, retry_policy: RetryPolicy | None = None) -> Event:
     """Download everything; the event that says how it ended. A cancellation ends it early and is told in the event.
 
     Raises HummingsweepError when the order cannot be carried out at all; nothing was downloaded then.
     """
-    from tasks.upstream import exchange
+    from tasks.upstream.live import exchange
 
-    patience = patience or Patience()
+    retry_policy = retry_policy or RetryPolicy()
     wanted = list(order.feeds)
     if order.sweep:
         wanted += await feeds_of(SweepDefinition.decode(order.sweep.encode()), Path(order.controllers))
@@ -43,15 +43,15 @@ async def carry_out(order: Order, tell: Tell, patience: Patience | None = None) 
         check(one, exchange.candle_connectors(), exchange.intervals)
     answers = [FeedAnswer(one.connector, one.pair, one.interval, Status.INTERRUPTED) for one in wanted]
     rule_answers = [RulesAnswer(one.connector, Status.INTERRUPTED) for one in order.rules]
-    async with exchange.connected(order.base_url, patience.answer_s) as traffic:
-        desk = _Desk(order, tell, patience, traffic)
+    async with exchange.connected(order.base_url, retry_policy.answer_s) as traffic:
+        orchestrator = _Desk(order, tell, retry_policy, traffic)
         interrupted = False
         try:
             for rules_order, rules_answer in zip(order.rules, rule_answers, strict=True):
-                await desk.rules(rules_order, rules_answer)
+                await orchestrator.rules(rules_order, rules_answer)
             async with asyncio.TaskGroup() as group:
                 for one, answer in zip(wanted, answers, strict=True):
-                    group.create_task(desk.feed(one, answer))
+                    group.create_task(orchestrator.feed(one, answer))
         except asyncio.CancelledError:
             interrupted = True
         return Event(Kind.DONE, feeds=answers, rules=rule_answers, requests=traffic.requests, interrupted=interrupted)
@@ -91,7 +91,7 @@ class _Desk:
 
     order: Order
     tell: Tell
-    patience: Patience
+    retry_policy: RetryPolicy
     traffic: Any
     _gates: dict[str, Gate] = field(default_factory=dict)
     _throttlers: dict[str, Any] = field(default_factory=dict)
@@ -99,7 +99,7 @@ class _Desk:
 
     async def feed(self, order: FeedOrder, answer: FeedAnswer) -> None:
         """One feed; every error ends in the answer."""
-        from tasks.upstream import exchange
+        from tasks.upstream.live import exchange
 
         place = feeds.Place(Path(self.order.to), self.order.encoding, self.order.again, self._progress)
         try:
@@ -121,7 +121,7 @@ class _Desk:
 
     async def rules(self, order: RulesOrder, answer: RulesAnswer) -> None:
         """Trading rules of one connector; every error ends in the answer."""
-        from tasks.upstream.rules import trading_rules
+        from tasks.upstream.backtest.rules import trading_rules
 
         path = Path(order.folder) / f"{order.connector}.json"
         answer.path = str(path)
@@ -147,14 +147,14 @@ class _Desk:
         if connector not in self._gates:
             self._gates[connector] = Gate(
                 connector,
-                self.patience,
+                self.retry_policy,
                 lambda text: self.tell(Event(Kind.SAY, text=text)),
                 chance=random.Random(),
             )
         return self._gates[connector]
 
     def _market(self, connector: str) -> Any:
-        from tasks.upstream.market import Market
+        from tasks.upstream.live.market import Market
 
         if connector not in self._markets:
             try:

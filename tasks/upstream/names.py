@@ -1,6 +1,6 @@
 """The upstream classes the engines work with, in one place: what moves upstream is mended here."""
 
-from tasks.upstream.patches import import_quietly
+from tasks.upstream.imports.patches import import_quietly
 
 with import_quietly():
     from hummingbot.connector.trading_rule import TradingRule

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.guardian import die_with_parent
+from orchestrator.cluster.guardian import die_with_parent
 from tests.conftest import REPOSITORY
 from tests.integration.conftest import Cluster, Server
 
@@ -41,8 +41,10 @@ class Configured:
         return (self.folder / f"{user}.password").read_text()
 
     def cluster(self, environment: dict[str, str]) -> Cluster:
-        """For the desk; nodes are added with `environment("node")`."""
-        return Cluster(Server(self.process, "", self.folder), {**environment, **self.environment("desk")}, self.folder)
+        """For the orchestrator; nodes are added with `environment("node")`."""
+        return Cluster(
+            Server(self.process, "", self.folder), {**environment, **self.environment("orchestrator")}, self.folder
+        )
 
 
 def free_port() -> int:

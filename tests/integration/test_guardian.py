@@ -14,7 +14,7 @@ from tests.integration.conftest import eventually
 
 COMMAND = """
 import sys, time
-from orchestrator import broker
+from orchestrator.cluster import broker
 from tasks.settings import Settings
 with broker.session(Settings.read(), node=False) as cluster:
     print(cluster.embedded.server, cluster.embedded.folder, flush=True)
@@ -53,7 +53,7 @@ def test_nothing_is_left_behind(how: signal.Signals, bare_environment: dict[str,
 def test_the_server_wants_its_password(bare_environment: dict[str, str]) -> None:
     import redis
 
-    from orchestrator import broker
+    from orchestrator.cluster import broker
     from tasks.settings import Settings, without_password
 
     with broker.session(Settings.read(bare_environment), node=False) as cluster:

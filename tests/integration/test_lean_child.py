@@ -17,9 +17,10 @@ import pytest
 ENTER = """
 import asyncio, json, sys
 from pathlib import Path
-from tasks import blackout
-from tasks.upstream import lean, patches, stubs
+from tasks.isolation import blackout
+from tasks.upstream.imports import lean, patches, stubs
 blackout.install()
+stubs.cut_network()
 if sys.argv[1] == "lean":
     stubs.install_lean_imports()
 patches.apply()
@@ -29,8 +30,8 @@ import numpy as np
 import pandas as pd
 from tasks.engine._base import Market
 from tasks.engine.stock import StockEngine
-from tasks.upstream.build import controller_config
-from tasks.upstream.rules import trading_rules
+from tasks.upstream.backtest.build import controller_config
+from tasks.upstream.backtest.rules import trading_rules
 
 FEED, START, HOURS = ("binance_perpetual", "BTC-USDT"), 1_704_067_200, 5
 
@@ -232,7 +233,7 @@ def test_every_deferred_module_can_be_the_first_that_is_needed(repository):
         if os.fork() == 0:
             try:
                 module = importlib.import_module(name)
-                ok = len(dir(module)) > 3 and type(sys.modules[name]) is not lean.StandIn and name in lean.awake()
+                ok = len(dir(module)) > 3 and type(sys.modules[name]) is not lean.LazyModule and name in lean.awake()
                 os.write(there, b"ok" if ok else b"not real")
             except BaseException as error:
                 os.write(there, repr(error).encode()[:500])

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from orchestrator.promote import promote
-from orchestrator.store import Store
-from orchestrator.sweep import read, sweep_id
+from orchestrator.execution.promote import promote
+from orchestrator.results.store import Store
+from orchestrator.sweepfile.sweep import read, sweep_id
 from tasks.grid import Grid
 from tests import made
 

@@ -15,16 +15,16 @@ import pytest
 import yaml
 
 import orchestrator
-from orchestrator import Sweep
-from orchestrator.notebook import NotebookBar, bar
-from orchestrator.watcher import PlainLines, Progress
+from hummingsweep import Sweep
+from orchestrator.api import NotebookBar, bar
+from orchestrator.progress.watcher import PlainLines, Progress
 from tasks.errors import StoreError, UnknownKey
 from tests.integration.conftest import Cluster, Place
 
 
 @pytest.fixture
 def in_cluster(session_cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
-    """This process is the desk of the session's cluster."""
+    """This process is the orchestrator of the session's cluster."""
     for name, value in session_cluster.environment.items():
         if name.startswith("HUMMINGSWEEP_"):
             monkeypatch.setenv(name, value)

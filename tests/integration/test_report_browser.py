@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from orchestrator.report import write_report
-from orchestrator.serve import listening
-from orchestrator.store import Store
+from orchestrator.report.serve import listening
+from orchestrator.results.store import Store
 from tasks.grid import Grid
-from tasks.messages import Rows
+from tasks.protocol.messages import Rows
 from tests import made
 from tests.browser import Browser, Page, program
 

@@ -24,7 +24,7 @@ import pytest
 from tasks.candles.check import examine
 from tasks.candles.formats import COLUMNS, candle_file, find
 from tasks.candles.resample import slice_for
-from tasks.messages import FeedNeed
+from tasks.protocol.messages import FeedNeed
 from tasks.sync.orders import Event, FeedOrder, Kind, Order, RulesOrder, Status
 from tests.integration.exchange import Answer, Exchange, candle
 
@@ -33,7 +33,7 @@ START = 1_704_067_200
 MINUTE, DAY = 60, 86_400
 
 
-def carry(line, patience, limits=None):
+def carry(line, retry_policy, limits=None):
     """In the other process: an order to its end, every event as its line."""
     import asyncio
 
@@ -41,7 +41,7 @@ def carry(line, patience, limits=None):
     from hummingbot.data_feed.candles_feed.binance_perpetual_candles import constants
 
     from tasks.errors import HummingsweepError
-    from tasks.sync.patience import Patience
+    from tasks.sync.retry import RetryPolicy
     from tasks.sync.work import carry_out
 
     lines, before = [], constants.RATE_LIMITS
@@ -49,7 +49,7 @@ def carry(line, patience, limits=None):
         constants.RATE_LIMITS = [RateLimit(constants.CANDLES_ENDPOINT, limit=limits[0], time_interval=limits[1])]
     try:
         done = asyncio.run(
-            carry_out(Order.decode(line), lambda event: lines.append(event.encode()), Patience(**patience))
+            carry_out(Order.decode(line), lambda event: lines.append(event.encode()), RetryPolicy(**retry_policy))
         )
         lines.append(done.encode())
     except HummingsweepError as error:
@@ -61,7 +61,7 @@ def carry(line, patience, limits=None):
 
 def plain_rules(path, connector):
     """In the other process: a rules file as the TradingRules a sweep makes of it, as text."""
-    from tasks.upstream.rules import trading_rules
+    from tasks.upstream.backtest.rules import trading_rules
 
     return {
         pair: repr(rule)
@@ -71,7 +71,7 @@ def plain_rules(path, connector):
 
 def elsewhere(*arguments):
     """In the other process."""
-    from tasks.upstream.exchange import elsewhere as sut
+    from tasks.upstream.live.exchange import elsewhere as sut
 
     return sut(*arguments)
 
@@ -100,10 +100,10 @@ class Downloads:
     def order(self, *feeds, rules=(), **how):
         return Order(str(self.folder), feeds, tuple(rules), base_url=self.exchange.url, **how)
 
-    def run(self, *feeds, rules=(), limits=None, patience=None, **how):
+    def run(self, *feeds, rules=(), limits=None, retry_policy=None, **how):
         """The last event; what was said on the way is in `said`."""
-        patience = {"first_wait_s": 0.02, "answer_s": 5.0, **(patience or {})}
-        future = self.process.submit(carry, self.order(*feeds, rules=rules, **how).encode(), patience, limits)
+        retry_policy = {"first_wait_s": 0.02, "answer_s": 5.0, **(retry_policy or {})}
+        future = self.process.submit(carry, self.order(*feeds, rules=rules, **how).encode(), retry_policy, limits)
         events = [Event.decode(line) for line in future.result()]
         self.said = [event.text for event in events if event.kind is Kind.SAY]
         return events[-1]
@@ -231,7 +231,7 @@ def test_an_exchange_that_asks_for_a_long_wait_is_left_alone(downloads, exchange
 
 def test_giving_up_is_one_line_and_the_next_command_goes_on(downloads, exchange):
     exchange.fault = lambda request: Answer(502, b"") if request.end > START + 3100 * MINUTE else None
-    answer = downloads.one(perpetual(), patience={"attempts": 3})
+    answer = downloads.one(perpetual(), retry_policy={"attempts": 3})
     assert answer.status is Status.FAILED
     assert "HTTP 502 (tried 3 times)" in answer.error
     assert f"candles are kept in {downloads.folder}/candles_binance_perpetual_BTC-USDT_1m.csv.part" in answer.error
@@ -250,7 +250,7 @@ def test_nobody_listens(downloads, exchange):
     with Exchange() as gone:
         pass
     downloads.exchange = gone
-    answer = downloads.one(perpetual(100), patience={"attempts": 2})
+    answer = downloads.one(perpetual(100), retry_policy={"attempts": 2})
     assert answer.status is Status.FAILED
     assert "127.0.0.1" in answer.error
     assert "(tried 2 times)" in answer.error
@@ -265,7 +265,7 @@ def test_an_answer_that_does_not_come(downloads, exchange):
 
     exchange.fault = fault
     try:
-        answer = downloads.one(perpetual(100), patience={"answer_s": 0.3})
+        answer = downloads.one(perpetual(100), retry_policy={"answer_s": 0.3})
     finally:
         release.set()
     assert answer.status is Status.DOWNLOADED, answer.error
@@ -394,7 +394,7 @@ def test_trading_rules_that_cannot_be_had(downloads, exchange):
     assert unknown.bad_input
     assert nowhere.bad_input
     exchange.info_failures = 99
-    (down,) = downloads.run(rules=[RulesOrder("binance", folder)], patience={"attempts": 3}).rules
+    (down,) = downloads.run(rules=[RulesOrder("binance", folder)], retry_policy={"attempts": 3}).rules
     assert "HTTP 503" in down.error
     assert not down.bad_input
     assert list(downloads.folder.iterdir()) == []

@@ -78,7 +78,7 @@ def test_too_many_requests_inside_an_answer_of_200(downloads, exchange):
     feed = FeedOrder("bybit", "BTC-USDT", "1m", START, START + 6000 * 60)
     middle = range(START + 1000 * 60, START + 5000 * 60)
     exchange.fault = lambda request: TOO_MANY if request.start in middle else None
-    answer = downloads.one(feed, patience={"attempts": 3})
+    answer = downloads.one(feed, retry_policy={"attempts": 3})
     assert answer.status is Status.FAILED
     assert "Too many visits!" in answer.error
     exchange.fault = lambda request: TOO_MANY if request.start in middle and not request.again else None

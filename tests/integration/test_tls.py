@@ -1,4 +1,4 @@
-"""Desk, node and Flower over TLS, against a real server with a certificate of the test's own authority.
+"""Orchestrator, node and Flower over TLS, against a real server with a certificate of the test's own authority.
 
 The bundled server speaks no TLS: these tests need `redis-server` or `valkey-server` with TLS on the path
 (Debian: apt install redis-server), and are skipped with a word where there is none.
@@ -23,8 +23,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from kombu.exceptions import OperationalError
 
-from orchestrator.broker import reach
-from tasks.app import make_app
+from orchestrator.cluster.broker import reach
+from tasks.broker.app import make_app
 from tasks.errors import BrokerError
 from tasks.settings import Settings
 from tests.integration.configured import Configured, serve
@@ -51,7 +51,7 @@ FILES = {"cert-file": "server.pem", "key-file": "server.key", "ca-cert-file": "c
 
 
 def settings(server: Configured, **changes: str) -> Settings:
-    return Settings.read(replace(server, **changes).environment("desk"))
+    return Settings.read(replace(server, **changes).environment("orchestrator"))
 
 
 def test_a_sweep_runs_over_tls_and_flower_sees_it(
@@ -86,8 +86,8 @@ def test_nobody_connects_to_a_server_whose_certificate_it_cannot_check(server: C
 
 
 def test_a_certificate_for_another_host_is_refused(server: Configured) -> None:
-    named = server.environment("desk")["HUMMINGSWEEP_BROKER"].replace("127.0.0.1", "localhost")
-    other = Settings.read({**server.environment("desk"), "HUMMINGSWEEP_BROKER": named})
+    named = server.environment("orchestrator")["HUMMINGSWEEP_BROKER"].replace("127.0.0.1", "localhost")
+    other = Settings.read({**server.environment("orchestrator"), "HUMMINGSWEEP_BROKER": named})
     with pytest.raises(BrokerError, match=r"(?i)hostname mismatch"):
         reach(other)
     with pytest.raises(OperationalError, match=r"(?i)hostname mismatch"):

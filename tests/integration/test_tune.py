@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator import tune
-from orchestrator.sweep import read
+from orchestrator.execution import tune
+from orchestrator.sweepfile.sweep import read
 from tasks.settings import Settings
 from tests.integration.conftest import Place
 

@@ -16,8 +16,8 @@ from typing import Any
 import psutil
 import pytest
 
-from orchestrator.broker import Cluster as Broker
-from tasks.messages import CHUNK_TASK
+from orchestrator.cluster.broker import Cluster as Broker
+from tasks.protocol.messages import CHUNK_TASK
 from tests.integration.conftest import Cluster, Place, eventually, settings_of
 
 
@@ -136,7 +136,7 @@ def test_a_node_needs_broker_and_key(bare_environment: dict[str, str], session_c
 def test_a_desk_with_another_key_is_refused(place: Place) -> None:
     finished = place.run("run", place.file, HUMMINGSWEEP_KEY="not the cluster's")
     assert finished.code == 2
-    assert "no node with this desk's key" in finished.err
+    assert "no node with this orchestrator's key" in finished.err
 
 
 def test_a_node_with_another_key_takes_no_chunk(place: Place, cluster: Cluster) -> None:
@@ -233,7 +233,7 @@ def test_no_process_of_a_run_shows_a_secret(alone: Place) -> None:
 
     try:
         eventually(seen_until_the_first_rows, 120, "the first rows")
-        assert any("tasks.node" in line for line in lines), lines
+        assert any("tasks.node.worker" in line for line in lines), lines
         assert not any(alone.environment["HUMMINGSWEEP_KEY"] in line or "redis://" in line for line in lines)
     finally:
         process.communicate(timeout=60)

@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.candles.csvmap import open_csv
-from tasks.candles.cut import cut
 from tasks.candles.formats import COLUMNS, CandleFile, candle_file
 from tasks.candles.resample import resample
+from tasks.candles.slicer import cut
 from tasks.candles.slices import Columns, to_table
 from tasks.errors import CandlesBroken, CandlesNotCovering
 

@@ -14,10 +14,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tasks.engine.bench_controllers import SimpleMaker, SimpleMakerConfig
-from tasks.engine.bench_market import PAIR, START, market_of
+from benchmarks.workloads.controllers import SimpleMaker, SimpleMakerConfig
+from benchmarks.workloads.market import PAIR, START, market_of
 from tasks.engine.compare import compare
-from tasks.engine.jump import book
+from tasks.engine.jump import ledger
 from tasks.engine.jump.engine import JumpEngine
 from tasks.engine.stock import StockEngine
 from tasks.errors import HummingsweepError
@@ -78,7 +78,7 @@ def candles_of(seed: int, rows: int, calm: float) -> pd.DataFrame:
     )
 
 
-class Dice:
+class RngState:
     """Random executor configs: every kind, every barrier, levels on and off the price grid, odd timestamps."""
 
     def __init__(self, seed: int, kinds: str) -> None:
@@ -196,7 +196,7 @@ class BaseSignals(DirectionalTradingControllerBase):
     """Random signals; every decision and every executor is the base's."""
 
     async def update_processed_data(self) -> None:
-        self.dice = Dice(self.config.seed, self.config.kinds)
+        self.rng = RngState(self.config.seed, self.config.kinds)
         df = self.market_data_provider.get_candles_df(self.config.connector_name, PAIR, "1m")
         rng = np.random.default_rng(self.config.seed)
         signal = rng.choice([1, -1], size=len(df)) * (rng.random(len(df)) < self.config.density)
@@ -209,7 +209,7 @@ class Signals(BaseSignals):
     def get_executor_config(self, trade_type: Any, price: Decimal, amount: Decimal) -> Any:
         if self.config.kinds == "base":
             return super().get_executor_config(trade_type, price, amount)
-        return self.dice.config(self.market_data_provider.time(), price, trade_type)
+        return self.rng.config(self.market_data_provider.time(), price, trade_type)
 
 
 class AskedSignals(Signals):
@@ -233,17 +233,17 @@ class MakerConfig(SimpleMakerConfig):
 class Maker(SimpleMaker):
     """A market maker of random executors that sometimes refuses to place a level."""
 
-    dice: Dice | None = None
+    rng: RngState | None = None
 
     def get_executor_config(self, level_id: str, price: Decimal, amount: Decimal) -> Any:
-        self.dice = self.dice or Dice(self.config.seed, self.config.kinds)
+        self.rng = self.rng or RngState(self.config.seed, self.config.kinds)
         self.processed_data["seen"] = [*self.processed_data.get("seen", []), [str(e) for e in self.executors_info][:2]]
-        if self.dice.rng.random() < self.config.refuses:
+        if self.rng.rng.random() < self.config.refuses:
             return None
         if self.config.kinds == "base":
             return super().get_executor_config(level_id, price, amount)
         side = self.get_trade_type_from_level_id(level_id)
-        return self.dice.config(self.market_data_provider.time(), price, side, level_id)
+        return self.rng.config(self.market_data_provider.time(), price, side, level_id)
 
 
 class ActorConfig(ControllerConfigBase):
@@ -262,7 +262,7 @@ class Actor(ControllerBase):
     """Creates and stops at random, keeps positions, and remembers all it saw."""
 
     async def update_processed_data(self) -> None:
-        self.dice = Dice(self.config.seed, self.config.kinds)
+        self.rng = RngState(self.config.seed, self.config.kinds)
         self.asked = 0
 
     def determine_executor_actions(self) -> list[Any]:
@@ -270,10 +270,10 @@ class Actor(ControllerBase):
         self.asked += 1
         if self.asked == self.config.raises_at:
             raise ValueError(f"asked {self.asked} times")
-        rng, actions = self.dice.rng, []
+        rng, actions = self.rng.rng, []
         price = self.market_data_provider.prices[f"{PERPETUAL}_{PAIR}"]
         while rng.random() < 0.12:
-            config = self.dice.config(self.market_data_provider.time(), price, self.dice.side())
+            config = self.rng.config(self.market_data_provider.time(), price, self.rng.side())
             actions.append(CreateExecutorAction(executor_config=config))
         return actions + [
             StopExecutorAction(executor_id=info.id, keep_position=rng.random() < 0.6)
@@ -307,7 +307,7 @@ def assert_equal(config: Any, market: Any) -> Any:
     stock = outcome_of(StockEngine(), config.model_copy(deep=True), market)
     with pytest.MonkeyPatch.context() as patched:
         if config.model_dump().get("seed", 0) % 2:
-            patched.setattr(book, "PUT_AWAY_FROM", 0)
+            patched.setattr(ledger, "PUT_AWAY_FROM", 0)
         jump = outcome_of(JumpEngine(), config, market)
     if isinstance(stock, str) or isinstance(jump, str):
         assert stock == jump, f"stock: {stock}\njump: {jump}"

@@ -1,6 +1,6 @@
 """Bollinger bands with a known cost: `burn_s` seconds of this thread's CPU time on top of the back-test.
 
-That makes a dear point of a cheap one without changing its row, and the cost is known instead of guessed.
+That makes an expensive point of a cheap one without changing its row, and the cost is known instead of guessed.
 """
 
 import time

@@ -12,12 +12,12 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tasks.upstream.build import controller_class
+from tasks.upstream.backtest.build import controller_class
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from tasks.engine.audit.blindfold import Blindfold
+    from tasks.engine.audit.future_mask import FutureMask
 
 #: Fields of an executor config that are new in every run.
 NEW_EACH_RUN = frozenset({"id"})
@@ -64,7 +64,7 @@ class Record:
     #: open time of the row -> what the controller was told of its executors; None: not asked for
     views: dict[float, tuple[Any, ...]] | None = None
     #: hides what is later while the controller decides; None: all is in reach
-    blindfold: Blindfold | None = None
+    future_mask: FutureMask | None = None
     #: whether a decision raised, or the run came to `until`
     raised: bool = False
     stopped: bool = False
@@ -117,8 +117,8 @@ def _watched(original: Any, record: Record) -> Any:
         record.restart()
         await original.update_processed_data(self)
         record.raw = self.processed_data.get("features")
-        if record.blindfold is not None:
-            record.blindfold.learn(record.raw)
+        if record.future_mask is not None:
+            record.future_mask.learn(record.raw)
 
     def determine_executor_actions(self: Any) -> list[Any]:
         now = float(self.market_data_provider.time())
@@ -130,7 +130,7 @@ def _watched(original: Any, record: Record) -> Any:
         if record.views is not None:
             record.views[now] = _view(self, record)
         try:
-            with record.blindfold.on(self, now) if record.blindfold is not None else nullcontext():
+            with record.future_mask.on(self, now) if record.future_mask is not None else nullcontext():
                 actions: list[Any] = original.determine_executor_actions(self)
         except Exception as error:
             record.raised = True

@@ -4,7 +4,7 @@ Whatever a controller decided, and whatever its feature columns held, before a c
 after the cut are not there, or are others. What differs has been derived from them.
 
     whole period      twice: what differs there is not compared (a clock), or ends the audit
-    blindfold         once, what is later hidden while the controller decides: where a decision differs, a cut is laid
+    future_mask         once, what is later hidden while the controller decides: where a decision differs, a cut is laid
     cut               `cuts` moments, every decision and every column: behind decisions, before large moves, anywhere
     changed           the earliest of these moments, where most of the period comes after: the candles after it go on
                       upside down
@@ -23,12 +23,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from tasks.engine._base import Engine, Market
-from tasks.engine.audit.blindfold import Blindfold
 from tasks.engine.audit.compare import Differences, compare_decisions, compare_features, compare_views
-from tasks.engine.audit.cut import Floats, changed_market, cut_market, cut_moments, engine_candles
+from tasks.engine.audit.future_mask import FutureMask
 from tasks.engine.audit.record import Record, own_columns, recorded
 from tasks.engine.audit.report import AuditReport, State
-from tasks.upstream.build import deactivate
+from tasks.engine.audit.truncation import Floats, changed_market, cut_market, cut_moments, engine_candles
+from tasks.upstream.backtest.build import deactivate
 
 #: Moments at which the features alone are compared, for each cut.
 FEATURES_PER_CUT = 5
@@ -43,7 +43,7 @@ async def audit(
 
     `config_factory` builds a fresh controller config from its folder, with the same values each time. `cuts` moments
     are drawn with `seed` from the rows that the engine steps over, the first tenth left out, fewer where there are
-    fewer rows, and one more where the blindfold shows one. Costs three runs of the period and `cuts` runs of about
+    fewer rows, and one more where the future_mask shows one. Costs three runs of the period and `cuts` runs of about
     half of it each; the controller is asked at every candle.
 
     To be called inside the event loop that made the engine. Raises what the controller raises on the whole period;
@@ -107,9 +107,9 @@ class _Audit:
         return True
 
     async def _suspected(self, full: Record, opened: Floats) -> list[tuple[float, float]]:
-        """The moment behind the first decision that is another one under a blindfold, as `cut_moments` gives them."""
+        """The moment behind the first decision that is another one under a future mask, as `cut_moments` gives them."""
         try:
-            blind = await self._run(self.market, blindfold=Blindfold(self.market))
+            blind = await self._run(self.market, future_mask=FutureMask(self.market))
         except _RaisedWhileStepping as stop:
             blind = stop.record
         except Exception:  # what is hidden irritates it: the cuts say more
@@ -162,12 +162,12 @@ class _Audit:
         return moment if self.market.shift else last_row
 
     async def _run(
-        self, market: Market, *, until: float = math.inf, views: bool = False, blindfold: Blindfold | None = None
+        self, market: Market, *, until: float = math.inf, views: bool = False, future_mask: FutureMask | None = None
     ) -> Record:
         deactivate()
         config = self.config_factory()
         feed = market.feeds[f"{config.connector_name}_{config.trading_pair}_{market.resolution}"]
-        record = Record(own=own_columns(feed), until=until, views={} if views else None, blindfold=blindfold)
+        record = Record(own=own_columns(feed), until=until, views={} if views else None, future_mask=future_mask)
         try:
             outcome = await self.engine.run(recorded(config, record), market, curves=False)
         except Exception as error:

@@ -27,27 +27,28 @@ from decimal import Decimal
 from typing import Any
 
 from tasks.engine._base import Market, Outcome
-from tasks.engine.chance import Dice
 from tasks.engine.equity import EquityCurve
 from tasks.engine.jump.accepted import accepted
-from tasks.engine.jump.alike import Alike
-from tasks.engine.jump.book import Book
 from tasks.engine.jump.candles import Candles
-from tasks.engine.jump.choice import broken, choose
 from tasks.engine.jump.lazy import LazyList
+from tasks.engine.jump.lazy_config import LazyPositionConfig
+from tasks.engine.jump.ledger import Ledger
 from tasks.engine.jump.locked import Shape, WrittenTo, lock, noticed
+from tasks.engine.jump.scheduler_choice import broken, choose
 from tasks.engine.jump.series import Series, results
-from tasks.engine.jump.shared import Reads, SharedFeatures, State
+from tasks.engine.jump.shared import FieldAccessTracker, SharedFeatures, State
 from tasks.engine.jump.simulators import StockSimulators
 from tasks.engine.jump.trajectory import NotReproduced, Simulators, Trajectory
 from tasks.engine.jump.view import View
 from tasks.engine.stock import StockEngine, plain_results
-from tasks.engine.surroundings import Surroundings
 from tasks.errors import ControllerError
+from tasks.isolation.process_state import ProcessState
+from tasks.isolation.seeding import RngState
 from tasks.upstream import fingerprint
-from tasks.upstream.build import controller_class
-from tasks.upstream.failure import failure, unsupported
-from tasks.upstream.features import prepare_market_data
+from tasks.upstream.backtest.build import controller_class
+from tasks.upstream.backtest.failure import failure, unsupported
+from tasks.upstream.backtest.features import prepare_market_data
+from tasks.upstream.backtest.provider import SweepDataProvider, interval_seconds
 from tasks.upstream.names import (
     CandlesConfig,
     DCAExecutorConfig,
@@ -56,7 +57,6 @@ from tasks.upstream.names import (
     PositionExecutorConfig,
     generate_unique_id,
 )
-from tasks.upstream.provider import SweepDataProvider, interval_seconds
 
 #: What is its own copy.
 _UNCHANGING = frozenset({str, int, float, bool, bytes, Decimal, type(None)})
@@ -91,19 +91,19 @@ class JumpEngine:
         changed = fingerprint.changed_engine()
         if changed and self._stock is not None:
             return await self._on_stock(config, market, curves, changed)
-        before, dice, surroundings = _copied(config), Dice.now(), Surroundings.now()
+        before, rng, process_state = _copied(config), RngState.now(), ProcessState.now()
         provider = SweepDataProvider(market)
         try:
             with noticed():
-                return await self._run(config, market, provider, curves, dice)
+                return await self._run(config, market, provider, curves, rng)
         except (NotReproduced, WrittenTo) as reason:
             if self._stock is None:
                 raise ControllerError(f"{config.controller_name}: {reason}: this needs stock fills") from reason
-            # As if stock had run at once: the ids of executors come from the dice.
+            # As if stock had run at once: the ids of executors come from the rng.
             vars(config).clear()
             vars(config).update(before)
-            dice.put_back()
-            surroundings.put_back()
+            rng.put_back()
+            process_state.put_back()
             return await self._on_stock(config, market, curves, str(reason))
         except Exception as error:  # a controller may raise anything
             raise failure(error, config, provider) from error
@@ -114,10 +114,12 @@ class JumpEngine:
         outcome.engine_note = reason
         return outcome
 
-    async def _run(self, config: Any, market: Market, provider: SweepDataProvider, curves: bool, dice: Dice) -> Outcome:
+    async def _run(
+        self, config: Any, market: Market, provider: SweepDataProvider, curves: bool, rng: RngState
+    ) -> Outcome:
         if not config.id or not config.id.strip():
             config.id = generate_unique_id()
-        kind, before, reads = controller_class(config), _values(config), Reads(config)
+        kind, before, reads = controller_class(config), _values(config), FieldAccessTracker(config)
         shared = self._shared if self._shared is not None and self._shared.admits(kind, market) else None
         with reads.watching() if shared is not None else nullcontext():
             controller = kind(config=config, market_data_provider=provider, actions_queue=None)
@@ -134,7 +136,7 @@ class JumpEngine:
         writable = self._stock is None  # with stock fills, what writes to its features is given to the stock engine
         given = shared.give(controller, before, writable=writable) if shared is not None else None
         if given is None:
-            untouched = State(controller, dice) if shared is not None else None
+            untouched = State(controller, rng) if shared is not None else None
             with reads.watching() if shared is not None else nullcontext():
                 await controller.update_processed_data()
             prepare_market_data(controller, market.resolution)
@@ -152,38 +154,38 @@ class JumpEngine:
 
         funding = self._simulators.funding_per_base(candles, controller.config.trading_pair)
         curve = EquityCurve(candles.close, funding) if curves else None
-        book = Book(candles, curve)
-        view = View(controller, book, candles)
+        ledger = Ledger(candles, curve)
+        view = View(controller, ledger, candles)
 
         def create(executor_config: Any) -> None:
-            book.create(self._simulate(candles, book.row, executor_config, market.trade_cost, provider, config))
+            ledger.create(self._simulate(candles, ledger.row, executor_config, market.trade_cost, provider, config))
 
-        decider = choice.decider(controller, book, view, candles, create)
-        book.move_to(0)
+        scheduler = choice.scheduler(controller, ledger, view, candles, create)
+        ledger.move_to(0)
         view.present(0)  # an error before the first decision is one on the first candle
         last = len(candles) - 1
-        row = decider.next_row(0)
+        row = scheduler.next_row(0)
         while row <= last:
-            decider.decide(row)
-            row = decider.next_row(row + 1)
+            scheduler.decide(row)
+            row = scheduler.next_row(row + 1)
         if view.row < last:  # what the controller wrote on the last candle stays
-            book.move_to(last)
+            ledger.move_to(last)
             view.present(last)
-        book.finish()
+        ledger.finish()
         if shape is not None:
             shape.check(controller.processed_data)
-        changed = broken(decider)
+        changed = broken(scheduler)
         if changed:
             raise NotReproduced(changed)
 
-        series = Series(book, candles)
+        series = Series(ledger, candles)
         final_price = provider.prices.get(f"{config.connector_name}_{config.trading_pair}")
         outcome = Outcome(
-            results=plain_results(results(book, series, config.total_amount_quote, final_price)),
-            executors=LazyList(lambda: [executor.info for executor in book.ended]),
+            results=plain_results(results(ledger, series, config.total_amount_quote, final_price)),
+            executors=LazyList(lambda: [executor.info for executor in ledger.ended]),
             pnl_timeseries=series.pnl_timeseries(),
             position_held_timeseries=series.position_held_timeseries(),
-            position_holds=list(book.holds.values()),
+            position_holds=list(ledger.holds.values()),
             processed_data=controller.processed_data,
             engine=choice.engine,
             engine_note=choice.note,
@@ -192,14 +194,14 @@ class JumpEngine:
         if curve is not None:
             outcome.equity, outcome.position_value = curve.equity(), curve.position_value()
             outcome.extras["turnover"] = curve.turnover()
-            outcome.extras["trades"] = book.trades()
+            outcome.extras["trades"] = ledger.trades()
         return outcome
 
     def _simulate(
         self, candles: Candles, row: int, config: Any, trade_cost: float, provider: Any, of: Any
     ) -> Trajectory | None:
         simulators = self._simulators
-        if type(config) is Alike:
+        if type(config) is LazyPositionConfig:
             return simulators.position(candles, row, config, trade_cost)
         if isinstance(config, DCAExecutorConfig):
             return simulators.dca(candles, row, accepted(config, DCAExecutorConfig), trade_cost)

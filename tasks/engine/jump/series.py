@@ -1,4 +1,4 @@
-"""From a book to upstream's pnl_timeseries, position_held_timeseries and results."""
+"""From a ledger to upstream's pnl_timeseries, position_held_timeseries and results."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tasks.engine.jump.book import Book, Executor
 from tasks.engine.jump.candles import Candles, Floats
 from tasks.engine.jump.lazy import LazyList
+from tasks.engine.jump.ledger import Executor, Ledger
 from tasks.upstream.names import BacktestingEngineBase, CloseType, TradeType
 
 _ZERO = Decimal("0")
@@ -48,20 +48,20 @@ class _Valued:
 class Series:
     """The time series of a finished run; lists of dicts are made when they are read."""
 
-    def __init__(self, book: Book, candles: Candles) -> None:
+    def __init__(self, ledger: Ledger, candles: Candles) -> None:
         self._timestamp = candles.timestamp
         self._close = candles.close
         n = len(candles)
-        rows = np.minimum(np.frombuffer(book.steps.rows, dtype=np.int64), n)
+        rows = np.minimum(np.frombuffer(ledger.steps.rows, dtype=np.int64), n)
         counts = np.diff(rows, append=n)
-        self._realized = np.repeat(np.frombuffer(book.steps.realized), counts)
-        self._volume = np.repeat(np.frombuffer(book.steps.volume), counts)
-        self._active: npt.NDArray[np.int64] = np.repeat(np.frombuffer(book.steps.active, dtype=np.int64), counts)
+        self._realized = np.repeat(np.frombuffer(ledger.steps.realized), counts)
+        self._volume = np.repeat(np.frombuffer(ledger.steps.volume), counts)
+        self._active: npt.NDArray[np.int64] = np.repeat(np.frombuffer(ledger.steps.active, dtype=np.int64), counts)
         self._valued: list[_Valued] = []
         #: realised and unrealised pnl, float64, shape (n,)
         self.total_pnl: Floats = self._realized + 0.0
-        for k, held in enumerate(book.held):
-            end = book.held[k + 1].row if k + 1 < len(book.held) else n
+        for k, held in enumerate(ledger.held):
+            end = ledger.held[k + 1].row if k + 1 < len(ledger.held) else n
             first = min(held.row, n)
             if not held.positions or end <= first:
                 continue
@@ -124,10 +124,10 @@ class Series:
         return rows
 
 
-def results(book: Book, series: Series, total_amount_quote: Any, final_price: Decimal | None) -> dict[str, Any]:
+def results(ledger: Ledger, series: Series, total_amount_quote: Any, final_price: Decimal | None) -> dict[str, Any]:
     """Upstream's BacktestingEngineBase.summarize_results without its frame of every executor: the same numbers."""
-    ended = book.ended
-    holds = list(book.holds.values())
+    ended = ledger.ended
+    holds = list(ledger.holds.values())
     pnl = series.total_pnl
     if not ended or len(pnl) < 2:
         summary: dict[str, Any] = BacktestingEngineBase.summarize_results(

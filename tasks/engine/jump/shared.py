@@ -6,7 +6,7 @@ runs. Both are watched: a point whose config has the same values in those fields
 other point derived, down to the last bit.
 
 Not shared, because it could be seen: a controller that keeps state of its own in `update_processed_data`, changes its
-config, the provider, settings of the process or what its modules and classes hold there, throws dice, reads its config
+config, the provider, settings of the process or what its modules and classes hold there, throws rng, reads its config
 as a whole (`model_dump`), or derives what no copy stands for (tasks.engine.jump.copyable). The stock engine never
 shares, so that `hummingsweep verify` compares both ways.
 
@@ -33,13 +33,13 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel
 
-from tasks.engine.chance import Dice
 from tasks.engine.compare import same_data
 from tasks.engine.jump.candles import Candles
 from tasks.engine.jump.copyable import copyable
 from tasks.engine.jump.locked import lock
-from tasks.engine.surroundings import Surroundings
-from tasks.upstream.build import module_state
+from tasks.isolation.process_state import ProcessState
+from tasks.isolation.seeding import RngState
+from tasks.upstream.backtest.build import module_state
 
 if TYPE_CHECKING:
     from tasks.engine._base import Market
@@ -67,7 +67,7 @@ _PLAIN = frozenset({str, int, bool, types.NoneType})
 Values = Mapping[str, Any]
 
 
-class Reads:
+class FieldAccessTracker:
     """The fields of a config that somebody reads inside `with reads:`; None once it was read as a whole."""
 
     def __init__(self, config: BaseModel) -> None:
@@ -207,7 +207,7 @@ class SharedFeatures:
         }
 
     def keep(
-        self, controller: Any, before: Values, reads: Reads, untouched: State, *, writable: bool
+        self, controller: Any, before: Values, reads: FieldAccessTracker, untouched: State, *, writable: bool
     ) -> Candles | None:
         """Keep what a controller derived, where nothing but its `processed_data` changed meanwhile.
 
@@ -257,15 +257,15 @@ class SharedFeatures:
 class State:
     """What `update_processed_data` could leave behind besides `processed_data`, at one moment."""
 
-    def __init__(self, controller: Any, dice: Dice) -> None:
-        """`dice`: as they lay when the run began."""
-        self._surroundings = Surroundings.now()
-        self._seen, self._dice = self._look(controller), dice
+    def __init__(self, controller: Any, rng: RngState) -> None:
+        """`rng`: the state of the random generators when the run began."""
+        self._process_state = ProcessState.now()
+        self._seen, self._dice = self._look(controller), rng
 
     def same(self, controller: Any) -> bool:
-        """Whether all of it is as it was, and known to be, and no dice were thrown in this run."""
+        """Whether all of it is as it was, and known to be, and no generator was seeded in this run."""
         seen = self._seen is not None and self._look(controller) == self._seen
-        return seen and self._dice.lie() and self._surroundings.decide_the_same()
+        return seen and self._dice.lie() and self._process_state.decide_the_same()
 
     def _look(self, controller: Any) -> Any:
         provider = controller.market_data_provider
@@ -349,7 +349,7 @@ def _equal(one: Any, other: Any) -> bool:
 
 
 def _key(controller: Any, names: frozenset[str], before: Values) -> Any:
-    """What features depend on, as bytes: 1, 1.0 and True differ. None where a value cannot be laid down."""
+    """What features depend on, as bytes: 1, 1.0 and True differ. None where a value cannot be stored."""
     now, provider = vars(controller.config), controller.market_data_provider
     with suppress(Exception):  # a config may hold anything
         values = [(name, pickle.dumps(before[name]), pickle.dumps(now[name])) for name in sorted(names)]

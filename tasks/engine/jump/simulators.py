@@ -113,7 +113,7 @@ class StockSimulators:
         if not stages:
             return Unfilled(candles, config, first, last, CloseType.TIME_LIMIT, float(prices[0]))
 
-        # Upstream books every stage from the entry it computed last on: the last level's, or nowhere where the price
+        # Upstream ledgers every stage from the entry it computed last on: the last level's, or nowhere where the price
         # never came to a level.
         booked = []
         close_type, end = CloseType.FAILED, last

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from tasks.engine.jump.book import Book
 from tasks.engine.jump.candles import Candles
 from tasks.engine.jump.lazy import LazyList
+from tasks.engine.jump.ledger import Ledger
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,25 +22,25 @@ _BLOCK = 2048
 class View:
     """Puts a controller on a row, as upstream's `update_state` does on every row."""
 
-    def __init__(self, controller: Any, book: Book, candles: Candles) -> None:
+    def __init__(self, controller: Any, ledger: Ledger, candles: Candles) -> None:
         self._controller = controller
         self._provider = controller.market_data_provider
-        self._book = book
+        self._ledger = ledger
         self._candles = candles
         self._rows = _Rows(candles.frame)
         #: the row the controller was put on last
         self.row = -1
 
     def present(self, row: int) -> None:
-        """Everything as of a row. The book is on that row already."""
+        """Everything as of a row. The ledger is on that row already."""
         self.row = row
-        controller, provider, book = self._controller, self._provider, self._book
+        controller, provider, ledger = self._controller, self._provider, self._ledger
         config = controller.config
         provider.prices = {f"{config.connector_name}_{config.trading_pair}": Decimal(self._candles.close[row])}
         provider._time = self._rows.time(row)
         controller.processed_data.update(self._rows.values(row))
-        controller.executors_info = LazyList(book.executors_reader())
-        controller.positions_held = book.positions_held()
+        controller.executors_info = LazyList(ledger.executors_reader())
+        controller.positions_held = ledger.positions_held()
 
     def step_to(self, row: int) -> float:
         """Only the time, where the controller is not asked; returns it, in seconds."""

@@ -35,7 +35,7 @@ async def make(trouble: str) -> None:
         asyncio.get_running_loop().stop()
         await asyncio.sleep(1)
     if kind == "unpack":  # what the child needs after the point
-        from tasks.messages import Rows
+        from tasks.protocol.messages import Rows
 
         Rows.encode = None
     if kind == "start" and not Path(rest).exists():  # a process that would outlive everything
@@ -67,7 +67,7 @@ async def make(trouble: str) -> None:
         process = billiard.process.current_process()
         about = {
             "method": "spawn" if "billiard.spawn" in sys.modules else "fork",
-            "inherited": [name for name in ("celery.bin.worker", "tasks.node") if name in sys.modules],
+            "inherited": [name for name in ("celery.bin.worker", "tasks.node.worker") if name in sys.modules],
             "name": process.name,
             "threads": os.environ.get("OMP_NUM_THREADS"),
             "hash": hash("a"),

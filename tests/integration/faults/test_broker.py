@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from tasks.app import connect
+from tasks.broker.connect import connect
 from tests.integration.conftest import Cluster, Place, settings_of
 from tests.integration.faults.conftest import finish, results, started
 

@@ -45,7 +45,7 @@ def test_a_point_that_breaks_the_event_loop_harms_no_other(sweep: Place, cluster
 
 
 def test_a_point_that_breaks_the_handing_in_of_rows_loses_none(sweep: Place, cluster: Cluster) -> None:
-    """They were acknowledged and gone, and the desk sent their points again for ever."""
+    """They were acknowledged and gone, and the orchestrator sent their points again for ever."""
     cluster.add_node(children=1)
     sweep.sweep["grid"] = {"length": LENGTHS[:3], "trouble": ["unpack"]}
     finish(sweep.start("run", sweep.file, "--no-audit", "--no-report"))

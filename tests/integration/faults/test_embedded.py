@@ -38,7 +38,7 @@ def below(command: subprocess.Popen[str], mark: str) -> psutil.Process:
 def test_the_local_node_is_killed(sweep: Place, undisturbed: list[dict[str, Any]]) -> None:
     """As the kernel does when memory runs out: a night's sweep goes on with a new one."""
     command = started(sweep)
-    below(command, "tasks.node").kill()
+    below(command, "tasks.node.worker").kill()
     _, err = command.communicate(timeout=90)  # well before the visibility timeout of 120 s
     assert command.returncode == 0, err
     assert "the local node ended (by SIGKILL" in err
@@ -50,8 +50,8 @@ def test_the_local_node_is_killed(sweep: Place, undisturbed: list[dict[str, Any]
     ("mark", "number", "words"),
     [
         ("valkey-server", signal.SIGKILL, "the embedded server ended (by SIGKILL"),
-        ("orchestrator.guardian", signal.SIGKILL, "the guardian of the embedded server ended (by SIGKILL"),
-        ("orchestrator.guardian", signal.SIGTERM, "the guardian of the embedded server ended (exit code 0)"),
+        ("orchestrator.cluster.guardian", signal.SIGKILL, "the guardian of the embedded server ended (by SIGKILL"),
+        ("orchestrator.cluster.guardian", signal.SIGTERM, "the guardian of the embedded server ended (exit code 0)"),
     ],
 )
 def test_the_embedded_cluster_ends(sweep: Place, mark: str, number: int, words: str) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tasks.app import connect
+from tasks.broker.connect import connect
 from tests.integration.conftest import Cluster, Place, eventually, settings_of
 from tests.integration.faults.conftest import finish, results, started
 
@@ -27,7 +27,7 @@ def test_the_orchestrator_is_killed_and_resumed(
     process = started(sweep)
     process.kill()
     process.communicate()
-    finished = sweep.run("resume", "runs/test")  # it waits until the dead one's claim has run out
+    finished = sweep.run("resume", "runs/test")  # it waits until the dead one's collector_lease has run out
     assert finished.code == 0, finished.err
     assert results(sweep.rows()) == undisturbed
 
@@ -56,7 +56,9 @@ def test_it_is_resumed_from_an_old_copy_of_the_output_folder(
     process.kill()
     process.communicate()
     shutil.rmtree(sweep.folder / "runs")
-    eventually(lambda: sweep.run("resume", "copy").code == 0, 90, "the end of the dead one's claim and a resume")
+    eventually(
+        lambda: sweep.run("resume", "copy").code == 0, 90, "the end of the dead one's collector_lease and a resume"
+    )
     assert results(sweep.rows("copy")) == undisturbed
 
 

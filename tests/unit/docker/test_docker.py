@@ -115,7 +115,7 @@ def test_our_containers_have_no_rights_and_write_nowhere_but_the_cache() -> None
 
 def test_services_are_given_settings_there_are_and_their_secrets_as_files() -> None:
     secrets = compose()["secrets"]
-    users = {"worker": "node", "orchestrator": "desk", "flower": "flower", "metrics": "metrics"}
+    users = {"worker": "node", "orchestrator": "orchestrator", "flower": "flower", "metrics": "metrics"}
     for name, service in ours().items():
         given: dict[str, str] = service["environment"]
         known = {PREFIX + field.upper() for field in Settings.__dataclass_fields__} | {PREFIX + "FLOWER_AUTH"}
@@ -163,7 +163,9 @@ def test_compose_accepts_the_file(prepared: Path) -> None:
     else:
         pytest.skip("neither `docker compose` nor docker-compose on this machine")
     checked = subprocess.run(
-        [*command, "-f", prepared / "compose.yml", "--profile", "desk", "config"], capture_output=True, text=True
+        [*command, "-f", prepared / "compose.yml", "--profile", "orchestrator", "config"],
+        capture_output=True,
+        text=True,
     )
     assert checked.returncode == 0, checked.stderr
     services = yaml.safe_load(checked.stdout)["services"]

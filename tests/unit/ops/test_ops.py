@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 import yaml
 
-from orchestrator.exporter import Broker, Sweep, Tally
-from tasks.beat import NODE_EXPIRY_S
+from orchestrator.monitoring.exporter import Broker, Sweep, Tally
 from tasks.candles import mirror
-from tasks.node import LAST_WAIT_S
+from tasks.node.lease import NODE_EXPIRY_S
+from tasks.node.worker import LAST_WAIT_S
 from tasks.settings import PREFIX, Settings
 from tests.conftest import REPOSITORY
 
@@ -289,7 +289,7 @@ def exported() -> set[str]:
     from flower.events import get_prometheus_metrics
     from prometheus_client import Histogram
 
-    from orchestrator.exporter import ClusterCollector, MachineCollector, _of_sweeps
+    from orchestrator.monitoring.exporter import ClusterCollector, MachineCollector, _of_sweeps
 
     sweep = Sweep("s", "running", 1, 0, 0, 0, "queue", {"n": Tally()})
     families = list(_of_sweeps([sweep]))
@@ -307,10 +307,10 @@ def exported() -> set[str]:
 def cluster_families(collector: Any) -> list[Any]:
     from unittest.mock import patch
 
-    from orchestrator.broker import Node
+    from orchestrator.cluster.broker import Node
 
     broker = Broker(1, 1, 1, {"q": 0}, 0, [Node("n", 1, "q", {})], [])
-    with patch("orchestrator.exporter.read", return_value=broker):
+    with patch("orchestrator.monitoring.exporter.read", return_value=broker):
         return list(collector(Settings(broker="redis://x")).collect())
 
 

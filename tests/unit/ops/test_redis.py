@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from tasks.app import tls_options
+from tasks.broker.connect import tls_options
 from tasks.errors import BrokerError
 from tests.conftest import REPOSITORY
 
 REDIS = REPOSITORY / "ops" / "redis"
-USERS = ("desk", "node", "flower", "metrics", "admin")
+USERS = ("orchestrator", "node", "flower", "metrics", "admin")
 
 
 def passwords(folder: Path) -> dict[str, str]:

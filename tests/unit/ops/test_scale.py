@@ -41,8 +41,8 @@ def test_nothing_holds_back_a_cluster_where_all_is_free(scale: SimpleNamespace) 
 @pytest.mark.parametrize(
     ("name", "limit", "chunks_per_s"),
     [
-        ("send", "desk", 5),
-        ("collect", "desk", 5),
+        ("send", "orchestrator", 5),
+        ("collect", "orchestrator", 5),
         ("broker_turn", "broker", 5),
         ("broker_commit", "broker", 5),
         ("node", "node", 4 * 5),
@@ -54,7 +54,7 @@ def test_who_works_one_after_the_other_is_the_limit(
     found = outcome(scale, {}, **{name: 0.2})
     assert found.limit == limit
     assert found.points_per_s == pytest.approx(chunks_per_s * 10, rel=0.05)
-    assert {"desk": found.desk_busy, "broker": found.broker_busy, "node": found.node_busy}[limit] > 0.9
+    assert {"orchestrator": found.desk_busy, "broker": found.broker_busy, "node": found.node_busy}[limit] > 0.9
 
 
 def test_larger_chunks_move_the_limit_of_the_desk_in_proportion(scale: SimpleNamespace) -> None:
@@ -69,7 +69,7 @@ def test_more_nodes_move_no_limit_of_the_desk(scale: SimpleNamespace) -> None:
 
 def test_what_a_child_waits_between_chunks_is_lost(scale: SimpleNamespace) -> None:
     assert outcome(scale, {}, turn=0.25).use == pytest.approx(1 / 1.25, rel=0.02)
-    # four round trips to begin, one to end; few children, so that the desk's own round trips hold nobody back
+    # four round trips to begin, one to end; few children, so that the orchestrator's own round trips hold nobody back
     assert outcome(scale, {"rtt_s": 0.05, "nodes": 1, "children": 3}).use == pytest.approx(1 / 1.25, rel=0.02)
 
 

@@ -1,13 +1,13 @@
-"""Stores with rows in them, for the tests of the desk's data side."""
+"""Stores with rows in them, for the tests of the orchestrator's data side."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-from orchestrator.layout import decided_by
-from orchestrator.store import Store
-from tasks.messages import Kind, Rows, SweepDefinition
+from orchestrator.results.layout import decided_by
+from orchestrator.results.store import Store
+from tasks.protocol.messages import Kind, Rows, SweepDefinition
 
 GRID: dict[str, list[Any]] = {"length": [10, 20, 30], "std": [1.0, 2.5], "trading_pair": ["BTC-USDT", "ETH-USDT"]}
 

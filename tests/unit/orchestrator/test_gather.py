@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from orchestrator import run
-from orchestrator.watcher import Silent
-from tasks.messages import Rows
+from orchestrator.execution import run
+from orchestrator.progress.watcher import Silent
+from tasks.protocol.messages import Rows
 
 
 class Redis:

@@ -12,17 +12,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from orchestrator.promote import promote
-from orchestrator.rank import rank, scored
+from orchestrator.analysis.rank import rank, scored
+from orchestrator.analysis.sensitivity import sensitivity
+from orchestrator.execution.promote import promote
 from orchestrator.report import charts, write_report
 from orchestrator.report.charts import Bins, Swept
 from orchestrator.report.checks import Evidence, checks
 from orchestrator.report.text import a_point, cell_text, plural
-from orchestrator.sensitivity import sensitivity
-from orchestrator.store import Store
+from orchestrator.results.store import Store
 from tasks.errors import ExpressionError, StoreError
 from tasks.grid import Axis, Grid
-from tasks.messages import Status
+from tasks.protocol.messages import Status
 from tests import made
 from tests.unit.orchestrator.stores import failed, fill, ok
 
@@ -80,7 +80,7 @@ def test_many_axes_give_coarser_maps_and_a_bounded_page() -> None:
     points = chance.integers(0, 50**10, 5000)
     found = charts.heat_maps(Swept(Grid.from_mapping(axes), points, chance.normal(size=5000), False))
     assert len(found) == 45
-    assert sum(len(each["x_labels"]) * len(each["y_labels"]) for each in found) <= charts.MOST_CELLS
+    assert sum(len(each["x_labels"]) * len(each["y_labels"]) for each in found) <= charts.MAX_CELLS
 
 
 def test_distribution_counts_every_point_and_sets_outliers_apart() -> None:
@@ -111,7 +111,7 @@ def test_parallel_lines_hold_the_best_and_the_worst_and_draw_the_best_last(ascen
     best, worst = (np.argmin, np.argmax) if ascending else (np.argmax, np.argmin)
     assert found["points"][-1] == best(objective)
     assert found["points"][0] == worst(objective)
-    assert (found["shown"], found["total"]) == (charts.MOST_LINES, 10_000)
+    assert (found["shown"], found["total"]) == (charts.MAX_LINES, 10_000)
     for line, point in enumerate(found["points"]):
         assert [digits[line] for digits in found["digits"]] == [point // 100, point % 100]
 
@@ -125,7 +125,7 @@ def test_the_chart_of_a_very_long_axis_keeps_the_winner(tmp_path: Path) -> None:
     with Store.open(tmp_path) as store:
         effect = sensitivity(store.table(sweep), "net_pnl", grid=store.sweep(sweep).grid)[0]
     along = charts.along(effect, 601)
-    assert len(along["labels"]) <= charts.MOST_VALUES + 1
+    assert len(along["labels"]) <= charts.MAX_VALUES + 1
     assert along["labels"][along["winner"]] == "601"
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from tasks.feeds import MOST, asking, deepest
 from tasks.grid import Grid
-from tasks.messages import FeedNeed
+from tasks.protocol.messages import FeedNeed
 
 Needs = Callable[[dict[str, Any]], list[FeedNeed]]
 

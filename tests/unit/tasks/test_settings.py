@@ -96,12 +96,12 @@ def test_secrets_come_from_files(tmp_path: Path) -> None:
     settings = read(
         tmp_path,
         HUMMINGSWEEP_KEY_FILE=str(tmp_path / "key"),
-        HUMMINGSWEEP_BROKER="rediss://desk@host:6380/0",
+        HUMMINGSWEEP_BROKER="rediss://orchestrator@host:6380/0",
         HUMMINGSWEEP_BROKER_PASSWORD_FILE=str(tmp_path / "password"),
     )
     assert settings.key == "secret"
-    assert settings.broker == "rediss://desk:pass%2Fword@host:6380/0"
-    assert without_password(settings.broker) == "rediss://desk:***@host:6380/0"
+    assert settings.broker == "rediss://orchestrator:pass%2Fword@host:6380/0"
+    assert without_password(settings.broker) == "rediss://orchestrator:***@host:6380/0"
 
 
 def test_a_password_in_the_address_stays() -> None:
@@ -130,7 +130,7 @@ def test_brokers_that_may_be_used(broker: str) -> None:
         ("", "no broker"),
         ("127.0.0.1:17444", "^127.0.0.1:17444: redis:// is missing .*; write redis://127.0.0.1:17444$"),
         (with_password("127.0.0.1:17444", "secret"), "^127.0.0.1:17444: redis:// is missing"),
-        ("desk:secret@host:6379", "^host:6379: redis:// is missing"),
+        ("orchestrator:secret@host:6379", "^host:6379: redis:// is missing"),
         ("http://host", "starts with"),
         ("redis://192.0.2.1:6379/0", "needs a password"),
         ("redis://", "the host is missing"),

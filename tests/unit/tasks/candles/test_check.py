@@ -7,8 +7,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from tasks.candles.check import examine
-from tasks.candles.cut import cut
 from tasks.candles.formats import candle_file, find
+from tasks.candles.slicer import cut
 from tasks.errors import CandlesBroken
 
 from .conftest import MONDAY, candles, csv_lines

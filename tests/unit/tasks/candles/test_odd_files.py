@@ -14,11 +14,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from tasks.candles.check import examine
-from tasks.candles.cut import cut, default_cache
 from tasks.candles.formats import CandleFile, candle_file, find
-from tasks.candles.intake import take_in
+from tasks.candles.importer import take_in
+from tasks.candles.slicer import cut, default_cache
 from tasks.candles.slices import Columns
-from tasks.candles.soundness import contradiction, other_spacing
+from tasks.candles.validation import contradiction, other_spacing
 from tasks.errors import CandlesBroken, CandlesError, CandlesNotCovering
 
 from .conftest import MONDAY, candles, csv_lines

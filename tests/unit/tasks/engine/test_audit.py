@@ -14,10 +14,10 @@ import pytest
 
 from tasks.engine._base import Market
 from tasks.engine.audit import AuditReport, State, audit
-from tasks.engine.audit.cut import Candles, changed_market, cut_market, cut_moments
+from tasks.engine.audit.truncation import Candles, changed_market, cut_market, cut_moments
 from tasks.engine.jump.engine import JumpEngine
 from tasks.errors import ControllerError
-from tasks.upstream.build import controller_config, deactivate
+from tasks.upstream.backtest.build import controller_config, deactivate
 from tasks.upstream.names import TradingRule
 
 START = 1_704_067_200  # 2024-01-01 00:00 UTC
@@ -82,7 +82,7 @@ DIRECTIONAL = """
             elif self.config.kind == "asks_every_candle":
                 seen = self.candles()["close"]
                 self.processed_data["signal"] = int(np.sign(seen.iloc[-1] - seen.iloc[-20:].mean()))
-            elif self.config.kind == "dice":
+            elif self.config.kind == "rng":
                 self.processed_data["signal"] = random.choice([-1, 0, 1])
             elif self.config.kind == "ten_minutes" and row < self.config.until - 600:
                 self.processed_data["signal"] = self.turn(row, 600)
@@ -172,7 +172,7 @@ DIRECTIONAL = """
             pd.seen = seen + 1
             df["z"] *= 1 - 2 * min(seen, 1)
 
-        last_row = next_row = raw_feed = asks_every_candle = dice = clock = ten_minutes = bands
+        last_row = next_row = raw_feed = asks_every_candle = rng = clock = ten_minutes = bands
 """
 
 MAKER = """
@@ -440,7 +440,7 @@ def test_candles_of_the_engines_own_interval_do_not_leak_without_the_shift(marke
 
 
 def test_dice_are_not_called_look_ahead(market: Market, controllers: Path) -> None:
-    report = audited(market, controllers, "dice")
+    report = audited(market, controllers, "rng")
     assert report.state is State.NOT_REPRODUCIBLE
     assert report.cuts == []
     assert "random" in report.verdict

@@ -1,4 +1,4 @@
-"""What a controller under the blindfold can reach, and what it has back afterwards."""
+"""What a controller under the future_mask can reach, and what it has back afterwards."""
 
 import gc
 import weakref
@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from tasks.engine._base import Market
-from tasks.engine.audit.blindfold import Blindfold
+from tasks.engine.audit.future_mask import FutureMask
 
 START = 1_704_067_200
 KEY = "binance_perpetual_BTC-USDT"
@@ -20,7 +20,7 @@ def feed(rows: int, seconds: int) -> pd.DataFrame:
     return pd.DataFrame({"timestamp": times, "close": np.arange(rows, dtype=float)})
 
 
-def blinded() -> tuple[Blindfold, Any]:
+def blinded() -> tuple[FutureMask, Any]:
     feeds = {f"{KEY}_1m": feed(60, 60), f"{KEY}_3m": feed(20, 180)}
     market = Market(
         feeds=feeds, trading_rules={}, start=START, end=START + 3540, resolution="1m", trade_cost=0.0, shift=1,
@@ -39,18 +39,18 @@ def blinded() -> tuple[Blindfold, Any]:
         executors_info=[],
         name="it",
     )
-    return Blindfold(market), controller
+    return FutureMask(market), controller
 
 
 def test_everything_with_a_time_ends_at_the_row_and_comes_back() -> None:
-    blindfold, controller = blinded()
+    future_mask, controller = blinded()
     before = (
         dict(vars(controller)),
         dict(controller.processed_data),
         dict(controller.market_data_provider.candles_feeds),
     )
     for row in (0, 10, 59):
-        with blindfold.on(controller, START + 60.0 * row):
+        with future_mask.on(controller, START + 60.0 * row):
             feeds = controller.market_data_provider.candles_feeds
             assert len(feeds[f"{KEY}_1m"]) == row + 1
             assert len(feeds[f"{KEY}_3m"]) == (row + 1) // 3  # what has closed when the row closes
@@ -63,8 +63,8 @@ def test_everything_with_a_time_ends_at_the_row_and_comes_back() -> None:
 
 
 def test_what_the_controller_puts_there_itself_stays() -> None:
-    blindfold, controller = blinded()
-    with blindfold.on(controller, START + 600.0):
+    future_mask, controller = blinded()
+    with future_mask.on(controller, START + 600.0):
         controller.series = None
         controller.processed_data["features"] = "its own"
     assert controller.series is None
@@ -72,23 +72,23 @@ def test_what_the_controller_puts_there_itself_stays() -> None:
 
 
 def test_a_list_that_grows_as_long_as_a_table_is_no_table() -> None:
-    blindfold, controller = blinded()
-    with blindfold.on(controller, START):
+    future_mask, controller = blinded()
+    with future_mask.on(controller, START):
         pass
     controller.executors_info.extend(range(20))  # as many as there are candles of 3m
     controller.fresh = list(range(60))
-    with blindfold.on(controller, START + 60.0):
+    with future_mask.on(controller, START + 60.0):
         assert len(controller.executors_info) == 20
         assert len(controller.fresh) == 60
 
 
 def test_a_table_made_anew_at_every_row_is_not_kept() -> None:
-    blindfold, controller = blinded()
+    future_mask, controller = blinded()
     made = []
     for row in range(5):
         controller.fresh_table = feed(60, 60)
         made.append(weakref.ref(controller.fresh_table))
-        with blindfold.on(controller, START + 60.0 * row):
+        with future_mask.on(controller, START + 60.0 * row):
             assert len(controller.fresh_table) == row + 1
     gc.collect()
     assert [table() is None for table in made] == [True, True, True, True, False]

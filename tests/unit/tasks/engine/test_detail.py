@@ -77,7 +77,7 @@ def test_long_curve_is_thinned_and_keeps_every_spike() -> None:
     equity[12_345] = 1e6  # a single candle
     equity[40_001] = -1e6
     found = detail(outcome(equity))["curve"]
-    assert 1000 < len(found["time"]) <= module.MOST_POINTS
+    assert 1000 < len(found["time"]) <= module.MAX_POINTS
     assert found["time"] == sorted(set(found["time"]))
     assert max(found["equity"]) == 1e6
     assert min(found["equity"]) == -1e6
@@ -149,7 +149,7 @@ def test_a_grid_that_keeps_its_position_has_open_levels() -> None:
 
 
 def test_a_long_ledger_is_sampled_evenly_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MOST_TRADES", 5)
+    monkeypatch.setattr(module, "MAX_TRADES", 5)
     ledger = [info(net_pnl_quote=Decimal(place)) for place in range(101)]
     found = detail(outcome([0.0], ledger))
     assert [trade["pnl"] for trade in rows(found)] == [0.0, 25.0, 50.0, 75.0, 100.0]

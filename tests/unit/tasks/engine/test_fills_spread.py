@@ -1,4 +1,4 @@
-"""What a maker's spread earns on real candles: nothing with stock fills, which book at the close.
+"""What a maker's spread earns on real candles: nothing with stock fills, which ledger at the close.
 
 Before costs, so that fewer trades are not mistaken for better ones. Every position is closed after a minute.
 """
@@ -14,8 +14,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from benchmarks.workloads.controllers import SimpleMakerConfig
 from tasks.engine._base import Market, Outcome
-from tasks.engine.bench_controllers import SimpleMakerConfig
 from tasks.engine.fills import HonestSimulators
 from tasks.engine.jump.engine import JumpEngine
 from tasks.upstream.names import TradingRule

@@ -12,15 +12,16 @@ import pytest
 from hummingbot.strategy_v2.controllers import directional_trading_controller_base
 from pydantic import BaseModel
 
+from benchmarks.workloads.controllers import Bollinger, BollingerConfig
+from benchmarks.workloads.market import PAIR, market_of, random_walk
 from tasks.engine._base import Market, Outcome
-from tasks.engine.bench_controllers import Bollinger, BollingerConfig
-from tasks.engine.bench_market import PAIR, market_of, random_walk
 from tasks.engine.compare import compare
 from tasks.engine.fills import HonestSimulators
-from tasks.engine.jump import alike, book
+from tasks.engine.jump import lazy_config, ledger
 from tasks.engine.jump.engine import JumpEngine
 from tasks.engine.stock import StockEngine
 from tasks.upstream import fingerprint
+from tasks.upstream.backtest.provider import SweepDataProvider
 from tasks.upstream.names import (
     DirectionalTradingControllerBase,
     PositionExecutorConfig,
@@ -28,7 +29,6 @@ from tasks.upstream.names import (
     TrailingStop,
     TripleBarrierConfig,
 )
-from tasks.upstream.provider import SweepDataProvider
 
 
 class Plain(Bollinger):
@@ -82,16 +82,16 @@ def run(engine: Any, config: Any, market: Market, *, curves: bool = False) -> Ou
 
 @pytest.fixture
 def made(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """Every Alike of a run."""
+    """Every LazyPositionConfig of a run."""
     those: list[Any] = []
 
-    class Counted(alike.Alike):
+    class Counted(lazy_config.LazyPositionConfig):
         def __init__(self, *args: Any) -> None:
             super().__init__(*args)
             those.append(self)
 
-    for module in ("deciders", "engine", "book", "frozen"):
-        monkeypatch.setattr(f"tasks.engine.jump.{module}.Alike", Counted)
+    for module in ("deciders", "engine", "ledger", "frozen"):
+        monkeypatch.setattr(f"tasks.engine.jump.{module}.LazyPositionConfig", Counted)
     return those
 
 
@@ -115,13 +115,13 @@ def test_no_config_is_made_that_nobody_reads(market: Market, monkeypatch: pytest
     def made(self: Any) -> Any:
         raise AssertionError("a config was made")
 
-    monkeypatch.setattr(alike.Alike, "made", made)
+    monkeypatch.setattr(lazy_config.LazyPositionConfig, "made", made)
     outcome = run(JumpEngine(), config_of(), market, curves=True)
     assert outcome.results["total_executors"] > 20
 
 
 def test_what_is_put_away_comes_back(market: Market, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(book, "PUT_AWAY_FROM", 0)
+    monkeypatch.setattr(ledger, "PUT_AWAY_FROM", 0)
     assert compare(run(StockEngine(), config_of(), market), run(JumpEngine(), config_of(), market)) == []
 
 
@@ -192,7 +192,7 @@ class SharesAnId(Bollinger):
 def test_executors_that_vanish_with_their_namesake_may_be_put_away(
     market: Market, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(book, "PUT_AWAY_FROM", 0)
+    monkeypatch.setattr(ledger, "PUT_AWAY_FROM", 0)
     values = {"stop_loss": "0.004", "take_profit": "0.004"}
     stock, jump = (run(one, config_of(SharesAnId, **values), market) for one in (StockEngine(), JumpEngine()))
     assert compare(stock, jump) == []
@@ -251,7 +251,7 @@ def test_an_alike_reads_like_its_pattern_but_for_what_differs() -> None:
         timestamp=60.0, connector_name="binance", trading_pair=PAIR, side=TradeType.BUY, entry_price=Decimal(100),
         amount=Decimal(1), triple_barrier_config=TripleBarrierConfig(time_limit=60), leverage=5,
     )  # fmt: skip
-    other = alike.Alike(pattern, 120.0, TradeType.SELL, Decimal(99), Decimal(2))
+    other = lazy_config.LazyPositionConfig(pattern, 120.0, TradeType.SELL, Decimal(99), Decimal(2))
     assert (other.timestamp, other.side, other.entry_price, other.amount) == (120.0, TradeType.SELL, 99, 2)
     assert (other.leverage, other.type, other.triple_barrier_config.time_limit) == (5, "position_executor", 60)
     assert other.id != pattern.id

@@ -11,8 +11,7 @@ from typing import Any
 
 import pytest
 
-from tasks.engine._base import Market, Outcome
-from tasks.engine.bench_controllers import (
+from benchmarks.workloads.controllers import (
     Bollinger,
     BollingerConfig,
     OverridingMaker,
@@ -22,9 +21,10 @@ from tasks.engine.bench_controllers import (
     SimpleMaker,
     SimpleMakerConfig,
 )
-from tasks.engine.bench_market import PAIR, market_of, random_walk
+from benchmarks.workloads.market import PAIR, market_of, random_walk
+from tasks.engine._base import Market, Outcome
 from tasks.engine.compare import compare
-from tasks.engine.jump import book
+from tasks.engine.jump import ledger
 from tasks.engine.jump.engine import JumpEngine
 from tasks.engine.stock import StockEngine
 from tasks.errors import ControllerError
@@ -363,7 +363,7 @@ class Hoarder(SimpleMaker):
 
 
 def test_configs_that_were_put_away_come_back(market: Market, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(book, "PUT_AWAY_FROM", 0)
+    monkeypatch.setattr(ledger, "PUT_AWAY_FROM", 0)
     config = maker(Hoarder, trailing_stop="0.01,0.005")
     stock, jump = run(StockEngine(), config.model_copy(), market), run(JumpEngine(), config, market)
     for expected, got in zip(stock.executors, jump.executors, strict=True):

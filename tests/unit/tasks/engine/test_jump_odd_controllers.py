@@ -12,15 +12,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmarks.workloads.controllers import Bollinger, BollingerConfig, Patient, PatientConfig, SimpleMaker
+from benchmarks.workloads.controllers import SimpleMakerConfig as MakerConfig
+from benchmarks.workloads.market import PAIR, market_of, random_walk
 from tasks.engine._base import Market, Outcome
-from tasks.engine.bench_controllers import Bollinger, BollingerConfig, Patient, PatientConfig, SimpleMaker
-from tasks.engine.bench_controllers import SimpleMakerConfig as MakerConfig
-from tasks.engine.bench_market import PAIR, market_of, random_walk
-from tasks.engine.chance import held_clock, throw
 from tasks.engine.compare import compare
 from tasks.engine.jump.engine import JumpEngine
 from tasks.engine.stock import StockEngine
 from tasks.errors import ControllerError
+from tasks.isolation.seeding import held_clock, seed_rng
 from tasks.upstream.names import CreateExecutorAction, StopExecutorAction
 
 
@@ -38,7 +38,7 @@ def made(base: type, controller: type, **values: Any) -> Any:
 
 
 def run(engine: Any, config: Any, market: Market) -> Outcome:
-    throw(3, 0)
+    seed_rng(3, 0)
     outcome: Outcome = asyncio.run(engine.run(config, market))
     return outcome
 
@@ -89,10 +89,10 @@ def test_a_column_added_while_trading_disturbs_nothing() -> None:
 
 class MovesItsSettings(SimpleMaker):
     def get_executor_config(self, level_id: str, price: Decimal, amount: Decimal) -> Any:
-        self.dice = getattr(self, "dice", None) or random.Random(5)
-        self.config.executor_refresh_time = self.dice.choice([0, 60, 300])
-        self.config.cooldown_time = self.dice.choice([0, 60, 4000])
-        self.config.skip_rebalance = self.dice.random() < 0.5
+        self.rng = getattr(self, "rng", None) or random.Random(5)
+        self.config.executor_refresh_time = self.rng.choice([0, 60, 300])
+        self.config.cooldown_time = self.rng.choice([0, 60, 4000])
+        self.config.skip_rebalance = self.rng.random() < 0.5
         return super().get_executor_config(level_id, price, amount)
 
 
@@ -207,10 +207,10 @@ def test_what_cannot_be_traded_fails_alike(controller: type, market: Market) -> 
 
 
 def test_what_is_written_on_the_last_candle_stays(market: Market) -> None:
-    class Asked(Leaves):
+    class EveryCandle(Leaves):
         next_decision_time = None  # type: ignore[assignment]  # asked at every candle
 
-    assert list(both(made(PatientConfig, Asked), market).processed_data) == ["fresh"]
+    assert list(both(made(PatientConfig, EveryCandle), market).processed_data) == ["fresh"]
 
 
 class WhenInWords(Patient):
@@ -224,11 +224,11 @@ def test_a_moment_that_is_no_number_is_refused(market: Market) -> None:
 
 
 def test_dice_repeat_per_point_and_the_clock_can_be_held() -> None:
-    def thrown(point: int) -> tuple[float, float]:
-        throw(1, point)
+    def seeded(point: int) -> tuple[float, float]:
+        seed_rng(1, point)
         return random.random(), float(np.random.rand())
 
-    assert thrown(1) == thrown(1) != thrown(2)
+    assert seeded(1) == seeded(1) != seeded(2)
     with held_clock():
         first = time.time()
         time.sleep(0.01)

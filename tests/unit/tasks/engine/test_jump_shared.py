@@ -16,17 +16,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from benchmarks.workloads.controllers import Bollinger, BollingerConfig
+from benchmarks.workloads.market import PAIR, market_of, random_walk
 from tasks.engine._base import Market, Outcome
-from tasks.engine.bench_controllers import Bollinger, BollingerConfig
-from tasks.engine.bench_market import PAIR, market_of, random_walk
 from tasks.engine.compare import compare
 from tasks.engine.fills import HonestSimulators
 from tasks.engine.jump.engine import JumpEngine
 from tasks.engine.jump.shared import SharedFeatures
 from tasks.engine.stock import StockEngine
-from tasks.engine.surroundings import Surroundings
 from tasks.errors import ControllerError
-from tasks.upstream.module_state import ModuleState
+from tasks.isolation.module_state import ModuleState
+from tasks.isolation.process_state import ProcessState
 from tasks.upstream.names import DirectionalTradingControllerBase
 
 
@@ -45,9 +45,9 @@ def config(controller: type[Bollinger] = Bollinger, **values: Any) -> Any:
 
 def run(engine: Any, one: Any, market: Market) -> Outcome:
     random.seed(3)
-    surroundings = Surroundings.now()
+    process_state = ProcessState.now()
     outcome: Outcome = asyncio.run(engine.run(one, market, curves=False))
-    surroundings.put_back()
+    process_state.put_back()
     return outcome
 
 

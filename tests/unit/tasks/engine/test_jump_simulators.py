@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tasks.engine.bench_market import PAIR, START, random_walk
+from benchmarks.workloads.market import PAIR, START, random_walk
 from tasks.engine.equity import EquityCurve
 from tasks.engine.jump import kernels
 from tasks.engine.jump.candles import Candles, float_at_or_above, float_at_or_below

@@ -15,10 +15,10 @@ from tasks.engine import stock
 from tasks.engine._base import Market
 from tasks.engine.stock import StockEngine, plain_results
 from tasks.errors import CandlesMissing, ControllerError, TradingRulesMissing
-from tasks.upstream import build
-from tasks.upstream.build import controller_config
+from tasks.upstream.backtest import build
+from tasks.upstream.backtest.build import controller_config
+from tasks.upstream.backtest.rules import trading_rules
 from tasks.upstream.names import BacktestingDataProvider, BacktestingEngineBase
-from tasks.upstream.rules import trading_rules
 
 FEED = ("binance_perpetual", "BTC-USDT")
 START = 1_704_067_200
@@ -218,7 +218,7 @@ def test_a_grids_inventory_pays_for_its_pnl(feeds, examples):
     """Cash spent and received plus inventory is the pnl: nothing of a grid's fills is lost or counted twice."""
     outcome = asyncio.run(StockEngine().run(controller_config(CONFIGS["range_grid"], examples), market_of(feeds)))
     traded, fees = outcome.extras["turnover"].sum(), outcome.results["total_fees_quote"]
-    assert fees == pytest.approx(COST * traded, rel=0.01)  # upstream books the exit at the entry's amount
+    assert fees == pytest.approx(COST * traded, rel=0.01)  # upstream ledgers the exit at the entry's amount
 
 
 def test_a_run_leaves_no_trace_in_the_next(feeds, examples):

@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tasks import blackout
 from tasks.engine._base import Market
 from tasks.engine.stock import StockEngine
 from tasks.errors import NetworkBlackout
-from tasks.upstream import build
-from tasks.upstream.build import controller_config
+from tasks.isolation import blackout
+from tasks.upstream.backtest import build
+from tasks.upstream.backtest.build import controller_config
 
 START = 1_704_067_200
 VALUES = {

@@ -16,8 +16,8 @@ from tasks.errors import CandlesBroken, CandlesError, ExchangeError, Hummingswee
 from tasks.sync.feed import Place, download
 from tasks.sync.journal import Journal
 from tasks.sync.orders import FeedAnswer, FeedOrder, Status
-from tasks.sync.patience import Gate, GaveUp, Patience
-from tasks.upstream.refusals import Refused, Unreachable
+from tasks.sync.retry import Gate, GaveUp, RetryPolicy
+from tasks.upstream.live.refusals import Refused, Unreachable
 
 #: 2024-01-01 00:00 UTC
 START = 1_704_067_200
@@ -81,7 +81,7 @@ def run(folder, venue, minutes=200, *, start=START, interval="1m", end=None, enc
     """Download; (answer, raised)."""
     order = FeedOrder("venue", "BTC-USDT", interval, start, start + minutes * 60 if end is None else end)
     answer = FeedAnswer("venue", "BTC-USDT", interval, Status.INTERRUPTED)
-    gate = Gate("venue", Patience(attempts=attempts), sleep=no_wait, chance=random.Random(0))
+    gate = Gate("venue", RetryPolicy(attempts=attempts), sleep=no_wait, chance=random.Random(0))
     place = Place(folder, encoding, again, clock=lambda: venue.now, **k)
     try:
         asyncio.run(download(order, venue, gate, place, answer))
@@ -393,7 +393,7 @@ def test_nothing_is_replaced_by_a_file_that_would_be_unsound(tmp_path, monkeypat
     def wrong(columns, beside):
         beside.write_text("timestamp,open,high,low,close,volume\n60,1,1,1,1,1\n60,1,1,1,1,1\n")
 
-    monkeypatch.setattr("tasks.sync.target._write", wrong)
+    monkeypatch.setattr("tasks.sync.candle_file._write", wrong)
     answer, error = run(tmp_path, Venue())
     assert isinstance(error, CandlesBroken)
     assert "not replaced" in str(error)

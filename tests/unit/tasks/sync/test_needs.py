@@ -10,7 +10,7 @@ from types import ModuleType
 import pytest
 
 from tasks.errors import ControllerError
-from tasks.messages import FeedNeed
+from tasks.protocol.messages import FeedNeed
 from tasks.sync.needs import feeds_of
 from tests.unit.orchestrator.stores import definition
 
@@ -18,12 +18,12 @@ from tests.unit.orchestrator.stores import definition
 @pytest.fixture(autouse=True)
 def build(monkeypatch):
     """A controller whose history is the product of two axes."""
-    module = ModuleType("tasks.upstream.build")
+    module = ModuleType("tasks.upstream.backtest.build")
     module.controller_config = lambda values, controllers, config_id: values
     module.feed_needs = lambda config, resolution, shift: [
         FeedNeed("venue", "BTC-USDT", "1m", config["fast"] * config["factor"])
     ]
-    monkeypatch.setitem(sys.modules, "tasks.upstream.build", module)
+    monkeypatch.setitem(sys.modules, "tasks.upstream.backtest.build", module)
     return module
 
 

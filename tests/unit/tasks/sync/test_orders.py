@@ -1,4 +1,4 @@
-"""What passes between the desk and the download comes back as it went."""
+"""What passes between the orchestrator and the download comes back as it went."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""Controllers and synthetic markets that the engine benchmark and the tests share."""

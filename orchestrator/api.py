@@ -1,0 +1,212 @@
+"""A sweep from Python: in a script, or in a notebook with a progress bar.
+
+    from hummingsweep import Sweep
+
+    sweep = Sweep.from_file("sweep.yml", grid={"bb_length": [20, 40, 60]})
+    rows = sweep.run()                # a DataFrame, the best point first
+    rows[["bb_length", "net_pnl"]]
+    sweep.report(points=[7])          # the HTML page, with the curves of point 7
+    sweep.promote("hummingbot")       # the winner as a controller config
+
+The calls are ordinary functions that take as long as the work takes; they start no event loop, so they work in a cell
+whose kernel runs one. Everything lies in the same output folder as with `hummingsweep run`, and a second call of `run`
+goes on where the first stopped.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import ujson
+
+from orchestrator.progress.watcher import Progress, Silent, Watcher, span, watcher_for
+from orchestrator.sweepfile import sweep as files
+from tasks.settings import Settings
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from orchestrator.analysis.rank import Ranking
+
+
+class Sweep:
+    """One sweep file and its output folder."""
+
+    def __init__(self, sweep: files.Sweep, out: Path | None = None):
+        #: the checked sweep file
+        self.file = sweep
+        #: the output folder
+        self.out = out or Path("runs") / sweep.name
+        self._settings = Settings.read()
+
+    @classmethod
+    def from_file(cls, path: str | Path, out: str | Path | None = None, **overrides: Any) -> Sweep:
+        """Read a sweep file; `overrides` take the place of keys of the same name. Raises SweepFileError.
+
+        `out`: output folder, default `runs/<name>` as with `hummingsweep run`. Relative paths in the file and in
+        overrides (candles, controllers) start at the file.
+        """
+        sweep = files.read(Path(path))
+        return cls(sweep.changed(**overrides) if overrides else sweep, Path(out) if out else None)
+
+    @classmethod
+    def from_mapping(cls, keys: dict[str, Any], out: str | Path | None = None) -> Sweep:
+        """A sweep file's keys as a dict; relative paths start at the working directory. Raises SweepFileError."""
+        return cls(files.Sweep.from_mapping(keys), Path(out) if out else None)
+
+    def run(
+        self,
+        broker: str | None = None,
+        out: str | Path | None = None,
+        *,
+        progress: bool = True,
+        children: int = 0,
+        retry: bool = False,
+        audit: bool = True,
+        report: bool = True,
+    ) -> pd.DataFrame:
+        """Compute every point that has no row yet; the rows, see `rows`.
+
+        `broker`: redis:// address of a cluster, default HUMMINGSWEEP_BROKER, else an embedded server and a local node
+        with `children` children (0: one a core). `out`: another output folder. `retry`: compute failed points again.
+        `audit`, `report`: at the end, test the best point for look-ahead and write report.html into the folder.
+
+        An interrupt (the stop button, Ctrl-C) ends the run after the running chunks; the rows so far are returned, and
+        `attrs["interrupted"]` is True. Raises HummingsweepError for whatever the user can mend.
+        """
+        from orchestrator.execution.operations import run_sweep
+
+        self.out = Path(out) if out else self.out
+        changes: dict[str, Any] = {"broker": broker, "children": children}
+        self._settings = dataclasses.replace(
+            self._settings, **{name: value for name, value in changes.items() if value}
+        )
+        watcher = bar() if progress else Silent()
+        try:
+            answer = run_sweep(self.file, self.out, self._settings, watcher, retry=retry, audit=audit, report=report)
+        finally:
+            watcher.close()
+        rows = self.rows()
+        rows.attrs |= {
+            "interrupted": answer.summary.interrupted,
+            "failed": answer.summary.failed,
+            "audit": answer.audit,
+            "report": str(answer.report) if answer.report else None,
+        }
+        return rows
+
+    def rows(self) -> pd.DataFrame:
+        """The stored rows as a DataFrame: index `point`, one column as in `hummingsweep rows`, and `rank`.
+
+        Best first by the sweep's `rank_by`; `rank` (Int64) counts from 1, points with equal results share it, and it is
+        <NA> for points that are not ranked (failed, or not meeting `where`), which come last. `attrs` says sweep and
+        out. Raises StoreError when nothing was run, ExpressionError when `rank_by` does not fit the columns.
+        """
+        import pandas as pd
+
+        from orchestrator.results.columns import JSON_FIELD
+        from orchestrator.results.store import Store
+
+        with Store.open(self.out) as store:
+            name = store.latest()
+            table = store.table(name)
+            ranking = self._ranking(table)
+        frame: pd.DataFrame = table.to_pandas()
+        for field in table.schema:
+            if field.metadata == JSON_FIELD:
+                frame[field.name] = [None if text is None else ujson.loads(text) for text in frame[field.name]]
+        places = [ranking.place(point) for point in frame["point"]]
+        frame.insert(1, "rank", pd.Series(places, index=frame.index, dtype="Int64"))
+        frame = frame.sort_values(["rank", "point"], na_position="last").set_index("point")
+        frame.attrs |= {"sweep": name, "out": str(self.out)}
+        return frame
+
+    def ranking(self, top: int | None = 10) -> Ranking:
+        """The best points and what they stand on (edges, neighbours), see orchestrator.analysis.rank. Raises StoreError."""
+        from orchestrator.results.store import Store
+
+        with Store.open(self.out) as store:
+            return self._ranking(store.table(store.latest()), top)
+
+    def report(self, points: Sequence[int] = (), best: int = 3, to: str | Path | None = None) -> Path:
+        """Write the HTML page with the curves of these and of the `best` points. Raises StoreError."""
+        from orchestrator.execution import operations
+
+        return operations.report(
+            self.out, self._settings, Silent(), points=points, best=best, to=Path(to) if to else None
+        )
+
+    def promote(self, to: str | Path, rank: int = 1, point: int | None = None, *, force: bool = False) -> list[Path]:
+        """Write a point as configs that Hummingbot loads, see orchestrator.execution.promote. Raises StoreError."""
+        from orchestrator.execution.promote import promote
+        from orchestrator.results.store import Store
+
+        with Store.open(self.out) as store:
+            return promote(store, store.latest(), Path(to), rank=rank, point=point, force=force)
+
+    def _ranking(self, table: Any, top: int | None = 1) -> Ranking:
+        from orchestrator.analysis.rank import rank
+
+        return rank(table, self.file.rank_by, self.file.where, grid=self.file.grid, top=top)
+
+    def __repr__(self) -> str:
+        return f"<Sweep {self.file.name}: {self.file.grid.size} points, out {self.out}>"
+
+
+def bar() -> Watcher:
+    """The progress bar that fits: a notebook's, a terminal's, or plain lines."""
+    return NotebookBar() if "ipykernel" in sys.modules else watcher_for(json=False)
+
+
+class NotebookBar:
+    """For a notebook: one output that is replaced as the sweep goes on. Needs IPython, and no widgets."""
+
+    def __init__(self) -> None:
+        self._display: Any = None
+        self._shown = ""
+
+    def say(self, text: str) -> None:
+        """A line of the cell's output."""
+        print(text)  # noqa: T201 - a cell's output is what a notebook reads
+
+    def update(self, progress: Progress) -> None:
+        """Move the bar."""
+        left = f"{span(progress.left_s)} left" if progress.left_s is not None else "measuring"
+        facts = (
+            f"{progress.done:,} of {progress.points:,} points, {progress.points_per_s:.1f} points/s, {left}, "
+            f"{progress.failed:,} failed, {progress.children} children"
+        )
+        if facts == self._shown:
+            return
+        self._shown = facts
+        shown = _Output(
+            text=facts,
+            html=f'<progress max="{progress.points}" value="{progress.done}" style="width:100%"></progress><br>{facts}',
+        )
+        if self._display is None:
+            from IPython.display import display
+
+            self._display = display(shown, display_id=True)
+        else:
+            self._display.update(shown)
+
+    def close(self) -> None:
+        """Leave the bar as it stands."""
+
+
+@dataclasses.dataclass(frozen=True)
+class _Output:
+    """What IPython asks of an object that it shows."""
+
+    text: str
+    html: str
+
+    def _repr_html_(self) -> str:
+        return self.html
+
+    def __repr__(self) -> str:
+        return self.text

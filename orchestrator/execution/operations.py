@@ -1,0 +1,229 @@
+"""What a user asks of the orchestrator, one function each: the steps of `run`, `submit`, `verify`, `audit`, in order."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.analysis.rank import Ranking, rank, scored
+from orchestrator.cluster import broker
+from orchestrator.execution import publish
+from orchestrator.execution.planner import check_points
+from orchestrator.execution.run import Summary, gather, run
+from orchestrator.progress.watcher import Silent, Watcher
+from orchestrator.results.identity import another_sweep
+from orchestrator.results.output_path import check_target
+from orchestrator.results.store import Store
+from orchestrator.sweepfile.lint import unused
+from orchestrator.sweepfile.sweep import Sweep, parse
+from tasks.errors import BrokerError, ExpressionError, HummingsweepError, SweepFileError
+from tasks.grid import spread
+from tasks.protocol.messages import Kind
+from tasks.settings import Settings, without_password
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from tasks.protocol.messages import SweepDefinition
+
+#: Cuts of the small audit that `run` does of the best point at its end.
+CLOSING_CUTS = 4
+#: Best points whose curves `run` puts into the report.
+SHOWN_CURVES = 3
+
+
+@dataclasses.dataclass
+class Answer:
+    """What `run` found."""
+
+    summary: Summary
+    out: Path
+    ranking: Ranking | None
+    #: verdict of the small look-ahead audit of the best point; "" when there was none
+    audit: str = ""
+    report: Path | None = None
+
+
+def run_sweep(
+    sweep: Sweep,
+    out: Path,
+    settings: Settings,
+    watcher: Watcher | None = None,
+    *,
+    estimate: bool = False,
+    retry: bool = False,
+    audit: bool = True,
+    report: bool = True,
+    top: int = 10,
+) -> Answer:
+    """Compute what is missing of a sweep and say which points were best.
+
+    `estimate`: a few points only. `retry`: points that failed are computed again. `top`: points that are ranked.
+    Raises HummingsweepError for whatever the user can mend; nothing is left running in any case.
+    """
+    watcher = watcher or Silent()
+    publish.precheck(sweep)
+    with Store.create(out) as store, broker.session(settings, say=watcher.say) as cluster:
+        started = time.monotonic()
+        watcher.say(_where(cluster))
+        for sentence in unused(sweep):
+            watcher.say(sentence)
+        definition = publish.publish(sweep, cluster, watcher)
+        remember(store, definition, sweep, watcher)
+        if retry:
+            store.forget_failed(definition.sweep)
+        watcher.say(f"{sweep.name}: {sweep.grid.size} points, ready after {time.monotonic() - started:.1f} s")
+        summary = run(
+            cluster,
+            store,
+            definition,
+            watcher,
+            target_s=settings.chunk_seconds,
+            estimate=estimate,
+            on_first_rows=lambda: _check_ranking(sweep, store.first(definition.sweep)),
+            lay_down=lambda: _lay_down_again(sweep, definition, cluster, watcher),
+        )
+        if estimate or summary.interrupted:
+            return Answer(summary, out, None)
+        table = store.table(definition.sweep)
+        _check_ranking(sweep, table)
+        ranking = rank(table, sweep.rank_by, sweep.where, grid=sweep.grid, top=max(top, SHOWN_CURVES))
+        answer = Answer(summary, out, dataclasses.replace(ranking, rows=ranking.rows[:top]))
+        best = [row["point"] for row in ranking.rows[:SHOWN_CURVES]]
+        if best and audit:
+            answer.audit = _closing_audit(cluster, definition, best[0], store)
+        if report:
+            details = detail(cluster, definition, best) if best else []
+            answer.report = _write(store, definition.sweep, out / "report.html", store.meta(definition.sweep), details)
+        return answer
+
+
+def report(
+    folder: Path,
+    settings: Settings,
+    watcher: Watcher,
+    *,
+    points: Sequence[int] = (),
+    best: int = 3,
+    to: Path | None = None,
+) -> Path:
+    """The HTML page of a stored sweep; curves and trades of `points` and of the `best` are computed again in a child.
+
+    Without candles or controllers at hand (a copied folder) the page has no curves, and says so.
+    """
+    to = to or folder / "report.html"
+    check_target(to)
+    with Store.open(folder) as store:
+        name = store.latest()
+        meta = store.meta(name)
+        known = store.sweep(name).grid
+        check_points(name, points, known.size)
+        ranking = rank(store.table(name), meta["rank_by"], meta["where"], grid=known, top=max(best, 1))
+        chosen = [*points, *(row["point"] for row in ranking.rows[:best])]
+        details: list[dict[str, Any]] = []
+        if chosen:
+            try:
+                with broker.session(settings, say=watcher.say) as cluster:
+                    definition = publish.publish(stored_sweep(store), cluster, watcher)
+                    details = detail(cluster, definition, list(dict.fromkeys(chosen)))
+            except HummingsweepError as error:
+                watcher.say(f"no curves in the report: {error}")
+        return _write(store, name, to, meta, details)
+
+
+def remember(store: Store, definition: SweepDefinition, sweep: Sweep, watcher: Watcher) -> None:
+    """The sweep into the store, with what is needed to rank it, report on it and resume it."""
+    if sentence := another_sweep(store, definition):
+        watcher.say(sentence)
+    meta = {"rank_by": sweep.rank_by, "where": sweep.where, "file": str(sweep.file.resolve())}
+    store.add_sweep(definition, sweep.text, meta)
+
+
+def stored_sweep(store: Store) -> Sweep:
+    """The latest sweep of a store, from the file as it was when it ran. Raises StoreError."""
+    name = store.latest()
+    return parse(store.sweep_file(name), Path(store.meta(name)["file"]))
+
+
+def _write(store: Store, name: str, to: Path, meta: dict[str, Any], details: list[dict[str, Any]]) -> Path:
+    from orchestrator.report import write_report
+
+    return write_report(store, name, to, rank_by=meta["rank_by"], where=meta["where"], details=details)
+
+
+def detail(cluster: broker.Cluster, definition: SweepDefinition, points: Sequence[int]) -> list[dict[str, Any]]:
+    """Rows of some points with their curves and trades, see tasks.engine.detail."""
+    return _ask(cluster, definition, Kind.DETAIL, points)
+
+
+def verify(
+    sweep: Sweep, settings: Settings, sample: int, watcher: Watcher, points: Sequence[int] = ()
+) -> list[dict[str, Any]]:
+    """Rows with `differences` between the stock and the jump-ahead engine, for N points spread over the grid.
+
+    Compared as the sweep asks for them (its own shift and warm-up), with stock fills.
+    """
+    check_points(sweep.name, points, sweep.grid.size)
+    publish.precheck(sweep)
+    with broker.session(settings, say=watcher.say) as cluster:
+        definition = publish.publish(sweep, cluster, watcher)
+        chosen = list(points) or spread(sweep.grid.size, sample)
+        return _ask(cluster, definition, Kind.VERIFY, chosen, watcher)
+
+
+def audit(sweep: Sweep, settings: Settings, sample: int, cuts: int, watcher: Watcher) -> list[dict[str, Any]]:
+    """Rows with the look-ahead `audit` of N points spread over the grid."""
+    publish.precheck(sweep)
+    with broker.session(settings, say=watcher.say) as cluster:
+        definition = publish.publish(sweep, cluster, watcher)
+        return _ask(cluster, definition, Kind.AUDIT, spread(sweep.grid.size, sample), watcher, cuts=cuts)
+
+
+def _ask(
+    cluster: broker.Cluster,
+    definition: SweepDefinition,
+    kind: Kind,
+    points: Sequence[int],
+    watcher: Watcher | None = None,
+    **options: Any,
+) -> list[dict[str, Any]]:
+    asked = publish.with_kind(definition, kind, cluster, **options)
+    try:
+        return gather(cluster, asked, list(points), watcher or Silent())
+    finally:
+        publish.forget(asked, cluster)
+
+
+def _lay_down_again(sweep: Sweep, definition: SweepDefinition, cluster: broker.Cluster, watcher: Watcher) -> None:
+    """The broker lost what was published. Raises BrokerError when candles or controllers are others by now."""
+    watcher.say("the broker lost this sweep's data: they are stored again")
+    if publish.publish(sweep, cluster, watcher).sweep != definition.sweep:
+        raise BrokerError(
+            "the broker lost this sweep's data, and candles, controllers or trading rules changed since it began: "
+            "give the same command again to start with those"
+        )
+
+
+def _check_ranking(sweep: Sweep, table: pa.Table) -> None:
+    """A ranking that cannot be made is refused with the first row, not after the last. Raises SweepFileError."""
+    for key, rank_by, where in (("rank_by", sweep.rank_by, None), ("where", "point", sweep.where)):
+        try:
+            scored(table, rank_by, where)
+        except ExpressionError as error:
+            raise SweepFileError(f"{sweep.place(key)}: {error}") from None
+
+
+def _closing_audit(cluster: broker.Cluster, definition: SweepDefinition, point: int, store: Store) -> str:
+    row = _ask(cluster, definition, Kind.AUDIT, [point], cuts=CLOSING_CUTS)[0]
+    found = row.get("audit") or {"verdict": f"could not be audited: {row['error']}"}
+    store.set_meta(definition.sweep, "audit", {"point": point, **found})
+    return str(found["verdict"])
+
+
+def _where(cluster: broker.Cluster) -> str:
+    if cluster.embedded:
+        return "embedded server and local node started"
+    return f"broker {without_password(cluster.settings.broker)}"

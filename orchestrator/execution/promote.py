@@ -1,0 +1,155 @@
+"""A point as the configs that Hummingbot loads: what the sweep found, on its way to the bot.
+
+    <to>/conf/controllers/<id>.yml          the controller config of the point, every value as the back-test had it
+    <to>/conf/scripts/<id>-script.yml       runs it: script_file_name v2_with_controllers.py
+
+The files' names differ because `hbot start` looks a config up by its bare name over both folders and refuses one that
+it finds twice. The id names sweep and point, so a promoted config always leads back to its row.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from orchestrator.analysis.rank import rank as rank_rows
+from orchestrator.execution.planner import check_points
+from orchestrator.results.columns import plain_text
+from tasks.errors import StoreError
+from tasks.grid import Grid
+from tasks.protocol.messages import Status
+
+if TYPE_CHECKING:
+    from orchestrator.results.store import Store
+    from tasks.protocol.messages import SweepDefinition
+
+SCRIPT = "v2_with_controllers.py"
+#: Results told in the file's head.
+TOLD = (
+    "net_pnl",
+    "net_pnl_quote",
+    "max_drawdown_pct",
+    "profit_factor",
+    "total_positions",
+    "accuracy",
+    "sharpe",
+    "sortino",
+    "max_drawdown",
+    "honest_net_pnl",
+    "honest_sharpe",
+)
+#: Hummingbot writes these first.
+_FIRST = ("id", "controller_name", "controller_type")
+
+
+def promote(
+    store: Store, sweep: str, to: Path, *, rank: int = 1, point: int | None = None, force: bool = False
+) -> list[Path]:
+    """Write the configs of a point, by place in the ranking (from 1 on) or by index; the paths written.
+
+    Raises StoreError: no such rank or point, a point without results, a file that is there already (unless `force`), a
+    folder that cannot be written. Either both files are written or none.
+    """
+    definition = store.definition(sweep)
+    meta = store.meta(sweep)
+    rank_by, where = meta.get("rank_by") or "net_pnl", meta.get("where")
+    grid = Grid.from_mapping(definition.grid)
+    ranking = rank_rows(store.table(sweep), rank_by, where, grid=grid, top=max(rank, 1))
+    if point is None:
+        if not 1 <= rank <= len(ranking.rows):
+            raise StoreError(
+                f"{sweep}: there is no rank {rank}; {ranking.groups} different points are ranked by {rank_by}"
+            )
+        point = int(ranking.rows[rank - 1]["point"])
+    row = _row(store, definition, point)
+    place = ranking.place(point)
+    standing = f"rank {place} of {ranking.groups}" if place else "not ranked"
+    standing += f" by {rank_by}" + (f" where {where}" if where else "")
+    name = f"{definition.sweep}-{point}"
+    config = controller_config(definition, point)
+    head = _head(definition, point, standing, row, meta.get("audit") or {})
+    script = {"script_file_name": SCRIPT, "controllers_config": [f"{name}.yml"]}
+    files = {
+        to / "conf" / "controllers" / f"{name}.yml": head + _yaml(config),
+        to / "conf" / "scripts" / f"{name}-script.yml": f"# Runs {name}.yml, see there.\n" + _yaml(script),
+    }
+    _write(files, force)
+    return list(files)
+
+
+def controller_config(definition: SweepDefinition, point: int) -> dict[str, Any]:
+    """The controller config of a point as `conf/controllers/*.yml` holds it: the values the back-test had, an id."""
+    config = {**definition.controller, **Grid.from_mapping(definition.grid).values(point)}
+    config["id"] = f"{definition.sweep}-{point}"
+    first = {key: config.pop(key) for key in _FIRST if key in config}
+    return {**first, **config}
+
+
+def _row(store: Store, definition: SweepDefinition, point: int) -> dict[str, Any]:
+    """The row of a point that has results. Raises StoreError."""
+    check_points(definition.sweep, [point], Grid.from_mapping(definition.grid).size)
+    row = next(store.rows(definition.sweep, [point]), None)
+    if row is None:
+        raise StoreError(f"{definition.sweep}: point {point} has no row yet; `hummingsweep resume` computes it")
+    if row["status"] != Status.OK:
+        raise StoreError(f"{definition.sweep}: point {point} has no results: {row['status']}: {row['error']}")
+    return row
+
+
+def _head(definition: SweepDefinition, point: int, standing: str, row: dict[str, Any], audit: dict[str, Any]) -> str:
+    """The comment at the top: where this config comes from and what it did there."""
+    values = Grid.from_mapping(definition.grid).values(point)
+    told = [f"{name} {row[name]:.6g}" for name in TOLD if isinstance(row.get(name), int | float)]
+    facts = [
+        f"sweep {definition.sweep}, point {point}: {standing}",
+        "point: " + ", ".join(f"{name} {value}" for name, value in values.items()),
+        f"back-test: {_day(definition.start)} to {_day(definition.end)} UTC, candles {definition.resolution}, "
+        f"trade_cost {definition.trade_cost:g}, engine {row.get('engine') or definition.engine}, "
+        f"shift {definition.shift}, fills {definition.fills}, warmup {str(definition.warmup).lower()}, "
+        f"seed {definition.seed}",
+        "results: " + ", ".join(told),
+        f"look-ahead audit (point {audit['point']}): {audit['verdict']}"
+        if audit.get("verdict")
+        else "look-ahead audit: none was made (hummingsweep audit)",
+        *([f"warning: {row['warning']}"] if row.get("warning") else []),
+        "versions: " + ", ".join(f"{name} {version}" for name, version in sorted(definition.versions.items())),
+        f"controllers: {definition.controllers or 'no digest'}",
+        *(f"candles {feed}: {digest}" for feed, digest in sorted(definition.slices.items())),
+        f"written {datetime.now(UTC):%Y-%m-%d %H:%M} UTC by hummingsweep promote; a back-test is not a promise",
+    ]
+    # one line a fact: a value with a line break in it must not become YAML
+    return "".join(f"# {' '.join(plain_text(fact).split())}\n" for fact in facts)
+
+
+def _yaml(content: dict[str, Any]) -> str:
+    text: str = yaml.safe_dump(content, sort_keys=False, allow_unicode=True, default_flow_style=False, width=120)
+    return text
+
+
+def _write(files: dict[Path, str], force: bool) -> None:
+    for path in files:
+        if path.exists() and not force:
+            raise StoreError(f"{path}: is there already; give --force to overwrite it")
+    drafts = []
+    try:
+        for path, text in files.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            drafts.append(path.with_name(f".{path.name}.{os.getpid()}"))
+            drafts[-1].write_text(text, encoding="utf-8")
+        for draft, path in zip(drafts, files, strict=True):
+            draft.replace(path)
+    except OSError as error:
+        raise StoreError(f"{error.filename}: cannot be written ({error.strerror})") from None
+    finally:
+        for draft in drafts:
+            with contextlib.suppress(OSError):
+                draft.unlink()
+
+
+def _day(seconds: int) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M}"

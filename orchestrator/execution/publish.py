@@ -1,0 +1,178 @@
+"""Everything a sweep needs onto the broker: controllers, slices, rules, definition.
+
+The one place where the orchestrator touches candles. What needs hummingbot (is the config accepted, which feeds does the
+controller ask for?) is asked of a child through a probe, a chunk like any other (tasks.feeds says which points). A
+point whose config is refused will be a row that says so; a sweep is refused when no point that was asked has a config.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import uuid
+from collections.abc import Sequence
+from itertools import islice, product
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.cluster.broker import wait_for_children
+from orchestrator.execution.run import gather
+from orchestrator.progress.watcher import Silent, Watcher
+from orchestrator.sweepfile import rules
+from orchestrator.sweepfile.sweep import Sweep, sweep_id
+from tasks import feeds
+from tasks.candles.formats import demand_folder, find
+from tasks.candles.resample import slice_for
+from tasks.candles.validation import contradiction
+from tasks.errors import ControllerError
+from tasks.grid import Grid
+from tasks.protocol.blobs import EXPIRY_S, pack_controllers
+from tasks.protocol.messages import FeedNeed, Keys, Kind, SweepDefinition
+from tasks.settings import versions
+
+if TYPE_CHECKING:
+    from orchestrator.cluster.broker import Cluster
+
+#: Seconds a fresh node may take until its children have imported hummingbot.
+CHILDREN_READY_S = 180.0
+
+
+def precheck(sweep: Sweep) -> None:
+    """What can be said without a child and without a broker. Raises SweepFileError, ControllerError, CandlesError."""
+    # first of all, for the trading rules lie beside the candles unless the sweep file says otherwise
+    demand_folder(sweep.candles)
+    rules.load(sweep.trading_rules, markets(sweep))
+    controller_type, name = sweep.controller.get("controller_type"), sweep.controller.get("controller_name")
+    if isinstance(controller_type, str) and isinstance(name, str) and "controller_name" not in sweep.grid.names:
+        file = sweep.controllers / controller_type / f"{name}.py"
+        package = sweep.controllers / controller_type / name / "__init__.py"
+        if not file.is_file() and not package.is_file():
+            there = sorted(
+                path.relative_to(sweep.controllers).with_suffix("").as_posix()
+                for path in sweep.controllers.glob("*/*.py")
+                if not path.name.startswith("_")
+            )
+            raise ControllerError(
+                f"{file}: no such controller; {_nearest(f'{controller_type}/{name}', there)}set controller_type and "
+                f"controller_name, or `controllers:` to the folder that holds {controller_type}/{name}.py"
+            )
+
+
+def publish(sweep: Sweep, cluster: Cluster, watcher: Watcher, *, kind: Kind = Kind.RUN) -> SweepDefinition:
+    """Lay everything down and return the definition with its final id.
+
+    Raises ControllerError (every config that was asked is refused), CandlesError, TradingRulesMissing,
+    BrokerError, BlobError.
+    """
+    bundle = pack_controllers(sweep.controllers)
+    controllers = cluster.blobs.put(bundle, sign=True)
+    wait_for_children(cluster, CHILDREN_READY_S, watcher.say)
+    bare = sweep.definition(kind=Kind.PROBE, controllers=controllers, versions=versions())
+    needs = _needs(bare, cluster, watcher)
+    slices, lead = _slices(sweep, needs, cluster, watcher)
+    definition = sweep.definition(
+        kind=kind,
+        controllers=controllers,
+        versions=versions(),
+        slices=slices,
+        lead=lead,
+        trading_rules=rules.load(sweep.trading_rules, markets(sweep)),
+    )
+    return announce(dataclasses.replace(definition, sweep=sweep_id(definition)), cluster)
+
+
+def announce(definition: SweepDefinition, cluster: Cluster) -> SweepDefinition:
+    """Put the (signed) definition where children look for it."""
+    address = cluster.blobs.put(definition.encode(), sign=True)
+    cluster.redis.set(Keys(definition.sweep).definition, address, ex=EXPIRY_S)
+    return definition
+
+
+def with_kind(definition: SweepDefinition, kind: Kind, cluster: Cluster, **options: Any) -> SweepDefinition:
+    """The same sweep for another kind of work, under an id of its own."""
+    name = f"{kind.value}-{definition.sweep}-{uuid.uuid4().hex[:6]}"
+    return announce(dataclasses.replace(definition, sweep=name, kind=kind, options=options), cluster)
+
+
+def forget(definition: SweepDefinition, cluster: Cluster) -> None:
+    """Delete what lies on the broker under this id (blobs stay until they expire)."""
+    names = list(cluster.redis.scan_iter(f"hs:{definition.sweep}:*"))
+    if names:
+        cluster.redis.delete(*names)
+
+
+def _needs(bare: SweepDefinition, cluster: Cluster, watcher: Watcher) -> list[FeedNeed]:
+    """The feeds of all points, each with the deepest history any probed point asks for. Raises ControllerError."""
+    grid = Grid.from_mapping(bare.grid)
+    probe = announce(dataclasses.replace(bare, sweep=f"probe-{uuid.uuid4().hex[:10]}"), cluster)
+    rows: dict[int, dict[str, Any]] = {}
+    asking = feeds.asking(grid, bare.seed)
+    try:
+        points = next(asking)
+        while True:
+            came = gather(cluster, probe, points, Silent())
+            rows |= {row["point"]: row for row in came}
+            points = asking.send(
+                {row["point"]: [FeedNeed(*fields) for fields in row.get("feeds") or ()] for row in came}
+            )
+    except StopIteration as end:
+        answers: feeds.Answers = end.value
+    finally:
+        forget(probe, cluster)
+    refused = [rows[point] for point in sorted(rows) if not answers[point]]
+    if refused:
+        first = refused[0]
+        values = ", ".join(f"{name}={value}" for name, value in grid.values(first["point"]).items())
+        why = f"point {first['point']} ({values}): {first['error']}"
+        if len(refused) == len(rows):
+            raise ControllerError(why)
+        watcher.say(
+            f"{len(refused)} of the {len(rows)} points that were asked refuse their config and will be rows that say "
+            f"so: {why}"
+        )
+    return feeds.deepest(answers)
+
+
+def _slices(
+    sweep: Sweep, needs: Sequence[FeedNeed], cluster: Cluster, watcher: Watcher
+) -> tuple[dict[str, str], dict[str, int]]:
+    """Cut every feed and lay it down: feed key -> address, feed key -> candles before the period."""
+    files = find(sweep.candles)
+    addresses: dict[str, str] = {}
+    lead: dict[str, int] = {}
+    for need in needs:
+        # without warm-up only the shift looks back
+        depth = need.max_records if sweep.warmup else sweep.shift
+        wanted = dataclasses.replace(need, max_records=depth)
+        cut = slice_for(wanted, files, sweep.start, sweep.end, sweep.gaps, say=watcher.say)
+        if sweep.warmup and cut.lead < depth:
+            watcher.say(
+                f"{need.key}: indicators ask for {depth} candles before the period, the files hold {cut.lead} of them; "
+                "`hummingsweep sync` fetches the others"
+            )
+        if odd := contradiction(cut.columns):
+            watcher.say(f"{need.key}: {odd}")
+        for gap in cut.gaps[:1]:
+            watcher.say(f"{need.key}: {len(cut.gaps)} gaps in the candles, the first after {gap} (gaps: {sweep.gaps})")
+        addresses[need.key] = cluster.blobs.put(cut.ipc())
+        lead[need.key] = cut.lead
+    return addresses, lead
+
+
+def markets(sweep: Sweep) -> set[tuple[str, str]]:
+    """Every (connector, trading pair) the points may trade on."""
+
+    def values(key: str) -> list[str]:
+        for axis in sweep.grid.axes:
+            if axis.name == key:
+                return [str(value) for value in axis.values]
+        return [str(sweep.controller[key])] if key in sweep.controller else []
+
+    return set(product(values("connector_name"), values("trading_pair")))
+
+
+def _nearest(name: str, there: Sequence[str]) -> str:
+    import difflib
+
+    close = difflib.get_close_matches(name, there, n=1)
+    if close:
+        return f"did you mean {close[0]}? "
+    return f"there are: {', '.join(islice(there, 10))}; " if there else ""

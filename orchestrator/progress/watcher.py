@@ -1,0 +1,172 @@
+"""Who looks at a running sweep: a progress bar on a terminal, plain lines elsewhere, silence for --json."""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from orchestrator.progress.streams import tell
+
+#: Seconds between two plain lines.
+PLAIN_EVERY_S = 5.0
+
+
+@dataclass(frozen=True)
+class NodeProgress:
+    """What one node does for a sweep."""
+
+    name: str
+    children: int
+    #: points it committed
+    points: int
+    #: points per second with all its children at work on this sweep, as measured; None before its first chunk
+    points_per_s: float | None
+    #: chunks its children run now
+    running: int
+    #: chunks it had when it went away
+    lost: int
+    #: seconds since the oldest of them began
+    oldest_s: float
+
+    def facts(self) -> str:
+        """As words."""
+        speed = f"{self.points_per_s:.1f} points/s" if self.points_per_s is not None else "not measured yet"
+        lost = f", {self.lost} lost with it" if self.lost else ""
+        oldest = f", the oldest since {span(self.oldest_s)}" if self.running else ""
+        return f"{speed}, {self.children} children, {self.running} chunks running{oldest}{lost}"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a sweep stands."""
+
+    points: int
+    done: int
+    failed: int
+    #: points this command has seen coming in, per second; 0 before the first
+    points_per_s: float
+    #: seconds to the end at this speed; None when not known
+    left_s: float | None
+    children: int
+    #: each node's share, where it is known
+    nodes: tuple[NodeProgress, ...] = ()
+
+    def line(self) -> str:
+        """As one line of text."""
+        left = f", {span(self.left_s)} left" if self.left_s is not None else ""
+        return (
+            f"{self.done}/{self.points} points, {self.points_per_s:.1f} points/s{left}, "
+            f"{self.failed} failed, {self.children} children"
+        )
+
+
+class Watcher(Protocol):
+    """Is told what happens."""
+
+    def say(self, text: str) -> None:
+        """One line worth knowing."""
+
+    def update(self, progress: Progress) -> None:
+        """Called often."""
+
+    def close(self) -> None:
+        """Nothing follows."""
+
+
+class Silent:
+    """For --json, notebooks without a bar, and tests."""
+
+    def say(self, text: str) -> None:
+        """Nothing."""
+
+    def update(self, progress: Progress) -> None:
+        """Nothing."""
+
+    def close(self) -> None:
+        """Nothing."""
+
+
+class PlainLines:
+    """For logs and pipes: a line every few seconds, on standard error."""
+
+    def __init__(self) -> None:
+        self._last = 0.0
+        self._shown = -1
+
+    def say(self, text: str) -> None:
+        """One line."""
+        tell(text)
+
+    def update(self, progress: Progress) -> None:
+        """One line, when it is time or all is done."""
+        now = time.monotonic()
+        finished = progress.done == progress.points and self._shown != progress.done
+        if finished or now - self._last >= PLAIN_EVERY_S:
+            self._last, self._shown = now, progress.done
+            self.say(progress.line())
+            for node in progress.nodes:
+                self.say(f"  {node.name}: {node.points} points, {node.facts()}")
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+class Bar:
+    """For a terminal: rich's progress bar."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn
+        from rich.progress import Progress as RichProgress
+
+        self._bar: Any = RichProgress(
+            SpinnerColumn(),
+            TextColumn("[bold]{task.description}"),
+            BarColumn(bar_width=None),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[facts]}"),
+            console=Console(stderr=True),
+        )
+        self._task: Any = None
+        self._nodes: dict[str, Any] = {}
+        self._bar.start()
+
+    def say(self, text: str) -> None:
+        """A line above the bar."""
+        self._bar.console.print(text, markup=False, highlight=False)
+
+    def update(self, progress: Progress) -> None:
+        """Move the bar."""
+        left = f"{span(progress.left_s)} left" if progress.left_s is not None else "measuring"
+        failed = f"[red]{progress.failed} failed[/]" if progress.failed else "0 failed"
+        facts = f"{progress.points_per_s:.1f} points/s  {left}  {failed}  {progress.children} children"
+        if self._task is None:
+            self._task = self._bar.add_task("points", total=progress.points, facts=facts)
+        self._bar.update(self._task, completed=progress.done, total=progress.points, facts=facts)
+        for node in progress.nodes:
+            if node.name not in self._nodes:
+                self._nodes[node.name] = self._bar.add_task(node.name, total=progress.points, facts="")
+            self._bar.update(self._nodes[node.name], completed=node.points, facts=node.facts())
+
+    def close(self) -> None:
+        """Leave the bar as it stands."""
+        self._bar.stop()
+
+
+def span(seconds: float) -> str:
+    """Seconds as a person says them: 42 s, 3 min 20 s, 2 h 5 min."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def watcher_for(json: bool) -> Watcher:
+    """The one that fits this process's output."""
+    if json:
+        return Silent()
+    return Bar() if sys.stderr.isatty() else PlainLines()

@@ -1,0 +1,137 @@
+"""Rows out of the store: CSV, JSON and Parquet, ascending by point, at full precision, a part at a time.
+
+csv      one line a row under a line of names. Floats are written so that they read back bit for bit (pandas:
+         float_precision="round_trip"), NaN as nan, infinities as inf and -inf; a value that is not there is empty;
+         lists and mappings are JSON text, as are all values of a column that mixes kinds.
+json     a list of objects, one a line, every column in each. null is a value that is not there; NaN and infinities
+         are the tokens NaN, Infinity and -Infinity, as Python's json module writes and reads them.
+parquet  a table with the types of orchestrator.results.columns; JSON text where CSV has it.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, TextIO
+
+import ujson
+
+from orchestrator.results.columns import JSON_FIELD
+from orchestrator.results.output_path import check_target
+from tasks.errors import HummingsweepError, StoreError
+from tasks.protocol.messages import Status
+
+if TYPE_CHECKING:
+    from orchestrator.results.store import Store
+
+
+class Format(StrEnum):
+    """What rows can be written as."""
+
+    CSV = "csv"
+    JSON = "json"
+    PARQUET = "parquet"
+
+
+def write(
+    store: Store, sweep: str, format: Format | str, to: Path | IO[bytes], *, status: Status | str | None = None
+) -> int:
+    """Write a sweep's rows into a file or a binary stream; how many there were.
+
+    A file is replaced when it is complete. Raises StoreError, also for a file of the store itself, and
+    HummingsweepError for an unknown format or status.
+    """
+    try:
+        write_as = _WRITERS[Format(format)]
+    except ValueError:
+        raise HummingsweepError(f"format {format}: is none of {', '.join(Format)}") from None
+    try:
+        wanted = Status(status) if status else None
+    except ValueError:
+        raise HummingsweepError(f"status {status}: is none of {', '.join(Status)}") from None
+    if not isinstance(to, Path):
+        return write_as(store, sweep, to, wanted)
+    check_target(to)
+    with _replacing(to) as stream:
+        return write_as(store, sweep, stream, wanted)
+
+
+def _csv(store: Store, sweep: str, stream: IO[bytes], status: Status | None) -> int:
+    schema, pages = store.pages(sweep, status)
+    text = io.TextIOWrapper(stream, encoding="utf-8", errors="backslashreplace", newline="", write_through=True)
+    writer = csv.writer(_UnixLines(text))
+    count = 0
+    try:
+        writer.writerow(schema.names)
+        for page in pages:
+            for field in schema:
+                if field.metadata == JSON_FIELD:
+                    page[field.name] = [None if value is None else ujson.dumps(value) for value in page[field.name]]
+            writer.writerows(zip(*(page[name] for name in schema.names), strict=True))
+            count += len(page["point"])
+    finally:
+        text.detach()  # the stream stays open: it is the caller's
+    return count
+
+
+def _json(store: Store, sweep: str, stream: IO[bytes], status: Status | None) -> int:
+    count = 0
+    stream.write(b"[")
+    for row in store.rows(sweep, status=status):
+        stream.write(b",\n" if count else b"\n")
+        stream.write(ujson.dumps(row, escape_forward_slashes=False).encode())
+        count += 1
+    stream.write(b"\n]\n")
+    return count
+
+
+def _parquet(store: Store, sweep: str, stream: IO[bytes], status: Status | None) -> int:
+    import pyarrow.parquet as pq
+
+    schema, batches = store.batches(sweep, status)
+    count = 0
+    with pq.ParquetWriter(stream, schema) as writer:
+        for batch in batches:
+            writer.write_batch(batch)
+            count += batch.num_rows
+    return count
+
+
+_WRITERS = {Format.CSV: _csv, Format.JSON: _json, Format.PARQUET: _parquet}
+
+
+class _UnixLines:
+    """Ends lines with \\n. Not by `lineterminator`: csv then leaves a lone \\r in a value without quotes."""
+
+    def __init__(self, stream: TextIO):
+        self._stream = stream
+
+    def write(self, line: str) -> None:
+        self._stream.write(line.removesuffix("\r\n") + "\n")
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[IO[bytes]]:
+    """A file that takes its name when everything is written; a device or pipe as it is.
+
+    Raises StoreError when the folder or the disk refuses.
+    """
+    device = path.exists() and not path.is_file()
+    beside = path if device else path.with_name(f".{path.name}.part")
+    try:
+        with beside.open("wb") as stream:
+            yield stream
+        if not device:
+            beside.replace(path)
+    except OSError as error:
+        if not device:
+            beside.unlink(missing_ok=True)
+        raise StoreError(f"{path}: cannot be written ({error.strerror}); name another file with --to") from None
+    except BaseException:
+        if not device:
+            beside.unlink(missing_ok=True)
+        raise

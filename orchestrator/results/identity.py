@@ -1,0 +1,41 @@
+"""What makes a sweep another one than the last of its folder, in words."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from orchestrator.sweepfile.sweep import NOT_IN_ID
+
+if TYPE_CHECKING:
+    from orchestrator.results.store import Store
+    from tasks.protocol.messages import SweepDefinition
+
+#: Fields of a definition that are no keys of the sweep file.
+_WORDS = {
+    "controllers": "the controllers",
+    "slices": "the candles",
+    "lead": "the candles",
+    "trading_rules": "the trading rules",
+    "versions": "the versions (of hummingbot, hummingsweep or Python)",
+    "start": "period",
+    "end": "period",
+    "point_timeout_s": "point_timeout",
+}
+
+
+def another_sweep(store: Store, now: SweepDefinition) -> str:
+    """One sentence when this is not a sweep the store has, but another than its last one; else nothing."""
+    stored = store.sweeps()
+    if not stored or any(each.sweep == now.sweep for each in stored):
+        return ""
+    last = stored[0].definition
+    before, after = asdict(last), asdict(now)
+    changed = [_WORDS.get(name, name) for name in after if name not in NOT_IN_ID and before[name] != after[name]]
+    if list(last.grid) != list(now.grid):  # the order of the axes numbers the points
+        changed.append("grid")
+    what = ", ".join(dict.fromkeys(changed)) or "name"
+    return (
+        f"another sweep than {last.sweep}, for these changed: {what}; every point is computed, as {now.sweep}, and the "
+        f"rows of the earlier sweep stay in {store.folder}"
+    )

@@ -1,0 +1,380 @@
+"""The result store: one SQLite file per output folder, one writer, any number of readers.
+
+    runs/bollinger-btc/
+        results.sqlite     sweeps, rows, chunks (see store.sql)
+        results.lock       held by the process that writes, with its id
+
+The key of a row is (sweep, point). A chunk is one transaction and a point that has a row keeps it, so a chunk that
+comes twice changes nothing. Readers see whole chunks, also while the sweep runs (WAL). Every failure of the file or
+the disk is a StoreError that says what to do; what was stored before stays.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
+from itertools import batched, islice
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, Self
+
+import ujson
+
+from orchestrator.results import columns as cols
+from orchestrator.results.columns import LEADING
+from orchestrator.results.database import FILE, LOCK, failures, prepare, reader, sql, take
+from orchestrator.results.layout import Layout, StoredSweep, found
+from tasks.errors import StoreError
+from tasks.protocol.messages import Rows, Status, SweepDefinition
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+#: Rows of one batch of a table.
+BATCH = 20_000
+#: Ranges of missing points that are looked up at a time.
+GAPS = 10_000
+
+
+class Store:
+    """An open output folder. Made by `create` (the one writer) or `open` (a reader); a context manager.
+
+    Reading opens a connection of its own each time, so it may be done from any thread, and sees one moment of the
+    store from its first row to its last. Writing belongs to the thread that created the store.
+    """
+
+    def __init__(self, folder: Path, connection: sqlite3.Connection | None, lock: IO[str] | None):
+        self.folder = folder
+        self._connection = connection
+        self._lock = lock
+        self._keys: dict[str, int] = {}
+        self._shapes: dict[tuple[str, ...], int] = {}
+        self._kinds: dict[int, dict[str, str]] = {}
+
+    @classmethod
+    def create(cls, folder: Path) -> Store:
+        """Open for writing, making what is not there. Raises StoreError, also when another process writes here."""
+        folder = Path(folder)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            lock = (folder / LOCK).open("a+")
+        except OSError as error:
+            raise StoreError(
+                f"{folder}: not writable ({error.strerror}); give another output folder with --out"
+            ) from None
+        try:
+            take(lock, folder)
+            with failures(folder):
+                connection = sqlite3.connect(folder / FILE, timeout=60, isolation_level=None)
+                try:
+                    prepare(connection, folder)
+                except BaseException:
+                    connection.close()
+                    raise
+        except BaseException:
+            lock.close()
+            raise
+        return cls(folder, connection, lock)
+
+    @classmethod
+    def open(cls, folder: Path) -> Store:
+        """Open for reading. Raises StoreError when there is no store."""
+        store = cls(Path(folder), None, None)
+        with store._reading():
+            return store
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the folder free for another writer."""
+        if self._connection:
+            self._connection.close()
+            self._connection = None
+        if self._lock:
+            self._lock.truncate(0)
+            self._lock.close()
+            self._lock = None
+
+    # sweeps
+
+    def add_sweep(self, definition: SweepDefinition, sweep_file: str, meta: dict[str, Any]) -> None:
+        """Make room for a sweep, or go on with it: it is then the latest, and `meta` is laid over what there is."""
+        with self._writing() as connection:
+            before = connection.execute(sql("sweep"), {"sweep": definition.sweep}).fetchone()
+            known = StoredSweep.of(before).meta if before else {}
+            values = {
+                "sweep": definition.sweep,
+                "definition": definition.encode(),
+                "sweep_file": sweep_file,
+                "meta": ujson.dumps({**known, **meta}),
+                "created": time.time(),
+            }
+            connection.execute(sql("add_sweep"), values)
+
+    def sweeps(self) -> list[StoredSweep]:
+        """Every sweep of the folder, the latest first."""
+        with self._reading() as connection:
+            return [StoredSweep.of(each) for each in connection.execute(sql("sweeps"))]
+
+    def latest(self) -> str:
+        """The sweep that was added or continued last. Raises StoreError when there is none."""
+        with self._reading() as connection:
+            latest = connection.execute(sql("sweeps")).fetchone()
+        if latest is None:
+            raise StoreError(f"{self.folder}: holds no sweep yet; use `hummingsweep run`")
+        return StoredSweep.of(latest).sweep
+
+    def sweep(self, sweep: str) -> StoredSweep:
+        """One sweep by its id. Raises StoreError when it is not here."""
+        with self._reading() as connection:
+            return self._sweep(connection, sweep)
+
+    def definition(self, sweep: str) -> SweepDefinition:
+        """What its children got."""
+        return self.sweep(sweep).definition
+
+    def sweep_file(self, sweep: str) -> str:
+        """The text of its sweep file."""
+        return self.sweep(sweep).sweep_file
+
+    def meta(self, sweep: str) -> dict[str, Any]:
+        """What was noted about it."""
+        return self.sweep(sweep).meta
+
+    def set_meta(self, sweep: str, key: str, value: Any) -> None:
+        """Note something about a sweep; JSON values."""
+        meta = {**self.meta(sweep), key: value}
+        with self._writing() as connection:
+            connection.execute(sql("set_meta"), {"sweep": sweep, "meta": ujson.dumps(meta)})
+
+    # rows in
+
+    def insert(self, sweep: str, rows: Rows) -> int:
+        """Store a chunk in one transaction; how many points had no row before. Points that have one keep it."""
+        key = self._key(sweep)
+        results = {name: values for name, values in rows.columns.items() if name not in LEADING}
+        leading = [rows.columns.get(name) or [None] * len(rows) for name in LEADING]
+        documents = [ujson.dumps(values) for values in zip(*results.values(), strict=True)] or ["[]"] * len(rows)
+        with self._writing() as connection:
+            shape = self._shape(connection, tuple(results))
+            kinds = self._widened(connection, key, results)
+            before = connection.total_changes
+            connection.executemany(
+                sql("insert_row"),
+                (
+                    (
+                        key,
+                        point,
+                        Status(status).value,
+                        None if error is None else cols.plain_text(error),
+                        engine,
+                        seconds,
+                        shape,
+                        document,
+                    )
+                    for point, status, error, engine, seconds, document in zip(*leading, documents, strict=True)
+                ),
+            )
+            new = connection.total_changes - before
+            if new:
+                chunk = {"sweep": key, "chunk": rows.chunk, "node": rows.node, "seconds": rows.seconds}
+                connection.execute(sql("insert_chunk"), {**chunk, "points": len(rows), "at": time.time()})
+        # remembered once the transaction is through
+        self._shapes[tuple(results)] = shape
+        self._kinds[key] = kinds
+        return new
+
+    def forget_failed(self, sweep: str) -> int:
+        """Delete the rows that are not ok, so that their points are missing again; how many there were."""
+        with self._writing() as connection:
+            return connection.execute(sql("forget_failed"), {"sweep": self._key(sweep)}).rowcount
+
+    # what is there
+
+    def counts(self, sweep: str) -> dict[Status, int]:
+        """How many rows have which status."""
+        with self._reading() as connection:
+            wanted = {"sweep": self._sweep(connection, sweep).key}
+            return {Status(status): count for status, count in connection.execute(sql("counts"), wanted)}
+
+    def errors(self, sweep: str) -> list[tuple[str, int]]:
+        """The errors of rows that are not ok, the most frequent first, with how many rows have it."""
+        with self._reading() as connection:
+            wanted = {"sweep": self._sweep(connection, sweep).key}
+            return [(error or "", count) for error, count in connection.execute(sql("errors"), wanted)]
+
+    def nodes(self, sweep: str) -> list[dict[str, Any]]:
+        """Who computed it: node, points, seconds of its children's time."""
+        with self._reading() as connection:
+            wanted = {"sweep": self._sweep(connection, sweep).key}
+            nodes = connection.execute(sql("nodes"), wanted)
+            return [{"node": node, "points": points, "seconds": seconds} for node, points, seconds in nodes]
+
+    def missing_runs(self, sweep: str, size: int) -> Iterator[tuple[int, int]]:
+        """Closed ranges of the points of 0..size-1 that have no row, ascending.
+
+        Read a page at a time: a range is as the store was when its page was read. Costs what the stored points
+        cost, whatever the grid's size.
+        """
+        if size < 1:
+            return
+        with self._reading() as connection:
+            key = self._sweep(connection, sweep).key
+            (first,) = connection.execute(sql("first_point"), {"sweep": key}).fetchone()
+        if first is None or first > 0:
+            yield 0, size - 1 if first is None else min(first, size) - 1
+        after = first
+        while after is not None and after < size:
+            with self._reading() as connection:
+                page = connection.execute(sql("gaps"), {"sweep": key, "after": after, "most": GAPS}).fetchall()
+            after = None
+            for start, after in page:
+                if start < size:
+                    yield start, size - 1 if after is None else min(after, size) - 1
+
+    def columns(self, sweep: str) -> list[str]:
+        """The names of all columns, in the order of every reading: see orchestrator.results.columns."""
+        with self._reading() as connection:
+            return Layout(connection, self._sweep(connection, sweep)).names
+
+    # rows out
+
+    def rows(
+        self, sweep: str, points: Iterable[int] | None = None, status: Status | str | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """One dict a row, ascending by point or as `points` says; every column in each, None where a row has none."""
+        with self._reading() as connection:
+            layout = Layout(connection, self._sweep(connection, sweep))
+            for stored in found(connection, layout.stored.key, points, status):
+                yield layout.row(stored)
+
+    def table(self, sweep: str, status: Status | str | None = None) -> pa.Table:
+        """All rows as one Arrow table, ascending by point."""
+        import pyarrow as pa
+
+        schema, batches = self.batches(sweep, status)
+        return pa.Table.from_batches(list(batches), schema)
+
+    def first(self, sweep: str) -> pa.Table:
+        """The first ok rows as `table` has them: enough to see whether a ranking can be made."""
+        import pyarrow as pa
+
+        schema, batches = self.batches(sweep, Status.OK)
+        return pa.Table.from_batches(list(islice(batches, 1)), schema)
+
+    def batches(self, sweep: str, status: Status | str | None = None) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+        """The schema of `table`, and its rows a batch at a time; both of the same moment."""
+        import pyarrow as pa
+
+        schema, pages = self.pages(sweep, status)
+        return schema, (
+            pa.RecordBatch.from_arrays([cols.array(page[field.name], field) for field in schema], schema=schema)
+            for page in pages
+        )
+
+    def pages(self, sweep: str, status: Status | str | None = None) -> tuple[pa.Schema, Iterator[dict[str, list[Any]]]]:
+        """As `batches`, with the values as they were computed: one list a column."""
+        reading = self._pages(sweep, status)
+        schema = next(reading)
+        return schema, reading
+
+    def _pages(self, sweep: str, status: Status | str | None) -> Iterator[Any]:
+        with self._reading() as connection:
+            layout = Layout(connection, self._sweep(connection, sweep))
+            yield layout.schema()
+            for page in batched(found(connection, layout.stored.key, None, status), BATCH):
+                yield layout.columnar(page)
+
+    # inside
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        """One transaction; nothing of it stays when it fails."""
+        if self._connection is None:
+            raise StoreError(f"{self.folder}: was opened for reading")
+        with failures(self.folder):
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        """A connection that sees one moment."""
+        with failures(self.folder), closing(reader(self.folder)) as connection:
+            connection.execute("BEGIN")
+            yield connection
+
+    def _sweep(self, connection: sqlite3.Connection, sweep: str) -> StoredSweep:
+        stored = connection.execute(sql("sweep"), {"sweep": sweep}).fetchone()
+        if stored is None:
+            there = ", ".join(row[1] for row in connection.execute(sql("sweeps"))) or "none"
+            raise StoreError(f"{self.folder}: holds no sweep {sweep}; there are: {there}")
+        return StoredSweep.of(stored)
+
+    def _key(self, sweep: str) -> int:
+        if sweep not in self._keys:
+            self._keys[sweep] = self.sweep(sweep).key
+        return self._keys[sweep]
+
+    def _shape(self, connection: sqlite3.Connection, names: tuple[str, ...]) -> int:
+        if names in self._shapes:
+            return self._shapes[names]
+        document = {"names": ujson.dumps(names)}
+        connection.execute(sql("add_shape"), document)
+        return int(connection.execute(sql("shape"), document).fetchone()[0])
+
+    def _widened(self, connection: sqlite3.Connection, key: int, results: dict[str, list[Any]]) -> dict[str, str]:
+        """What kinds of values each column has now; what is new is written down."""
+        known = self._kinds.get(key) or dict(connection.execute(sql("columns"), {"sweep": key}).fetchall())
+        now = {name: cols.merged(known.get(name, ""), cols.kinds(values)) for name, values in results.items()}
+        for name, letters in now.items():
+            if known.get(name) != letters:
+                connection.execute(sql("set_column"), {"sweep": key, "name": name, "kinds": letters})
+        return {**known, **now}
+
+
+class SweepRef(NamedTuple):
+    """What a user means by SWEEP."""
+
+    #: the output folder
+    folder: Path
+    #: the sweep's id
+    sweep: str
+
+    @classmethod
+    def find(cls, text: str, runs: Path = Path("runs")) -> SweepRef:
+        """From an output folder, a name under `runs`, a sweep id in a folder under `runs`, or a sweep file.
+
+        Of a folder with several sweeps, the latest is meant unless the id is given. Raises StoreError.
+        """
+        path = Path(text)
+        if path.suffix in (".yml", ".yaml") and path.is_file():
+            from orchestrator.sweepfile.sweep import read
+
+            path = runs / read(path).name
+        for folder in (path, path.parent if path.name == FILE else path, runs / text):
+            if (folder / FILE).is_file():
+                with Store.open(folder) as store:
+                    return cls(folder, store.latest())
+        there = sorted(file.parent for file in runs.glob(f"*/{FILE}"))
+        for folder in there:
+            with Store.open(folder) as store:
+                if any(stored.sweep == text for stored in store.sweeps()):
+                    return cls(folder, text)
+        known = ", ".join(str(folder) for folder in there) or "none"
+        raise StoreError(f"{text}: no output folder, sweep id or name under {runs}/ (there are: {known})")
+
+
+def resolve(text: str, runs: Path = Path("runs")) -> Path:
+    """The output folder that SWEEP means, see `SweepRef.find`. Raises StoreError."""
+    return SweepRef.find(text, runs).folder

@@ -1,0 +1,117 @@
+"""How often a chunk was tried, and what its earlier tries left.
+
+A chunk whose child died is handed out again. From the second attempt on it goes carefully: every finished point is
+stored on the broker at once, and the point under way is marked before it begins. So a point that kills its child
+is found: it is the marked one, and after DEATHS deaths it gets a row with status=crashed and the others finish.
+"""
+
+from __future__ import annotations
+
+import functools
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import ujson
+
+from tasks.child.deadline import HARD_GRACE_S
+from tasks.protocol.messages import Chunk, Keys, Rows, Status, node_sign
+
+if TYPE_CHECKING:
+    from redis import Redis
+
+#: Deaths of the child, with a point marked as under way, after which that point is given up.
+DEATHS = 2
+
+DONE, CANCELLED = -1, -2
+
+_UNDER_WAY = "under way"
+
+
+@dataclass(frozen=True)
+class Attempts:
+    """The bookkeeping of one sweep's chunks, from the child's side."""
+
+    redis: Redis
+    keys: Keys
+
+    def begin(self, chunk: str, who: str) -> tuple[int, str]:
+        """The number of this attempt, or DONE or CANCELLED; and the address of the sweep's definition, or ""."""
+        keys = self.keys
+        number, address = self._script("begin")(
+            keys=[keys.done, keys.sent, keys.attempts, keys.running, keys.cancelled, keys.generation],
+            args=[chunk, f"{who} {time.time()}", Chunk.parse(chunk).generation, keys.definition],
+        )
+        return int(number), address.decode()
+
+    def commit(self, chunk: str, rows: Rows) -> bool:
+        """Hand the rows in; False when another attempt was first."""
+        keys = self.keys
+        failed = sum(status != Status.OK for status in rows.columns.get("status", ()))
+        answer = self._script("commit")(
+            keys=[keys.done, keys.rows, keys.attempts, keys.running, keys.partial(chunk), keys.tally],
+            args=[chunk, rows.encode(), rows.node.partition("/")[0], len(rows), failed, rows.seconds],
+        )
+        return bool(answer)
+
+    def finished(self, chunk: str, point_timeout_s: float, hung: bool | None = None) -> dict[int, dict[str, Any]]:
+        """Rows that earlier careful attempts stored, by point.
+
+        A marked point under which the child died too often is one of them, and so is one that never came back from
+        native code: `hung` says whether the deadline ended the last attempt. Where that is not known (None: it was on
+        another node) the point is taken for one when it was under way for its whole time on a node that is still
+        there: the chunk of a node that died comes back late, whatever its point did.
+        """
+        redis: Any = self.redis
+        fields: dict[bytes, bytes] = redis.hgetall(self.keys.partial(chunk))
+        rows = {}
+        for name, value in fields.items():
+            text = name.decode()
+            if text.isdigit():
+                rows[int(text)] = ujson.loads(value)
+        marked = fields.get(_UNDER_WAY.encode())
+        if marked is not None:
+            text, since, who = marked.decode().split(" ", 2)
+            point = int(text)
+            lives = redis.exists(node_sign(who.rpartition("/")[0]))
+            deaths = int(redis.hincrby(self.keys.partial(chunk), f"deaths {point}", 1))
+            if hung is None:
+                hung = bool(lives) and time.time() - float(since) >= point_timeout_s + HARD_GRACE_S
+            if hung:
+                rows[point] = {
+                    "point": point,
+                    "status": Status.TIMEOUT.value,
+                    "error": f"took longer than {point_timeout_s:g} s, in native code that could not be interrupted",
+                }
+            elif deaths >= DEATHS and point not in rows:
+                rows[point] = {
+                    "point": point,
+                    "status": Status.CRASHED.value,
+                    "error": f"the child died {deaths + 1} times while it ran this point",
+                }
+        return rows
+
+    def let_go(self, chunk: str) -> None:
+        """This attempt ends without rows, and the chunk is the orchestrator's to send again."""
+        self.redis.hdel(self.keys.running, chunk)
+
+    def mark(self, chunk: str, point: int, who: str) -> None:
+        """This point is under way in the child `who`."""
+        self.redis.hset(self.keys.partial(chunk), _UNDER_WAY, f"{point} {time.time()} {who}")
+
+    def store_row(self, chunk: str, row: dict[str, Any]) -> None:
+        """This point is finished; nothing is under way."""
+        with self.redis.pipeline() as pipeline:
+            pipeline.hset(self.keys.partial(chunk), str(row["point"]), ujson.dumps(row))
+            pipeline.hdel(self.keys.partial(chunk), _UNDER_WAY)
+            pipeline.execute()
+
+    def _script(self, name: str) -> Any:
+        return self.redis.register_script(scripts()[name])
+
+
+@functools.cache
+def scripts() -> dict[str, str]:
+    """By name. A child reads them before any controller runs: one may close or use up its descriptors."""
+    return {name: Path(__file__).with_name(f"{name}.lua").read_text() for name in ("begin", "commit")}

@@ -1,0 +1,150 @@
+"""THE task: a chunk of points in, one message of rows out.
+
+    begin      may it run? how often was it tried?
+    prepare    definition, controllers, candles: from this child's memory, the mirror or the broker
+    loop       one event loop, the points one after another; a point that fails is a row that says so
+    commit     rows and the mark `done` together
+
+Nothing passes between processes per point, except on the careful second attempt (see tasks.child.attempts).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from contextlib import closing
+from typing import Any
+
+from celery import shared_task
+from celery.exceptions import Reject
+from celery.signals import worker_process_init
+from redis.exceptions import RedisError
+
+from tasks.child import heartbeat
+from tasks.child.attempts import CANCELLED, DONE, Attempts, scripts
+from tasks.child.deadline import hung
+from tasks.child.process import Child, begin, child, peak_memory_bytes
+from tasks.errors import HummingsweepError, ParcelMissing, describe
+from tasks.protocol.messages import CHUNK_TASK, Chunk, Keys, Rows, Status, SweepDefinition
+
+#: Seconds before a chunk that the broker refuses to keep account of is handed back.
+REFUSED_WAIT_S = 5.0
+#: Descriptors that the points to come need.
+SPARE = 8
+
+
+@worker_process_init.connect(weak=False)  # type: ignore[untyped-decorator]  # celery has no type information
+def _enter(**_: Any) -> None:
+    me = begin()
+    scripts()
+    me.quota.listen()
+    heartbeat.begin(me.settings.cache_folder)
+
+
+@shared_task(name=CHUNK_TASK, acks_late=True)  # type: ignore[untyped-decorator]
+def run_chunk(sweep: str, chunk_id: str, limit_s: float = 0.0) -> None:
+    """Run one chunk; all its life is on this page.
+
+    After `limit_s` seconds (0: never) no point of it is begun: the rows that are there are committed, and whoever sent
+    the chunk hands the others out again.
+    """
+    # Billiard's handler raises SystemExit in the middle of a controller, which would look like the controller's own.
+    # A node that leaves in a hurry hands the chunk back, so its child may simply end.
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    me = child()
+    attempts = Attempts(me.redis, Keys(sweep))
+    attempt, address = attempts.begin(chunk_id, me.name)
+    if attempt in (DONE, CANCELLED):
+        return
+    started = time.perf_counter()
+    me.quota.turn_to(sweep)
+    chunk = Chunk.parse(chunk_id)
+    finished: dict[int, dict[str, Any]] = {}
+    todo = chunk.points
+    course = _ChunkRun(me, chunk_id, attempts)
+    try:
+        definition = me.definition(sweep, address)
+        if attempt > 1:
+            finished = attempts.finished(chunk_id, definition.point_timeout_s, hung(me.hang_marker(sweep, chunk_id)))
+            todo = [point for point in todo if point not in finished]
+        asyncio.run(course.run(definition, todo, limit_s, careful=attempt > 1))
+        fresh = course.rows
+    except ParcelMissing:
+        # the broker lost its data, or somebody made room: the orchestrator lays it down again and sends what has no row
+        attempts.let_go(chunk_id)
+        return
+    except RedisError as error:
+        # the broker is away for longer than a child waits, or refuses to write
+        time.sleep(REFUSED_WAIT_S)
+        raise Reject(error, requeue=True) from error
+    except BaseException as error:
+        if course.begun:
+            # A point broke what its neighbours need (stopped the event loop, closed its descriptors). A fresh child
+            # goes carefully, so that the point stands alone in the end.
+            os._exit(1)
+        # what the whole chunk is missing (memory, a version, a signature) is every point's error
+        text = str(error) if isinstance(error, HummingsweepError) else describe(error)
+        fresh = [{"point": point, "status": Status.ERROR.value, "error": text} for point in todo]
+    rows = sorted([*finished.values(), *fresh], key=lambda row: row["point"])
+    seconds = time.perf_counter() - started
+    try:
+        attempts.commit(
+            chunk_id, Rows.from_dicts(chunk_id, me.name, seconds, rows, peak_memory_bytes(), course.feature_axes)
+        )
+    except RedisError as error:
+        time.sleep(REFUSED_WAIT_S)
+        raise Reject(error, requeue=True) from error
+    except BaseException as error:
+        # an exception would acknowledge the message, and its rows be nowhere
+        if course.begun:
+            os._exit(1)  # a point may have broken what this needs: a fresh child hands in what was stored
+        text = f"the rows of chunk {chunk_id} cannot be handed in: {describe(error)}"
+        failed = [{"point": point, "status": Status.ERROR.value, "error": text} for point in chunk.points]
+        attempts.commit(chunk_id, Rows.from_dicts(chunk_id, me.name, seconds, failed, peak_memory_bytes()))
+
+
+class _ChunkRun:
+    """The points of one attempt, one after another."""
+
+    def __init__(self, me: Child, chunk_id: str, attempts: Attempts):
+        self._me, self._chunk_id, self._attempts = me, chunk_id, attempts
+        self.rows: list[dict[str, Any]] = []
+        #: from here on what goes wrong outside a row is a point's doing
+        self.begun = False
+        self.feature_axes: list[str] = []
+
+    async def run(self, definition: SweepDefinition, points: list[int], limit_s: float, *, careful: bool) -> None:
+        """One row a point. With `careful`, each point is marked before and stored after."""
+        from tasks.child.point import PointRunner
+
+        hang_marker = self._me.hang_marker(definition.sweep, self._chunk_id) if careful else None
+        began = time.perf_counter()
+        with closing(PointRunner(self._me, definition)) as bench:
+            for point in bench.in_order(points):
+                if limit_s and self.rows and time.perf_counter() - began > limit_s:
+                    break
+                if careful:
+                    self._attempts.mark(self._chunk_id, point, self._me.name)
+                self.begun = True
+                row = await bench.row(point, hang_marker)
+                _check_loop()
+                if careful:
+                    self._attempts.store_row(self._chunk_id, row)
+                self.rows.append(row)
+            self.feature_axes = bench.feature_axes()
+
+
+def _check_loop() -> None:
+    """Raises OSError where no later point would run: a controller closed the descriptor its event loop lives on, or
+    left hardly any to be opened."""
+    selector = getattr(asyncio.get_running_loop(), "_selector", None)
+    if selector is None:
+        return
+    spare: list[int] = []
+    try:
+        spare += (os.dup(selector.fileno()) for _ in range(SPARE))
+    finally:
+        for descriptor in spare:
+            os.close(descriptor)

@@ -1,0 +1,248 @@
+"""One point: from its index to its row.
+
+A `PointRunner` is what the points of a chunk share: definition, controllers folder, market, engine. What is done with a
+point depends on the kind of sweep; each kind gives one dict, and a failure of any sort is a row that says why.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Awaitable, Callable
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from tasks.child.deadline import Deadline
+from tasks.errors import HummingsweepError, ParcelMissing, PointTimeout, describe, one_line
+from tasks.grid import Grid
+from tasks.isolation import blackout
+from tasks.protocol.messages import Kind, Status, SweepDefinition
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tasks.child.process import Child
+    from tasks.engine._base import Engine, Market, Outcome
+    from tasks.engine.jump.shared import SharedFeatures
+
+#: Columns of a row that are not results.
+Row = dict[str, Any]
+
+
+class PointRunner:
+    """Runs the points of one chunk. Made inside the event loop, on the first line of the coroutine that uses it, and
+    closed after the last point."""
+
+    def __init__(self, me: Child, definition: SweepDefinition):
+        self._me = me
+        self._definition = definition
+        self._grid = Grid.from_mapping(definition.grid)
+        self._deadline = Deadline(definition.point_timeout_s)
+        self._controllers: Path = me.controllers(definition)
+        self._entries = str(self._controllers / "controllers")
+        self._entries_changed_at = _changed_at(self._entries)
+        self._work: dict[Kind, Callable[[int], Awaitable[Row]]] = {
+            Kind.RUN: self._back_test,
+            Kind.PROBE: self._probe,
+            Kind.VERIFY: self._verify,
+            Kind.AUDIT: self._audit,
+            Kind.DETAIL: self._detail,
+        }
+        self._engines: dict[str, Engine] = {}
+
+    def close(self) -> None:
+        """No point comes any more."""
+        self._deadline.close()
+
+    @cached_property
+    def market(self) -> Market:
+        """What all points run on. Raises ParcelMissing."""
+        return self._me.market(self._definition)
+
+    async def row(self, point: int, hang_marker: Path | None = None) -> Row:
+        """The row of a point, whatever happens in it short of the child's death. Raises ParcelMissing.
+
+        `hang_marker`: what `Deadline` leaves where the child dies.
+        """
+        started = time.perf_counter()
+        row: Row = {"point": point, "status": Status.OK.value, "error": "", "engine": "", "seconds": 0.0}
+        try:
+            async with self._deadline.point(hang_marker):
+                if self._definition.kind is not Kind.PROBE:
+                    self.market  # noqa: B018  it may have to come from the broker: before the guard is shut
+                with blackout.guard():
+                    row |= await self._work[self._definition.kind](point)
+        except PointTimeout:
+            row |= {"status": Status.TIMEOUT.value, "error": f"took longer than {self._definition.point_timeout_s:g} s"}
+        except ParcelMissing:
+            raise
+        except HummingsweepError as error:
+            row |= {"status": Status.ERROR.value, "error": one_line(str(error))}
+        except BaseException as error:  # a controller may raise anything, KeyboardInterrupt too; the sweep goes on
+            row |= {"status": Status.ERROR.value, "error": describe(error)}
+        finally:
+            await blackout.sweep_up(asyncio.get_running_loop())
+        row["seconds"] = time.perf_counter() - started
+        return row
+
+    def in_order(self, points: list[int]) -> list[int]:
+        """The points of a chunk, those side by side whose features are known to be the same."""
+        if self._definition.kind is not Kind.RUN:
+            return points
+        known = set(self.feature_axes())
+        places = [place for place, name in enumerate(self._grid.names) if name in known]
+        return sorted(points, key=lambda point: [self._grid.digits(point)[place] for place in places])
+
+    def feature_axes(self) -> list[str]:
+        """The axes that features were seen to depend on."""
+        known = self._me.features.names()
+        return [name for name in self._grid.names if name in known]
+
+    def config(self, point: int) -> Any:
+        """A fresh controller config of a point, process state as no point has touched it, the random generators as the sweep's seed
+        lays them. Raises ControllerError."""
+        from tasks.isolation.seeding import seed_rng
+        from tasks.upstream.backtest.build import controller_config
+
+        if _changed_at(self._entries) != self._entries_changed_at:  # a point before this one may have deleted them
+            self._controllers = self._me.controllers(self._definition)
+            self._entries_changed_at = _changed_at(self._entries)
+        values = {**self._definition.controller, **self._grid.values(point)}
+        if values.get("controller_type") and values.get("controller_name"):
+            kind, name = values["controller_type"], values["controller_name"]
+            self._me.settle(self._controllers, kind, name, self._definition.seed)
+        seed_rng(self._definition.seed, point)
+        return controller_config(values, self._controllers, config_id=f"{self._definition.sweep}-{point}")
+
+    def engine(self, name: str) -> Engine:
+        """The engine of that name, made once per chunk."""
+        if name not in self._engines:
+            self._engines[name] = self._make_engine(name, self._me.features)
+        return self._engines[name]
+
+    def _make_engine(self, name: str, shared: SharedFeatures | None) -> Engine:
+        definition = self._definition
+        if name == "stock":
+            from tasks.engine.stock import StockEngine
+
+            return StockEngine()
+        from tasks.engine.jump.engine import JumpEngine
+
+        if name == "jump":
+            return JumpEngine(shared=shared)
+        from tasks.engine.fills import HonestSimulators
+
+        return JumpEngine(
+            simulators=HonestSimulators(
+                maker_cost=definition.maker_cost if definition.maker_cost is not None else definition.trade_cost,
+                taker_cost=definition.taker_cost if definition.taker_cost is not None else definition.trade_cost,
+                slippage_bps=definition.slippage_bps,
+                funding=definition.funding,
+            ),
+            shared=shared,
+        )
+
+    async def _back_test(self, point: int) -> Row:
+        definition = self._definition
+        market = self.market
+        row: Row = {}
+        if definition.fills in ("stock", "both"):
+            config = self.config(point)
+            row |= _results(await self.engine(definition.engine).run(config, market), config, market)
+        if definition.fills in ("honest", "both"):
+            config = self.config(point)
+            honest = _results(await self.engine("honest").run(config, market), config, market)
+            if definition.fills == "both":
+                row |= {f"honest_{name}": value for name, value in honest.items() if name not in _NOT_PREFIXED}
+                row["warning"] = "; ".join(filter(None, dict.fromkeys([row["warning"], honest["warning"]])))
+            else:
+                row |= honest
+        return row
+
+    async def _probe(self, point: int) -> Row:
+        from tasks.upstream.backtest.build import feed_needs
+
+        needs = feed_needs(self.config(point), self._definition.resolution, self._definition.shift)
+        return {"feeds": [[need.connector, need.trading_pair, need.interval, need.max_records] for need in needs]}
+
+    async def _verify(self, point: int) -> Row:
+        from tasks.engine.compare import compare
+        from tasks.isolation.seeding import held_clock
+
+        market = self.market
+        with held_clock():
+            stock = await self._outcome_or_error("stock", point, market)
+            jump = await self._outcome_or_error("jump", point, market)
+        if isinstance(stock, str) or isinstance(jump, str):
+            # a point that fails must fail in the same words
+            said = [outcome if isinstance(outcome, str) else "no error" for outcome in (stock, jump)]
+            difference = {"field": "error", "stock": said[0], "jump": said[1], "candle": None}
+            return {"engine": "jump", "differences": [] if said[0] == said[1] else [difference]}
+        return {
+            "engine": jump.engine,
+            "engine_note": jump.engine_note,
+            "differences": [difference.to_dict() for difference in compare(stock, jump)],
+        }
+
+    async def _outcome_or_error(self, engine: str, point: int, market: Market) -> Outcome | str:
+        config = self.config(point)  # what the config refuses is not the engines' doing
+        try:
+            return await self.engine(engine).run(config, market, curves=False)
+        except Exception as error:
+            return describe(error)
+
+    async def _audit(self, point: int) -> Row:
+        from tasks.engine.audit import audit
+
+        options = self._definition.options
+        engine = "honest" if self._definition.fills == "honest" else self._definition.engine
+        report = await audit(
+            self._make_engine(engine, None),  # every run derives its features itself
+            lambda: self.config(point),
+            self.market,
+            cuts=int(options.get("cuts", 8)),
+            seed=self._definition.seed + point,
+        )
+        return {"audit": report.to_dict()}
+
+    async def _detail(self, point: int) -> Row:
+        from tasks.engine.detail import detail
+
+        engine = "honest" if self._definition.fills == "honest" else self._definition.engine
+        config, market = self.config(point), self.market
+        outcome = await self.engine(engine).run(config, market)
+        return {**_results(outcome, config, market), "detail": detail(outcome)}
+
+
+def _changed_at(folder: str) -> int:
+    """When an entry was added to a folder or taken away, nanoseconds; 0 where there is no such folder."""
+    try:
+        return os.stat(folder).st_mtime_ns  # noqa: PTH116  every point asks, and a Path takes as long again
+    except OSError:
+        return 0
+
+
+_NOT_PREFIXED = frozenset({"engine", "engine_note", "warning"})
+
+
+def _results(outcome: Outcome, config: Any, market: Market) -> Row:
+    """Stock results under their stock names, our metrics beside them."""
+    from tasks.engine.metrics import metrics, win_rate_warning
+    from tasks.upstream.backtest.provider import interval_seconds
+
+    assert outcome.timestamps is not None
+    assert outcome.equity is not None
+    assert outcome.position_value is not None
+    row: Row = {"engine": outcome.engine, "engine_note": outcome.engine_note, **outcome.results}
+    row |= metrics(
+        outcome.timestamps,
+        outcome.equity,
+        outcome.position_value,
+        outcome.extras["turnover"],
+        resolution_s=interval_seconds(market.resolution),
+        total_amount_quote=float(config.total_amount_quote),
+        executors=outcome.extras["trades"],
+    )
+    row["warning"] = win_rate_warning(outcome.results)
+    return row

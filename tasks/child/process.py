@@ -1,0 +1,210 @@
+"""A child's life: once per process, before the first chunk.
+
+Threads are capped by the environment the node sets, the blackout goes up, then hummingbot is imported. What a child
+keeps between chunks (its Redis client, definitions, markets, extracted controllers) hangs on one `Child` object.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+import platform
+import resource
+import socket
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from functools import cached_property, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tasks.broker.connect import connect
+from tasks.child.log_quota import LogQuota
+from tasks.errors import BlobError, ParcelMissing, VersionMismatch
+from tasks.isolation.process_state import ProcessState
+from tasks.protocol.blobs import Blobs, footprint, unpack_controllers, unpacked
+from tasks.protocol.messages import SweepDefinition
+from tasks.settings import Settings, versions
+
+if TYPE_CHECKING:
+    from redis import Redis
+
+    from tasks.candles.mirror import Mirror
+    from tasks.engine._base import Market
+    from tasks.engine.jump.shared import SharedFeatures
+
+#: Sweeps whose definition and market a child keeps open at the same time.
+KEPT = 4
+
+
+@dataclass
+class Child:
+    """What one spawned process holds."""
+
+    settings: Settings
+    #: node and process, for rows and messages
+    name: str
+    #: bounds what its controllers print and log
+    quota: LogQuota = field(default_factory=LogQuota)
+    #: settings of the process before any controller was imported
+    _process_state: ProcessState = field(default_factory=ProcessState.now)
+    #: the folder of the controllers that were used last, and by type and name the settings that they made at import
+    _settled: tuple[Path, dict[tuple[Any, Any], ProcessState]] = (Path(), {})
+    _definitions: OrderedDict[str, SweepDefinition] = field(default_factory=OrderedDict)
+    _markets: OrderedDict[bytes, Market] = field(default_factory=OrderedDict)
+    #: digest -> folder of the controllers, and its footprint when it was found to be as it came
+    _unpacked: OrderedDict[str, tuple[Path, Any]] = field(default_factory=OrderedDict)
+
+    @cached_property
+    def features(self) -> SharedFeatures:
+        """What this child's controllers derived, for the points that would derive the same."""
+        from tasks.engine.jump.shared import SharedFeatures
+
+        return SharedFeatures()
+
+    @cached_property
+    def redis(self) -> Redis:
+        """This child's own connection; sits out a broker restart and a broker without room."""
+        return connect(self.settings, patient=True, waits_for_room=True)
+
+    @cached_property
+    def blobs(self) -> Blobs:
+        """The blobs on the broker."""
+        return Blobs(self.redis, self.settings.key)
+
+    @cached_property
+    def mirror(self) -> Mirror:
+        """The node's slices in memory, shared with the other children."""
+        from tasks.candles.mirror import Mirror, mirror_folder
+
+        folder = Path(self.settings.mirror) if self.settings.mirror else mirror_folder()
+        return Mirror(folder, self.settings.mirror_mb << 20)
+
+    def definition(self, sweep: str, address: str) -> SweepDefinition:
+        """The sweep's definition, fetched when it is new. `address`: of its blob; "" where the broker knows none.
+
+        Raises BlobError, ParcelMissing, VersionMismatch.
+        """
+        if not address:
+            raise ParcelMissing(f"sweep {sweep} is not on the broker any more")
+        if address not in self._definitions:
+            definition = SweepDefinition.decode(self.blobs.get(address, signed=True))
+            mine = versions()
+            if definition.versions != mine:
+                raise VersionMismatch(f"sweep {sweep} wants {definition.versions}, node {self.name} has {mine}")
+            if definition.sweep != sweep:  # signed, but for another sweep
+                raise BlobError(f"sweep {sweep}: the broker holds the definition of {definition.sweep} in its place")
+            _keep(self._definitions, address, definition)
+        return self._definitions[address]
+
+    def controllers(self, definition: SweepDefinition) -> Path:
+        """Folder that holds `controllers/` of this sweep, extracted once per node and content.
+
+        A controller may have touched its own files: where anything in the folder is another, it is mended.
+        """
+        into, digest = self.settings.cache_folder / "bundles", definition.controllers
+        if digest in self._unpacked:
+            folder, seen = self._unpacked[digest]
+            if seen is not None and footprint(folder) == seen:
+                return folder
+        folder = unpacked(digest, into) or unpack_controllers(self.blobs.get(digest, signed=True), into)
+        _keep(self._unpacked, digest, (folder, footprint(folder)))
+        return folder
+
+    def settle(self, controllers: Path, controller_type: Any, name: Any, seed: int) -> None:
+        """Put the settings of the process back to what they are when this controller has just been imported.
+
+        What a point did to them is gone, what a module sets at its import stays. A module is imported with rng of its
+        own, so that it matters for no row which point needs it first. Raises ControllerError.
+        """
+        from tasks.isolation.seeding import seed_rng
+        from tasks.upstream.backtest.build import deactivate, is_loaded, load_controller_module, module_state
+
+        if self._settled[0] != controllers:  # the modules of another folder are unloaded
+            self._settled = controllers, {}
+        settled = self._settled[1]
+        known = (controller_type, name) in settled
+        restored = module_state().restore()
+        if not restored or (settled and not known):
+            deactivate()  # or a helper that another controller has imported would not run for this one
+        if not known or not is_loaded(controllers, str(controller_type), str(name)):
+            self._process_state.put_back()
+            seed_rng(seed, -1)
+            load_controller_module(controllers, str(controller_type), str(name))
+            settled.setdefault((controller_type, name), ProcessState.now())
+        settled[controller_type, name].put_back()
+
+    def market(self, definition: SweepDefinition) -> Market:
+        """Candles and rules of this sweep, mapped from the mirror; what is missing there is fetched from the broker."""
+        from tasks.engine._base import Market
+        from tasks.upstream.backtest.rules import trading_rules
+
+        key = definition.encode()
+        if key not in self._markets:
+            feeds = {
+                feed: self.mirror.frame(address, partial(self.blobs.get, address))
+                for feed, address in definition.slices.items()
+            }
+            market = Market(
+                feeds=feeds,
+                trading_rules=trading_rules(definition.trading_rules),
+                start=definition.start,
+                end=definition.end,
+                resolution=definition.resolution,
+                trade_cost=definition.trade_cost,
+                shift=definition.shift,
+                warmup=definition.warmup,
+            )
+            _keep(self._markets, key, market)
+        return self._markets[key]
+
+    def hang_marker(self, sweep: str, chunk: str) -> Path:
+        """The file that tells why a child of this node ended in a careful attempt at a chunk; see tasks.child.deadline."""
+        return self.settings.cache_folder / "hang-markers" / f"{sweep}-{chunk.replace(':', '-')}"
+
+
+_child: Child | None = None
+
+
+def child() -> Child:
+    """This process's Child. Raises RuntimeError outside a child."""
+    if _child is None:
+        raise RuntimeError("not a child: tasks.child.process.begin() has not run")
+    return _child
+
+
+def begin(settings: Settings | None = None) -> Child:
+    """Make this process a child: blackout first, then the imports that cost seconds."""
+    global _child
+    settings = settings or Settings.read()
+    os.environ.setdefault("NUMBA_CACHE_DIR", str(settings.cache_folder / "kernels"))
+    logging.getLogger().setLevel(logging.WARNING)
+
+    from tasks.isolation import blackout
+    from tasks.upstream.imports import patches, stubs
+
+    blackout.install()
+    stubs.cut_network()
+    if settings.lean:
+        stubs.install_lean_imports()
+    patches.apply()
+    from tasks.engine.jump import kernels
+
+    kernels.warm()  # a compiler that runs inside a point would count as the point's time
+    # what the imports left is there for good: the collector need not walk through it at every full collection
+    gc.collect()
+    gc.freeze()
+    _child = Child(settings, f"{settings.node or socket.gethostname()}/{os.getpid()}")
+    return _child
+
+
+def peak_memory_bytes() -> int:
+    """Most memory this process ever held, resident."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if platform.system() == "Darwin" else peak << 10  # macOS counts bytes, Linux kilobytes
+
+
+def _keep(kept: OrderedDict[Any, Any], key: Any, value: Any) -> None:
+    kept[key] = value
+    while len(kept) > KEPT:
+        kept.popitem(last=False)

@@ -1,0 +1,225 @@
+"""Blobs by content hash: slices, controllers, definitions.
+
+A blob is a Redis hash under `hs:blob:<sha256>`:
+
+    parts       how many parts follow
+    0, 1, ...   at most PART_BYTES each, together the blob compressed with zstd
+    size        bytes of the blob as it was given
+    signature   HMAC-SHA256 of the hash with the cluster's key, for blobs that hold code or say what to run
+
+The address is the hash of the bytes, so a blob is sent once, may be fetched by anybody who knows the address, and
+cannot be changed on the way. Whoever holds the key may say which code runs; the broker's password alone is not enough.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import io
+import os
+import shutil
+import tarfile
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow
+
+from tasks.errors import BlobError, ControllerError, ParcelMissing
+from tasks.protocol.messages import BLOB_PREFIX
+
+if TYPE_CHECKING:
+    from redis import Redis
+
+PART_BYTES = 32 * 1024 * 1024
+#: The largest blob: a year of one-second candles compresses to well under this.
+LIMIT_BYTES = 2 * 1024 * 1024 * 1024
+#: Controllers are source code; more than this is a folder given by mistake.
+BUNDLE_LIMIT_BYTES = 20 * 1024 * 1024
+#: Seconds a blob is kept after it was last used.
+EXPIRY_S = 7 * 24 * 3600
+
+#: Seconds after which a change of a file is told from the next one by its ctime.
+SETTLED_S = 2.0
+
+#: The bundle as it came, beside what was made of it.
+BUNDLE = "bundle.tar"
+
+_LEFT_OUT = {"__pycache__", "node_modules", "venv"}
+
+
+def digest_of(data: bytes) -> str:
+    """The address of some bytes."""
+    return hashlib.sha256(data).hexdigest()
+
+
+class Blobs:
+    """The blobs on one broker. `key` signs and checks; empty: nothing can be signed or checked."""
+
+    def __init__(self, redis: Redis, key: str):
+        self._redis: Any = redis
+        self._key = key.encode()
+
+    def put(self, data: bytes, *, sign: bool = False) -> str:
+        """Lay a blob down and return its address; nothing is sent when it lies there already.
+
+        Raises BlobError when it is too large, or must be signed and there is no key.
+        """
+        if len(data) > LIMIT_BYTES:
+            raise BlobError(
+                f"a blob of {len(data) >> 20} MB is over the limit of {LIMIT_BYTES >> 20} MB: shorten the period"
+            )
+        digest = digest_of(data)
+        name = BLOB_PREFIX + digest
+        if not self._redis.exists(name):
+            packed = pyarrow.compress(data, codec="zstd", asbytes=True)
+            parts = range(0, len(packed), PART_BYTES)
+            # written beside and renamed: a half-sent blob is never found
+            beside = f"{name}:{os.urandom(8).hex()}"
+            self._redis.hset(beside, mapping={"parts": len(parts), "size": len(data)})
+            self._redis.expire(beside, 3600)
+            for number, start in enumerate(parts):
+                self._redis.hset(beside, number, packed[start : start + PART_BYTES])
+            self._redis.rename(beside, name)
+        if sign:
+            self._redis.hset(name, "signature", self._signature(digest))
+        self._redis.expire(name, EXPIRY_S)
+        return digest
+
+    def get(self, digest: str, *, signed: bool = False) -> bytes:
+        """Fetch a blob and check it. Raises BlobError when it is not there, changed, or wrongly signed."""
+        name = BLOB_PREFIX + digest
+        fields: dict[bytes, bytes] = self._redis.hgetall(name)
+        if not fields:
+            raise ParcelMissing(f"blob {digest[:12]} is not on the broker (expired or removed): start the sweep again")
+        if signed:
+            given = fields.get(b"signature", b"").decode()
+            if not given:
+                raise BlobError(f"blob {digest[:12]} is not signed: this node runs only signed sweeps")
+            if not hmac.compare_digest(given, self._signature(digest)):
+                raise BlobError(
+                    f"blob {digest[:12]} is signed with another key: give orchestrator and node the same HUMMINGSWEEP_KEY"
+                )
+        try:
+            size = int(fields[b"size"])
+            if size > LIMIT_BYTES:
+                raise BlobError(f"blob {digest[:12]} claims {size >> 20} MB, over the limit: refused")
+            packed = b"".join(fields[str(number).encode()] for number in range(int(fields[b"parts"])))
+            data = bytes(pyarrow.decompress(packed, decompressed_size=size, codec="zstd", asbytes=True))
+        except (KeyError, ValueError, OSError) as error:
+            raise BlobError(f"blob {digest[:12]} is damaged ({error}): start the sweep again") from error
+        if digest_of(data) != digest:
+            raise BlobError(f"blob {digest[:12]} was changed on the way: start the sweep again")
+        self._redis.expire(name, EXPIRY_S)
+        return data
+
+    def _signature(self, digest: str) -> str:
+        if not self._key:
+            raise BlobError(
+                "no signing key: set HUMMINGSWEEP_KEY or HUMMINGSWEEP_KEY_FILE to the same secret on orchestrator and nodes"
+            )
+        return hmac.new(self._key, digest.encode(), hashlib.sha256).hexdigest()
+
+
+def pack_controllers(folder: Path) -> bytes:
+    """The controllers folder as a tar file; the same files give the same bytes. Raises ControllerError."""
+    if not folder.is_dir():
+        raise ControllerError(f"{folder}: no such controllers folder; set `controllers:` in the sweep file")
+    buffer = io.BytesIO()
+    total = 0
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as bundle:
+        for path in _files(folder):
+            content = path.read_bytes()
+            total += len(content)
+            if total > BUNDLE_LIMIT_BYTES:
+                raise ControllerError(
+                    f"{folder}: more than {BUNDLE_LIMIT_BYTES >> 20} MB; keep only controllers and their helpers there"
+                )
+            entry = tarfile.TarInfo(f"controllers/{path.relative_to(folder).as_posix()}")
+            entry.size, entry.mode = len(content), 0o644
+            bundle.addfile(entry, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def unpack_controllers(data: bytes, into: Path) -> Path:
+    """Extract a bundle under `into`/<hash> once and return that folder, which holds `controllers/`.
+
+    Paths that leave the folder, links and devices are refused (tarfile's data filter). Raises BlobError.
+    """
+    target = into / digest_of(data)[:32]
+    if unpacked(digest_of(data), into):
+        return target
+    into.mkdir(parents=True, exist_ok=True)
+    beside = Path(tempfile.mkdtemp(prefix=".unpack-", dir=into))
+    try:
+        with tarfile.open(fileobj=io.BytesIO(data)) as bundle:
+            if sum(entry.size for entry in bundle) > BUNDLE_LIMIT_BYTES:
+                raise BlobError(f"a controllers bundle over {BUNDLE_LIMIT_BYTES >> 20} MB is refused")
+            bundle.extractall(beside, filter="data")
+        (beside / BUNDLE).write_bytes(data)
+        shutil.rmtree(target, ignore_errors=True)  # there, but not as it was
+        try:
+            beside.rename(target)
+        except OSError:
+            if not target.is_dir():  # another child was first: theirs is the same
+                raise
+    except (tarfile.TarError, OSError) as error:
+        raise BlobError(f"a controllers bundle cannot be unpacked: {error}") from error
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+    return target
+
+
+def unpacked(digest: str, into: Path) -> Path | None:
+    """The folder that `unpack_controllers` made of this bundle, mended; None when there is none or it is beyond that.
+
+    A controller may delete or change its own files: the next sweep, and a child that starts later, must not see it.
+    """
+    target = into / digest[:32]
+    try:
+        data = (target / BUNDLE).read_bytes()
+        if digest_of(data) != digest:
+            return None
+        with tarfile.open(fileobj=io.BytesIO(data)) as bundle:
+            for entry in bundle:
+                content = bundle.extractfile(entry)
+                if content is None:  # a folder
+                    continue
+                file = target / tarfile.data_filter(entry, str(target)).name
+                wanted = content.read()
+                if not file.is_file() or file.read_bytes() != wanted:
+                    file.parent.mkdir(parents=True, exist_ok=True)
+                    beside = file.with_name(f".{file.name}.{os.getpid()}")
+                    beside.write_bytes(wanted)
+                    beside.replace(file)
+    except (OSError, tarfile.TarError):
+        return None
+    return target
+
+
+def footprint(folder: Path) -> tuple[tuple[str, int, int], ...] | None:
+    """What is another when anything in a folder was written, added or taken away: (path, bytes, ctime in ns) each.
+
+    None where nothing is there, and where it is not sure: something changed within SETTLED_S, and may do so again
+    without its ctime telling.
+    """
+    entries: list[tuple[str, int, int]] = []
+    try:
+        for place, folders, files in os.walk(folder):
+            for name in (*folders, *files):
+                facts = os.lstat(os.path.join(place, name))  # noqa: PTH118  a Path each takes ten times as long
+                entries.append((f"{place}/{name}", facts.st_size, facts.st_ctime_ns))
+    except OSError:
+        return None
+    newest = max((changed for *_, changed in entries), default=0)
+    return tuple(entries) if entries and time.time() - newest / 1e9 > SETTLED_S else None
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """Every file in name order, without hidden ones and caches."""
+    for path in sorted(folder.rglob("*")):
+        parts = path.relative_to(folder).parts
+        if path.is_file() and not any(part.startswith(".") or part in _LEFT_OUT for part in parts):
+            yield path

@@ -1,0 +1,390 @@
+"""What passes between orchestrator and node: messages, their states, and every name on the broker.
+
+Everything is encoded with ujson (floats, NaN and infinities come back exact). Nothing here knows hummingbot or pandas.
+
+    orchestrator -> Redis   SweepDefinition            once a sweep, as a blob
+    orchestrator -> child   (sweep id, chunk id, limit)  one Celery message a chunk; the chunk id says which points
+    child -> orchestrator   Rows                       one entry of the sweep's stream a chunk, columnar
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+import ujson
+
+from tasks.errors import HummingsweepError
+
+#: Celery's name of THE task; the orchestrator sends by name and never imports the task's module.
+CHUNK_TASK = "hummingsweep.chunk"
+
+
+class MessageError(HummingsweepError):
+    """A message cannot be decoded; the bytes are kept in `raw`."""
+
+    def __init__(self, what: str, raw: bytes):
+        super().__init__(f"{what}: {raw[:200]!r}")
+        self.raw = raw
+
+
+class Status(StrEnum):
+    """How a point ended."""
+
+    #: the back-test ran; the row holds its results
+    OK = "ok"
+    #: the config was refused or the controller raised; `error` says what
+    ERROR = "error"
+    #: the point killed its child every time it was tried
+    CRASHED = "crashed"
+    #: the point took longer than point_timeout
+    TIMEOUT = "timeout"
+    #: the point was left out on purpose
+    SKIPPED = "skipped"
+
+
+class Kind(StrEnum):
+    """What a child does with the points of a chunk."""
+
+    #: back-test them
+    RUN = "run"
+    #: build their configs and say which feeds they need
+    PROBE = "probe"
+    #: back-test them on the stock and the jump-ahead engine and compare
+    VERIFY = "verify"
+    #: back-test them on cut data and compare every decision before the cut
+    AUDIT = "audit"
+    #: back-test them and return the curves and trades a report draws
+    DETAIL = "detail"
+
+
+@dataclass(frozen=True)
+class FeedNeed:
+    """A feed that a controller asks for."""
+
+    connector: str
+    trading_pair: str
+    #: as Hummingbot writes it: 1s, 1m, 3m, 1h, 1d
+    interval: str
+    #: candles before the period that its indicators want
+    max_records: int
+
+    @property
+    def key(self) -> str:
+        """The engine's name of the feed."""
+        return f"{self.connector}_{self.trading_pair}_{self.interval}"
+
+
+@dataclass(frozen=True)
+class SweepDefinition:
+    """Everything a child needs to know of a sweep, fetched once per child."""
+
+    #: name and digest; the key under which everything of the sweep lies
+    sweep: str
+    kind: Kind
+    #: the controller config as Hummingbot's conf/controllers/*.yml holds it, without the axes' values
+    controller: dict[str, Any]
+    #: {config key: values}, see tasks.grid
+    grid: dict[str, list[Any]]
+    #: first and last moment of the period, seconds since epoch, UTC
+    start: int
+    end: int
+    #: interval of the candles the engine steps over
+    resolution: str
+    #: fraction of the traded quote amount, per side
+    trade_cost: float
+    #: "jump" or "stock"
+    engine: str
+    #: candles by which signals are held back; 0 as the stock engine
+    shift: int
+    #: "stock", "honest" or "both"
+    fills: str
+    warmup: bool
+    #: seconds a point may take
+    point_timeout_s: float
+    seed: int
+    #: feed key -> content hash of the slice's blob
+    slices: dict[str, str] = field(default_factory=dict)
+    #: feed key -> candles the slice has before `start` (warm-up that is really there)
+    lead: dict[str, int] = field(default_factory=dict)
+    #: content hash of the controllers bundle
+    controllers: str = ""
+    #: connector -> trading pair -> Hummingbot's TradingRule fields as strings or numbers
+    trading_rules: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
+    #: basis points of the price lost on every taker fill (fills: honest)
+    slippage_bps: float = 0.0
+    #: fraction of the traded quote amount per side (fills: honest); None: trade_cost
+    maker_cost: float | None = None
+    taker_cost: float | None = None
+    #: funding rates: [[seconds since epoch, rate as a fraction], ...] per trading pair
+    funding: dict[str, list[list[float]]] = field(default_factory=dict)
+    #: distribution name -> version, of the orchestrator
+    versions: dict[str, str] = field(default_factory=dict)
+    #: settings of a kind: sample seeds, number of cuts, ...
+    options: dict[str, Any] = field(default_factory=dict)
+
+    def encode(self) -> bytes:
+        """As bytes; equal definitions give equal bytes. Keys stay in order: the grid's order numbers the points."""
+        return ujson.dumps(dataclasses.asdict(self)).encode()
+
+    @classmethod
+    def decode(cls, raw: bytes) -> SweepDefinition:
+        """The inverse of `encode`. Raises MessageError."""
+        try:
+            fields = ujson.loads(raw)
+            return cls(**{**fields, "kind": Kind(fields["kind"])})
+        except (ValueError, TypeError, KeyError) as error:
+            raise MessageError(f"not a sweep definition ({error})", raw) from error
+
+
+class Run(NamedTuple):
+    """Closed ranges of points: the first, and how far apart and how often it comes again, the last repeat slowest."""
+
+    first: int
+    last: int
+    #: (step, times) each, step > 0 and times > 1
+    repeats: tuple[tuple[int, int], ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.first}-{self.last}" + "".join(f"+{step}x{times}" for step, times in self.repeats)
+
+    @classmethod
+    def parse(cls, text: str) -> Run:
+        """The inverse of `str`. Raises ValueError."""
+        found = _RUN.fullmatch(text)
+        if found is None:
+            raise ValueError(f"{text!r} is no run of points")
+        first, last, repeats = found.groups()
+        pairs = (repeat.split("x") for repeat in repeats.split("+")[1:])
+        return cls(int(first), int(last), tuple((int(step), int(times)) for step, times in pairs))
+
+    @property
+    def points(self) -> Iterator[int]:
+        """Its points, in order."""
+        offsets = [0]
+        for step, times in self.repeats:
+            offsets = [offset + time * step for time in range(times) for offset in offsets]
+        for offset in offsets:
+            yield from range(self.first + offset, self.last + offset + 1)
+
+    @property
+    def size(self) -> int:
+        """How many points."""
+        return (self.last - self.first + 1) * math.prod(times for _, times in self.repeats)
+
+
+_RUN = re.compile(r"(\d+)-(\d+)((?:\+\d+x\d+)*)")
+
+
+def runs_of(points: Iterable[int]) -> list[Run]:
+    """Points, each once, as few runs, in the order in which they come."""
+    runs: list[Run] = []
+    first = last = -2
+    for point in points:
+        if point != last + 1:
+            if first >= 0:
+                runs.append(Run(first, last))
+            first = point
+        last = point
+    if first >= 0:
+        runs.append(Run(first, last))
+    while len(fewer := _repeated(runs)) < len(runs):
+        runs = fewer
+    return runs
+
+
+def _repeated(runs: list[Run]) -> list[Run]:
+    """Neighbours of one shape that are equally far apart, as one."""
+    found = []
+    place = 0
+    while place < len(runs):
+        one, times = runs[place], 1
+        step = runs[place + 1].first - one.first if place + 1 < len(runs) else 0
+        while step > 0 and place + times < len(runs):
+            expected = Run(one.first + times * step, one.last + times * step, one.repeats)
+            if runs[place + times] != expected:
+                break
+            times += 1
+        found.append(one._replace(repeats=(*one.repeats, (step, times))) if times > 1 else one)
+        place += times
+    return found
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Points that one child computes in one task. Its id says which: `<generation>:<first>-<last>`.
+
+    An explicit list of points is written as runs joined by commas, `1:3-5,9-9`, and a run that comes again and again
+    with how far apart and how often: `1:0-3+20x5` are 0 to 3, 20 to 23, ... 80 to 83, `1:0-3+20x5+1000x2` those and
+    1000 to 1003, ... 1080 to 1083.
+    """
+
+    #: which start of the orchestrator planned it; a chunk sent again gets a new id
+    generation: int
+    #: in the order in which the points are handed out
+    runs: tuple[Run, ...]
+
+    @classmethod
+    def of(cls, generation: int, points: Iterable[int]) -> Chunk:
+        """The chunk of these points, each once, written as runs."""
+        return cls(generation, tuple(runs_of(points)))
+
+    @classmethod
+    def parse(cls, chunk_id: str) -> Chunk:
+        """From the id. Raises MessageError."""
+        try:
+            generation, _, runs = chunk_id.partition(":")
+            return cls(int(generation), tuple(Run.parse(run) for run in runs.split(",")))
+        except ValueError as error:
+            raise MessageError("not a chunk id", chunk_id.encode()) from error
+
+    @property
+    def id(self) -> str:
+        """The id that travels."""
+        return f"{self.generation}:" + ",".join(map(str, self.runs))
+
+    @property
+    def points(self) -> list[int]:
+        """The point indices, in the order in which they were handed out."""
+        return [point for run in self.runs for point in run.points]
+
+    def __len__(self) -> int:
+        return sum(run.size for run in self.runs)
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows of one chunk, columnar: one list per column, all of the same length.
+
+    A column that a row is missing holds None there.
+    """
+
+    chunk: str
+    #: who computed it: node name and child index, for watch and the planner
+    node: str
+    #: seconds of wall clock the chunk took in the child
+    seconds: float
+    columns: dict[str, list[Any]]
+    #: most memory the child ever held, resident bytes; 0: not known
+    memory_bytes: int = 0
+    #: axes that the features of the points were seen to depend on; points that agree on them share their features
+    feature_axes: Sequence[str] = ()
+
+    @classmethod
+    def from_dicts(
+        cls,
+        chunk: str,
+        node: str,
+        seconds: float,
+        rows: Sequence[dict[str, Any]],
+        memory_bytes: int = 0,
+        feature_axes: Sequence[str] = (),
+    ) -> Rows:
+        """From one dict a row; columns in order of first appearance."""
+        names = dict.fromkeys(name for row in rows for name in row)
+        columns = {name: [row.get(name) for row in rows] for name in names}
+        return cls(chunk, node, seconds, columns, memory_bytes, feature_axes)
+
+    def to_dicts(self) -> list[dict[str, Any]]:
+        """One dict a row."""
+        names = list(self.columns)
+        return [dict(zip(names, values, strict=True)) for values in zip(*self.columns.values(), strict=True)]
+
+    def __len__(self) -> int:
+        return len(next(iter(self.columns.values()), ()))
+
+    def encode(self) -> bytes:
+        """As bytes; floats keep every bit."""
+        return ujson.dumps(dataclasses.asdict(self)).encode()
+
+    @classmethod
+    def decode(cls, raw: bytes) -> Rows:
+        """The inverse of `encode`. Raises MessageError."""
+        try:
+            return cls(**ujson.loads(raw))
+        except (ValueError, TypeError) as error:
+            raise MessageError(f"not rows ({error})", raw) from error
+
+
+@dataclass(frozen=True)
+class Keys:
+    """Every key on the broker that belongs to one sweep."""
+
+    sweep: str
+
+    @property
+    def definition(self) -> str:
+        """String: the content hash of the definition's blob."""
+        return f"hs:{self.sweep}:definition"
+
+    @property
+    def sent(self) -> str:
+        """Set: ids of chunks sent."""
+        return f"hs:{self.sweep}:sent"
+
+    @property
+    def done(self) -> str:
+        """Set: ids of chunks whose rows are in the stream or collected."""
+        return f"hs:{self.sweep}:done"
+
+    @property
+    def rows(self) -> str:
+        """Stream: one encoded Rows a chunk, under the field `rows`."""
+        return f"hs:{self.sweep}:rows"
+
+    @property
+    def attempts(self) -> str:
+        """Hash: chunk id -> how often a child began it."""
+        return f"hs:{self.sweep}:attempts"
+
+    @property
+    def running(self) -> str:
+        """Hash: chunk id -> node, child and start time of the child that has it."""
+        return f"hs:{self.sweep}:running"
+
+    @property
+    def tally(self) -> str:
+        """Hash: `<node> chunks|points|failed|seconds` -> sums over the chunks that node committed."""
+        return f"hs:{self.sweep}:tally"
+
+    def partial(self, chunk: str) -> str:
+        """Hash: point -> its encoded row, of a chunk that is tried again."""
+        return f"hs:{self.sweep}:partial:{chunk}"
+
+    @property
+    def cancelled(self) -> str:
+        """String: there when the sweep was cancelled; chunks not begun are skipped."""
+        return f"hs:{self.sweep}:cancelled"
+
+    @property
+    def status(self) -> str:
+        """Hash: points, points done, state, times: what `watch` and `list` show."""
+        return f"hs:{self.sweep}:status"
+
+    @property
+    def generation(self) -> str:
+        """Counter: how often an orchestrator began to send this sweep."""
+        return f"hs:{self.sweep}:generation"
+
+    @property
+    def collector(self) -> str:
+        """String with expiry: the orchestrator that collects the rows."""
+        return f"hs:{self.sweep}:collector"
+
+
+#: Sorted set of sweep ids on this broker, scored by the time they were published.
+SWEEPS_KEY = "hs:sweeps"
+#: Hash: node name -> what it is (children, queue, versions); see tasks.node.lease.
+NODES_KEY = "hs:nodes"
+#: Prefix of blobs; see tasks.protocol.blobs.
+BLOB_PREFIX = "hs:blob:"
+
+
+def node_sign(hostname: str) -> str:
+    """Key that expires when the node has been silent for tasks.node.lease.NODE_EXPIRY_S seconds."""
+    return f"hs:node:{hostname}"

@@ -1,0 +1,58 @@
+"""What a controller raised, as one sentence for the user: which controller, at which candle, where in their file."""
+
+from __future__ import annotations
+
+import traceback
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from tasks.errors import ControllerError, HummingsweepError, NetworkBlackout, words
+
+if TYPE_CHECKING:
+    from tasks.upstream.backtest.provider import SweepDataProvider
+
+
+def failure(error: Exception, config: Any, provider: SweepDataProvider | None = None) -> Exception:
+    """The error to raise in place of what came out of a controller.
+
+    Errors of ours and blackout errors, also where a network library wrapped them, come back as they are; anything else
+    becomes a ControllerError that names the candle (its open time, UTC) once the engine steps.
+    """
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, NetworkBlackout | HummingsweepError):
+            return seen
+        seen = seen.__cause__ or seen.__context__
+    when = "before the first candle"
+    if provider is not None and provider.stepping:
+        when = at_candle(provider)
+    return ControllerError(f"{config.controller_name} {when}: {in_users_words(error)}")
+
+
+def unsupported(executor_config: Any, config: Any, provider: SweepDataProvider) -> ControllerError:
+    """The error for an executor that no back-test simulates; upstream's engine would trade nothing and say nothing."""
+    return ControllerError(
+        f"{config.controller_name} {at_candle(provider)}: creates an executor of type "
+        f"{getattr(executor_config, 'type', '?')!r} ({type(executor_config).__name__}); a back-test has "
+        "position_executor, dca_executor, grid_executor and order_executor"
+    )
+
+
+def at_candle(provider: SweepDataProvider) -> str:
+    """`at candle` and its open time."""
+    return f"at candle {datetime.fromtimestamp(provider.time(), UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def in_users_words(error: BaseException) -> str:
+    """`Type: message (controllers/file.py, line n)` on one line; the last line of the user's own code on the way."""
+    said = words(error)
+    text = f"{type(error).__name__}: {said}" if said else type(error).__name__
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if "/controllers/" in frame.filename and "/site-packages/" not in frame.filename
+    ]
+    if frames:
+        file = frames[-1].filename.rpartition("/controllers/")[2]
+        text += f" (controllers/{file}, line {frames[-1].lineno})"
+    return " ".join(text.split())

@@ -1,0 +1,132 @@
+"""A point becomes configs: the right point, the values unchanged, the story in the head, nothing overwritten."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from orchestrator.analysis.rank import rank
+from orchestrator.execution.promote import promote
+from orchestrator.results.store import Store
+from tasks.errors import StoreError
+from tasks.grid import Grid
+from tests import made
+
+HOSTILE = "a # b: [c]\n- evil: true\n'\" \u00e9 \u2028 yes"
+
+
+def promoted(folder: Path, to: Path, **which: Any) -> tuple[dict[str, Any], str, dict[str, Any]]:
+    """(controller config, its file's text, script config)."""
+    with Store.open(folder) as store:
+        controller, script = promote(store, store.latest(), to, **which)
+    assert controller.parent == to / "conf" / "controllers"
+    assert script.parent == to / "conf" / "scripts"
+    text = controller.read_text(encoding="utf-8")
+    return yaml.safe_load(text), text, yaml.safe_load(script.read_text(encoding="utf-8"))
+
+
+def ranked(folder: Path, rank_by: str, where: str | None = None) -> list[dict[str, Any]]:
+    with Store.open(folder) as store:
+        sweep = store.latest()
+        return rank(store.table(sweep), rank_by, where, grid=Grid.from_mapping(made.GRID)).rows
+
+
+@pytest.mark.parametrize("place", [1, 4])
+def test_a_rank_is_the_rank_of_the_sweeps_own_ranking(tmp_path: Path, place: int) -> None:
+    where = "total_positions >= 100"
+    made.store(tmp_path / "run", meta={"rank_by": "-total_fees_quote", "where": where})
+    best = ranked(tmp_path / "run", "-total_fees_quote", where)[place - 1]
+    config, text, script = promoted(tmp_path / "run", tmp_path / "bot", rank=place)
+    values = Grid.from_mapping(made.GRID).values(best["point"])
+    assert {name: config[name] for name in values} == values
+    assert config["id"] == f"bands-0123456789-{best['point']}"
+    assert config["total_amount_quote"] == 1000
+    assert list(config)[:3] == ["id", "controller_name", "controller_type"]
+    assert f"point {best['point']}: rank {place} of " in text
+    assert f"by -total_fees_quote where {where}" in text
+    assert script == {"script_file_name": "v2_with_controllers.py", "controllers_config": [f"{config['id']}.yml"]}
+
+
+def test_a_point_by_its_index(tmp_path: Path) -> None:
+    made.store(tmp_path / "run", meta={"where": "total_positions > 1000"})
+    config, text, _ = promoted(tmp_path / "run", tmp_path / "bot", point=159)
+    assert config["bb_length"] == 100
+    assert config["trading_pair"] == "ETH-USDT"
+    assert "point 159: not ranked by net_pnl where total_positions > 1000" in text
+
+
+def test_the_head_tells_sweep_metrics_and_digests(tmp_path: Path) -> None:
+    verdict = {"point": 78, "state": "clean", "verdict": "clean (band_reversion, shift 1)"}
+    sweep = made.store(tmp_path / "run", meta={"audit": verdict})
+    with Store.open(tmp_path / "run") as store:
+        row = next(store.rows(sweep, [78]))
+    head = promoted(tmp_path / "run", tmp_path / "bot", point=78)[1]
+    for words in (
+        sweep,
+        f"net_pnl {row['net_pnl']:.6g}",
+        f"sharpe {row['sharpe']:.6g}",
+        "shift 1, fills stock",
+        "look-ahead audit (point 78): clean",
+        "hummingbot 20260922",
+        "controllers: " + "c0" * 32,
+        "candles binance_perpetual_BTC-USDT_1m: " + "3f" * 32,
+    ):
+        assert words in head
+
+
+def test_values_stay_what_they_are(tmp_path: Path) -> None:
+    """Floats bit for bit, strings that look like something else, lists, and what would break a comment or a line."""
+    odd = [0.1, 1e-05, 1e22, 3, True, None, "3m", "1,2", "12:30", "on", "0x10", "1_000", HOSTILE, [1, "2"], {"a": 0.3}]
+    made.store(tmp_path / "run", {"odd": odd, "b": [1, 2]}, versions={"x": HOSTILE}, controllers=HOSTILE)
+    for place, value in enumerate(odd):
+        config, text, _ = promoted(tmp_path / "run", tmp_path / str(place), point=2 * place)
+        assert config["odd"] == value
+        assert type(config["odd"]) is type(value)
+        assert "evil" not in config
+        assert all(line.startswith("#") for line in text.partition("\nid:")[0].splitlines())
+
+
+def test_nothing_is_overwritten_without_force(tmp_path: Path) -> None:
+    made.store(tmp_path / "run")
+    promoted(tmp_path / "run", tmp_path / "bot", point=3)
+    controller = tmp_path / "bot" / "conf" / "controllers" / "bands-0123456789-3.yml"
+    script = tmp_path / "bot" / "conf" / "scripts" / "bands-0123456789-3-script.yml"
+    controller.write_text("the user's changes")
+    with pytest.raises(StoreError, match=r"bands-0123456789-3\.yml: is there already; give --force"):
+        promoted(tmp_path / "run", tmp_path / "bot", point=3)
+    assert controller.read_text() == "the user's changes"
+    controller.unlink()
+    script.write_text("mine")
+    with pytest.raises(StoreError, match="is there already"):
+        promoted(tmp_path / "run", tmp_path / "bot", point=3)
+    assert not controller.exists(), "both files or none"
+    promoted(tmp_path / "run", tmp_path / "bot", point=3, force=True)
+    assert script.read_text() != "mine"
+
+
+@pytest.mark.parametrize(
+    ("which", "words"),
+    [
+        ({"rank": 0}, "there is no rank 0; 39 different points are ranked by net_pnl"),
+        ({"rank": 40}, "there is no rank 40"),
+        ({"point": 160}, "there is no point 160; the grid has points 0 to 159"),
+        ({"point": -1}, "there is no point -1"),
+        ({"point": 50}, "point 50 has no row yet"),
+        ({"point": 7}, "point 7 has no results: error: ValueError: no"),
+    ],
+)
+def test_a_point_that_is_not_there_is_one_sentence(tmp_path: Path, which: dict[str, int], words: str) -> None:
+    made.store(tmp_path / "run", points=range(40), failed={7: "ValueError: no"})
+    with pytest.raises(StoreError, match=words):
+        promoted(tmp_path / "run", tmp_path / "bot", **which)
+    assert not (tmp_path / "bot").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
+    made.store(tmp_path / "run")
+    (tmp_path / "bot").write_text("a file")
+    with pytest.raises(StoreError, match="cannot be written"):
+        promoted(tmp_path / "run", tmp_path / "bot")

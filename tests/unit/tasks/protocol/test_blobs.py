@@ -1,0 +1,124 @@
+"""Controllers bundles: the same files give the same bytes; nothing leaves its folder."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import tarfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tasks.errors import BlobError, ControllerError
+from tasks.protocol.blobs import (
+    BUNDLE,
+    BUNDLE_LIMIT_BYTES,
+    digest_of,
+    footprint,
+    pack_controllers,
+    unpack_controllers,
+    unpacked,
+)  # fmt: skip
+
+
+def folder_with(tmp_path: Path, **files: str) -> Path:
+    for name, text in files.items():
+        path = tmp_path / name.replace("__", "/")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.with_suffix(".py").write_text(text)
+    return tmp_path
+
+
+def test_pack_is_the_same_whenever_and_wherever(tmp_path: Path) -> None:
+    one = folder_with(tmp_path / "one", directional__a="x = 1", helpers="y = 2")
+    other = folder_with(tmp_path / "other", helpers="y = 2", directional__a="x = 1")
+    (other / "__pycache__").mkdir()
+    (other / "__pycache__" / "a.pyc").write_bytes(b"compiled")
+    assert pack_controllers(one) == pack_controllers(other)
+
+
+def test_unpack_gives_the_files_back(tmp_path: Path) -> None:
+    bundle = pack_controllers(folder_with(tmp_path / "source", directional__a="x = 1"))
+    target = unpack_controllers(bundle, tmp_path / "into")
+    assert (target / "controllers" / "directional" / "a.py").read_text() == "x = 1"
+    assert unpack_controllers(bundle, tmp_path / "into") == target
+
+
+def test_what_a_controller_did_to_its_own_files_is_mended(tmp_path: Path) -> None:
+    bundle = pack_controllers(folder_with(tmp_path / "source", directional__a="x = 1", helpers="y = 2"))
+    target = unpack_controllers(bundle, tmp_path / "into")
+    (target / "controllers" / "helpers.py").write_text("y = 3")
+    shutil.rmtree(target / "controllers" / "directional")
+    assert unpacked(digest_of(bundle), tmp_path / "into") == target
+    assert pack_controllers(target / "controllers") == bundle
+    (target / BUNDLE).unlink()
+    (target / "controllers" / "helpers.py").unlink()
+    assert unpacked(digest_of(bundle), tmp_path / "into") is None
+    assert pack_controllers(unpack_controllers(bundle, tmp_path / "into") / "controllers") == bundle
+
+
+def test_a_footprint_tells_of_every_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = folder_with(tmp_path / "source", directional__a="x = 1", helpers="y = 2")
+    assert footprint(folder) is None  # written a moment ago: the next change may have the same time
+    monkeypatch.setattr("tasks.protocol.blobs.SETTLED_S", 0.0)
+
+    def changes(work: Callable[[], object]) -> bool:
+        before = footprint(folder)
+        time.sleep(0.02)
+        work()
+        return footprint(folder) != before
+
+    facts = (folder / "helpers.py").stat()
+    assert not changes(lambda: (folder / "helpers.py").read_text())
+    assert changes(lambda: (folder / "helpers.py").write_text("y = 3"))
+    assert changes(lambda: os.utime(folder / "helpers.py", ns=(facts.st_atime_ns, facts.st_mtime_ns)))
+    assert changes(lambda: (folder / "directional" / "b.py").write_text(""))
+    assert changes(lambda: (folder / "directional" / "b.py").unlink())
+    assert changes(lambda: shutil.rmtree(folder / "directional"))
+    shutil.rmtree(folder)
+    assert footprint(folder) is None
+
+
+def test_two_versions_lie_side_by_side(tmp_path: Path) -> None:
+    one = unpack_controllers(pack_controllers(folder_with(tmp_path / "1", a="v = 1")), tmp_path / "into")
+    two = unpack_controllers(pack_controllers(folder_with(tmp_path / "2", a="v = 2")), tmp_path / "into")
+    assert one != two
+
+
+@pytest.mark.parametrize("name", ["../evil.py", "/tmp/evil.py", "controllers/../../evil.py"])
+def test_a_path_that_leaves_the_folder_is_refused(tmp_path: Path, name: str) -> None:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as bundle:
+        entry = tarfile.TarInfo(name)
+        entry.size = 4
+        bundle.addfile(entry, io.BytesIO(b"evil"))
+    into = tmp_path / "a" / "b"
+    if name.startswith("/"):  # the data filter takes the leading slash away: it lands inside
+        target = unpack_controllers(buffer.getvalue(), into)
+        assert (target / "tmp" / "evil.py").is_file()
+        return
+    with pytest.raises(BlobError):
+        unpack_controllers(buffer.getvalue(), into)
+    assert not list(tmp_path.rglob("evil.py"))
+    assert not list(into.glob(".unpack-*"))
+
+
+def test_a_link_out_of_the_folder_is_refused(tmp_path: Path) -> None:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as bundle:
+        entry = tarfile.TarInfo("controllers/link")
+        entry.type, entry.linkname = tarfile.SYMTYPE, "/etc/passwd"
+        bundle.addfile(entry)
+    with pytest.raises(BlobError):
+        unpack_controllers(buffer.getvalue(), tmp_path)
+
+
+def test_a_folder_given_by_mistake_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "data.bin").write_bytes(bytes(BUNDLE_LIMIT_BYTES + 1))
+    with pytest.raises(ControllerError, match="MB"):
+        pack_controllers(tmp_path)
+    with pytest.raises(ControllerError, match="no such controllers folder"):
+        pack_controllers(tmp_path / "nowhere")
