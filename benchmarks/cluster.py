@@ -3,7 +3,8 @@
 python benchmarks/cluster.py [--quick] [--children 1,2] [--json]
 
 use          CPU seconds of the children between the first and the last chunk over (those seconds x children), for
-             expensive points (1 s of CPU on top), cheap ones (two or three milliseconds) and ones of 10 ms; `of free` over
+             expensive points (1 s of CPU on top), cheap ones (two or three milliseconds) and ones of 10 ms; `of free`
+             over
              what other work on the machine left of the cores, equal to `use` on an idle one
 outside      share of the children's CPU in the sweep that a single process without any distribution does not need
              for the same points with the same engine and the same sharing of features, and in milliseconds a point;

@@ -3,8 +3,10 @@
 python benchmarks/scale.py [--quick] [--json] [--rtt-ms 0.3]
 
 Measured first, on a real embedded server with a real node, orchestrator and store: what sending, taking, committing and
-collecting a chunk cost the orchestrator, the node and the broker, per chunk and per row; bytes of a row; start of a child.
-Then a discrete-event simulation of orchestrator.execution.run's loop with those costs: one orchestrator, one single-threaded broker,
+collecting a chunk cost the orchestrator, the node and the broker, per chunk and per row; bytes of a row; start of a
+child.
+Then a discrete-event simulation of orchestrator.execution.run's loop with those costs: one orchestrator, one
+single-threaded broker,
 one Celery process per node, children that compute. Chunks aim at chunk_seconds, as the planner's do.
 
 use      share of the children's time spent on points, in the steady middle of a sweep
@@ -139,9 +141,11 @@ def text(costs: Costs, found: list[tuple[Case, Outcome]], told: list[dict[str, A
     rows_s = 1 / costs.collect.per_row if costs.collect.per_row else math.inf
     lines += [
         "",
-        f"One orchestrator handles at most {chunks_s:,.0f} chunks a second, and {rows_s:,.0f} rows a second whatever the size.",
+        f"One orchestrator handles at most {chunks_s:,.0f} chunks a second, and {rows_s:,.0f} rows a second "
+        "whatever the size.",
         "Few rows a chunk: HUMMINGSWEEP_CHUNK_SECONDS moves the limit in proportion. Cheap points, hundreds of rows a",
-        f"chunk (at most {MAX_POINTS}): rows a second are the limit, which no setting moves; a second orchestrator with",
+        f"chunk (at most {MAX_POINTS}): rows a second are the limit, which no setting moves; a second "
+        "orchestrator with",
         "a part of the grid, in an output folder of its own, doubles it.",
     ]
     return "\n".join(lines)

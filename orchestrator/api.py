@@ -126,7 +126,9 @@ class Sweep:
         return frame
 
     def ranking(self, top: int | None = 10) -> Ranking:
-        """The best points and what they stand on (edges, neighbours), see orchestrator.analysis.rank. Raises StoreError."""
+        """The best points and what they stand on (edges, neighbours), see orchestrator.analysis.rank. Raises
+        StoreError.
+        """
         from orchestrator.results.store import Store
 
         with Store.open(self.out) as store:

@@ -6,7 +6,8 @@
     the point that has of every axis the value that alone wants the most history: axes may multiply or add up
     where points are refused ("fast must be below slow"): from the one that wants the most history, uphill
 
-What asking means is the caller's: by way of the broker (orchestrator.execution.publish), or in this process (tasks.sync.needs).
+What asking means is the caller's: by way of the broker (orchestrator.execution.publish), or in this process
+(tasks.sync.needs).
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""What a chunk costs orchestrator, node, child and broker: measured on a real server with a real node, orchestrator and store."""
+"""What a chunk costs orchestrator, node, child and broker: measured on a real server with a real node,
+orchestrator and store.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""A discrete-event simulation of orchestrator.execution.run's loop: one orchestrator, one single-threaded broker, one Celery process per
+"""A discrete-event simulation of orchestrator.execution.run's loop: one orchestrator, one single-threaded broker, one
+Celery process per
 node, children that compute."""
 
 from __future__ import annotations
@@ -117,7 +118,9 @@ class Simulation:
         heapq.heappush(self._events, (when, self._number, what, whose))
 
     def _desk(self, now: float, _: int) -> None:
-        """One step of orchestrator.execution.run: at most BATCH chunks of rows, then as many chunks out as are missing."""
+        """One step of orchestrator.execution.run: at most BATCH chunks of rows, then as many chunks out as are
+        missing.
+        """
         costs, rtt = self.costs, self.case.rtt_s
         wanted = self._left and self._flight < DEPTH * self._children
         if self._ready and (self._batch < BATCH or not wanted):

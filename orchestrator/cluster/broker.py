@@ -118,7 +118,10 @@ class Cluster:
         return int(redis.llen(self.settings.queue)) + int(redis.hlen("unacked"))
 
     def missing(self, messages: Iterable[str]) -> set[str]:
-        """Which of these messages are neither on the queue nor handed out. FieldAccessTracker them all: not for every second."""
+        """Which of these messages are neither on the queue nor handed out.
+
+        Reads them all: not for every second.
+        """
         redis: Any = self.redis
         missing = {message.encode() for message in messages}
         # handed out last: what goes from the queue to a node between the two looks is seen there
@@ -302,7 +305,8 @@ def wait_for_children(cluster: Cluster, patience_s: float, say: Callable[[str], 
     alike = [node.name for node in others if node.versions == versions()]
     if alike:
         raise BrokerError(
-            f"no node with this orchestrator's key ({', '.join(alike)}: another key, nothing of this orchestrator runs there): "
+            f"no node with this orchestrator's key ({', '.join(alike)}: another key, "
+            "nothing of this orchestrator runs there): "
             "give orchestrator and nodes the same HUMMINGSWEEP_KEY or HUMMINGSWEEP_KEY_FILE"
         )
     if others:

@@ -1,7 +1,10 @@
-"""The orchestrator's side of the embedded cluster: its guardian (orchestrator.cluster.guardian), what that says, and how it ends.
+"""The orchestrator's side of the embedded cluster: its guardian (orchestrator.cluster.guardian), what that says, and
+how it ends.
 
-The guardian is the parent of server and node, so it is the one that sees them end; it says so in a line, and the orchestrator
-reads its lines between two steps and while it waits for the broker. When the guardian itself is gone, the orchestrator stops
+The guardian is the parent of server and node, so it is the one that sees them end; it says so in a line, and the
+orchestrator
+reads its lines between two steps and while it waits for the broker. When the guardian itself is gone, the
+orchestrator stops
 what it left.
 """
 

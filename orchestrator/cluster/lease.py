@@ -1,4 +1,6 @@
-"""One orchestrator collects a sweep's rows: who, on the broker, and what happens when that command dies or stands still."""
+"""One orchestrator collects a sweep's rows: who, on the broker, and what happens when that command dies or stands
+still.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,9 @@ class CollectorLease:
         self._released = threading.Event()
 
     def take(self, say: Callable[[str], object]) -> None:
-        """Wait for the collector lease of a command that was killed to run out. Raises BrokerError when its owner is alive."""
+        """Wait for the collector lease of a command that was killed to run out. Raises BrokerError when its owner
+        is alive.
+        """
         left = None
         while not self._redis.set(self._keys.collector, self._me, nx=True, ex=CLAIM_S):
             before, left = left, self._redis.pttl(self._keys.collector)

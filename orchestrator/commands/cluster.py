@@ -34,7 +34,8 @@ def worker(
         settings = brokers.running_embedded(settings)
     if not settings.key:
         raise HummingsweepError(
-            "no signing key: set HUMMINGSWEEP_KEY or HUMMINGSWEEP_KEY_FILE to the secret that the orchestrator signs with"
+            "no signing key: set HUMMINGSWEEP_KEY or HUMMINGSWEEP_KEY_FILE to the secret that "
+            "the orchestrator signs with"
         )
     brokers.reach(settings)
     threads = {name: str(settings.threads) for name in SINGLE_THREAD}

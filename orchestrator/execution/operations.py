@@ -1,4 +1,6 @@
-"""What a user asks of the orchestrator, one function each: the steps of `run`, `submit`, `verify`, `audit`, in order."""
+"""What a user asks of the orchestrator, one function each: the steps of `run`, `submit`, `verify`, `audit`, in
+order.
+"""
 
 from __future__ import annotations
 

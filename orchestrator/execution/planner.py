@@ -1,11 +1,13 @@
 """Which points go into the next chunk. Pure: no clock, no broker.
 
-A sweep begins with probes: single points spread over the grid, whose time says how expensive a point is. Until the first of
+A sweep begins with probes: single points spread over the grid, whose time says how expensive a point is. Until the
+first of
 them is back, children get as many points as fit into FIRST_S seconds. Then chunks of consecutive points that take about
 `target_s` seconds, and towards the end smaller ones, so that all children finish together (guided self-scheduling:
 never more than a share of what remains; a larger share where one chunk was like the other).
 
-Where points are more expensive than was known, a chunk would take many times what was planned while other children wait. So
+Where points are more expensive than was known, a chunk would take many times what was planned while other children
+wait. So
 each is sent with a limit: the child stops there, and the points it did not reach are handed out anew.
 
 Rows say which axes the features depend on. From then on points that agree on those axes go side by side, wherever the

@@ -1,6 +1,7 @@
 """Everything a sweep needs onto the broker: controllers, slices, rules, definition.
 
-The one place where the orchestrator touches candles. What needs hummingbot (is the config accepted, which feeds does the
+The one place where the orchestrator touches candles. What needs hummingbot (is the config accepted, which feeds does
+the
 controller ask for?) is asked of a child through a probe, a chunk like any other (tasks.feeds says which points). A
 point whose config is refused will be a row that says so; a sweep is refused when no point that was asked has a config.
 """

@@ -38,7 +38,8 @@ if TYPE_CHECKING:
 TELL_S = 0.25
 #: The same while none do.
 TELL_AGAIN_S = 2.0
-#: Seconds to wait for rows: each time costs orchestrator and broker a millisecond that a child on this machine could use.
+#: Seconds to wait for rows: each time costs orchestrator and broker a millisecond that a child on this machine could
+#: use.
 WAIT_S = 0.5
 #: Seconds between two signs to the broker that the sweep's blobs are still needed.
 NEEDED_S = 3600.0
@@ -82,7 +83,8 @@ def run(
 ) -> Summary:
     """Compute every point of the definition's grid that has no row yet, and store its row.
 
-    `estimate`: stop as soon as points from all over the grid have said how expensive they are. `on_first_rows` is called
+    `estimate`: stop as soon as points from all over the grid have said how expensive they are. `on_first_rows` is
+    called
     when the first good row is stored; what it raises ends the run. `lay_down` puts definition and blobs onto a broker
     that lost them. Raises BrokerError, StoreError.
     """

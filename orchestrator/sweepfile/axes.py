@@ -38,7 +38,9 @@ def axis_values(spec: Any) -> tuple[Any, ...]:
 
 
 def stands_twice(values: Sequence[Any]) -> str:
-    """The first value that is a duplicate, in words; its points are computed twice. 1, 1.0 and true are three values."""
+    """The first value that is a duplicate, in words; its points are computed twice. 1, 1.0 and true are three
+    values.
+    """
     seen: set[Any] = set()
     for value in values:
         known = (type(value), repr(value) if isinstance(value, dict | list | tuple) else value)

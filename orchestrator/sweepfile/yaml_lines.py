@@ -1,6 +1,7 @@
 """YAML that remembers the line of every key, so that an error can name it.
 
-Read as Hummingbot reads its configs (PyYAML's safe loader) with four differences: a key that is a duplicate is an error,
+Read as Hummingbot reads its configs (PyYAML's safe loader) with four differences: a key that is a duplicate is an
+error,
 dates stay text, 1e-3 is a number although it has no point, and what JSON does not have (!!binary, !!set) is an error.
 """
 

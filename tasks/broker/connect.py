@@ -23,7 +23,8 @@ def connect(
 ) -> Redis:
     """A Redis client. `patient` clients (a child's, a collector's) sit out a broker restart of several minutes.
 
-    One that `waits_for_room` sits out a full memory, too: a child, whose finished chunk would be lost otherwise. An orchestrator
+    One that `waits_for_room` sits out a full memory, too: a child, whose finished chunk would be lost otherwise. An
+    orchestrator
     does not, for it is the one that makes room. `while_away` is called before each wait for a broker that is away; what
     it raises ends the waiting. Raises HummingsweepError when there is no broker address.
     """
@@ -65,7 +66,8 @@ def tls_options(broker: str) -> dict[str, Any]:
 
     The options stand in the address, in the words redis-py reads there itself: `rediss://host?ssl_ca_certs=ca.pem`,
     also ssl_certfile, ssl_keyfile, ssl_check_hostname and ssl_cert_reqs. The server's certificate is checked unless
-    ssl_cert_reqs says otherwise (kombu alone would check nothing without it). Raises BrokerError when a file is missing.
+    ssl_cert_reqs says otherwise (kombu alone would check nothing without it). Raises BrokerError when a file is
+    missing.
     """
     if not broker.startswith("rediss://"):
         return {}

@@ -220,7 +220,7 @@ class CsvMap:
         return self.end if stop < 0 else stop
 
     def _line_number(self, offset: int) -> int:
-        """Line in which a byte offset lies, the header is line 1. FieldAccessTracker the file up to there."""
+        """Line in which a byte offset lies, the header is line 1. Reads the file up to there."""
         step = 1 << 24
         return 1 + sum(self._data[at : min(at + step, offset)].count(b"\n") for at in range(0, offset, step))
 

@@ -33,7 +33,8 @@ _RULES = 2
 class ParquetMap:
     """One Parquet file. Times it takes and gives are raw: in the file's own unit.
 
-    Raises CandlesMissing, CandlesBroken for a file that is no Parquet or cut off, is missing a column, or whose row groups
+    Raises CandlesMissing, CandlesBroken for a file that is no Parquet or cut off, is missing a column, or whose row
+    groups
     are not in order or mix units.
     """
 

@@ -51,7 +51,8 @@ class Deadline:
     async def point(self, hang_marker: Path | None = None) -> AsyncIterator[None]:
         """Raise PointTimeout in the body when it takes too long. Main thread only: a Celery child runs its tasks there.
 
-        `hang_marker`: a file that is there during the body, and afterwards only when the process ended in it; see `hung`.
+        `hang_marker`: a file that is there during the body, and afterwards only when the process ended in it; see
+        `hung`.
         """
         loop = asyncio.get_running_loop()
 

@@ -1,6 +1,7 @@
 """A child's heartbeat for its node: a page of memory that both see.
 
-The deadline of a point (tasks.child.deadline) is the child's own, so it helps nobody while the child stands still: stopped
+The deadline of a point (tasks.child.deadline) is the child's own, so it helps nobody while the child stands still:
+stopped
 by a signal or a debugger, or stuck in the kernel. Its chunk would stay with it for ever, for the node renews the lease.
 Therefore a child says at each point how long it may be silent now, and its node ends it when it is silent for much
 longer; then its chunk goes back.

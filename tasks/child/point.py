@@ -100,7 +100,8 @@ class PointRunner:
         return [name for name in self._grid.names if name in known]
 
     def config(self, point: int) -> Any:
-        """A fresh controller config of a point, process state as no point has touched it, the random generators as the sweep's seed
+        """A fresh controller config of a point, process state as no point has touched it, the random generators as
+        the sweep's seed
         lays them. Raises ControllerError."""
         from tasks.isolation.seeding import seed_rng
         from tasks.upstream.backtest.build import controller_config

@@ -159,7 +159,9 @@ class Child:
         return self._markets[key]
 
     def hang_marker(self, sweep: str, chunk: str) -> Path:
-        """The file that tells why a child of this node ended in a careful attempt at a chunk; see tasks.child.deadline."""
+        """The file that tells why a child of this node ended in a careful attempt at a chunk; see
+        tasks.child.deadline.
+        """
         return self.settings.cache_folder / "hang-markers" / f"{sweep}-{chunk.replace(':', '-')}"
 
 

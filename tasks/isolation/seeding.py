@@ -43,7 +43,8 @@ class RngState:
     """How Python's and numpy's global random generators lay at one moment."""
 
     python: Any
-    #: numpy's state; None where it is the one that `seed_rng` left, which takes a twentieth of a millisecond less to know
+    #: numpy's state; None where it is the one that `seed_rng` left, which takes a twentieth of a millisecond less to
+    #: know
     numpy: Any
     seeded: tuple[int, bytes | None]
 

@@ -100,7 +100,8 @@ class Blobs:
                 raise BlobError(f"blob {digest[:12]} is not signed: this node runs only signed sweeps")
             if not hmac.compare_digest(given, self._signature(digest)):
                 raise BlobError(
-                    f"blob {digest[:12]} is signed with another key: give orchestrator and node the same HUMMINGSWEEP_KEY"
+                    f"blob {digest[:12]} is signed with another key: "
+                    "give orchestrator and node the same HUMMINGSWEEP_KEY"
                 )
         try:
             size = int(fields[b"size"])
@@ -118,7 +119,8 @@ class Blobs:
     def _signature(self, digest: str) -> str:
         if not self._key:
             raise BlobError(
-                "no signing key: set HUMMINGSWEEP_KEY or HUMMINGSWEEP_KEY_FILE to the same secret on orchestrator and nodes"
+                "no signing key: set HUMMINGSWEEP_KEY or HUMMINGSWEEP_KEY_FILE to the same secret "
+                "on orchestrator and nodes"
             )
         return hmac.new(self._key, digest.encode(), hashlib.sha256).hexdigest()
 

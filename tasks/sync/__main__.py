@@ -1,6 +1,7 @@
 """`python -m tasks.sync`: one order on standard input, events on standard output, then the end (see orders.py).
 
-Leaves with everything that was downloaded when standard input closes, so that it never outlives the orchestrator, and on
+Leaves with everything that was downloaded when standard input closes, so that it never outlives the orchestrator, and
+on
 SIGINT and SIGTERM.
 """
 

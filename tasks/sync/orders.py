@@ -1,4 +1,5 @@
-"""What passes between the orchestrator and the process that downloads: one order in, a line of JSON for every event out.
+"""What passes between the orchestrator and the process that downloads: one order in, a line of JSON for every event
+out.
 
     orchestrator -> process   stdin    Order, one line; then silence. When the pipe closes, the process leaves.
     process -> orchestrator   stdout   Event, one line each; the last is DONE, or WRONG and nothing was done

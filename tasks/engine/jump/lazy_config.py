@@ -1,8 +1,10 @@
 """Executors alike in all but moment, side, price and amount, which have no config of their own until it is read.
 
 DirectionalTradingControllerBase.get_executor_config puts the same barriers, leverage and pair into every executor's
-config. Where all of that is upstream's own (tasks.engine.jump.scheduler_choice), the first executor of a run is made by upstream,
-checks included; of the others the ledger keeps what differs and the number drawn for the id, and the config is made when
+config. Where all of that is upstream's own (tasks.engine.jump.scheduler_choice), the first executor of a run is made
+by upstream,
+checks included; of the others the ledger keeps what differs and the number drawn for the id, and the config is made
+when
 someone reads it.
 """
 

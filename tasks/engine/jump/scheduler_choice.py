@@ -109,7 +109,8 @@ def own_logic(controller: Any) -> str:
 def opens_alike(controller: Any) -> bool:
     """Whether all that a directional controller puts into its executors' configs is its base class's doing.
 
-    EveryCandle of controllers whose decisions are the base's too (`own_logic`), so that where the answer is yes no code of
+    Asked of controllers whose decisions are the base's too (`own_logic`), so that where the answer is yes no
+    code of
     the controller runs from one executor to the next.
     """
     config = type(controller.config)

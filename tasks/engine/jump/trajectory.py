@@ -13,7 +13,8 @@ What the engine relies on (a second set of simulators keeps to it too):
 - `close_type` FAILED means that the engine forgets the executor, as upstream does.
 - Before `fill_row` every number but `average_price` is 0.
 - All numbers are finite; a simulator that would give another raises `NotReproduced`, and the stock engine runs.
-- `config` (hummingbot's, or an `LazyPositionConfig`) is kept as it is and read when an ExecutorInfo is built, as upstream does.
+- `config` (hummingbot's, or an `LazyPositionConfig`) is kept as it is and read when an ExecutorInfo is built, as
+upstream does.
   Between an executor's end and that moment it may be put away (see `frozen`): nothing but `custom_info` and a late `at`
   or `table` happens then.
 - Simulators keep no state between calls and never write into the candles.

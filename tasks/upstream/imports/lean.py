@@ -7,7 +7,8 @@ trading, a printing function. These few (`DEFERRED`) are cut off:
     while the engine is imported     a deferred module is a LazyModule, and `from it import Name` gives a LazyAttribute
     afterwards (`seal`)              whoever imports or touches a deferred module gets the real one, imported then
 
-A LazyAttribute is a promise of one class or function: called, subclassed, asked for an attribute or in isinstance it imports
+A LazyAttribute is a promise of one class or function: called, subclassed, asked for an attribute or in isinstance it
+imports
 the real one. So nothing is dummied, and a controller that needs a deferred module has it, for the price of its import.
 
 The cut was chosen with the import graph (`python -X importtime`), not by package: replacing the SDKs themselves fails
@@ -28,7 +29,8 @@ from importlib.machinery import ModuleSpec, PathFinder
 from types import FrameType, ModuleType
 from typing import Any
 
-#: module -> names that controllers import for an annotation or a status line: they stay a LazyAttribute for them, so that the
+#: module -> names that controllers import for an annotation or a status line: they stay a LazyAttribute for them, so
+#: that the
 #: import alone does not bring the module in.
 DEFERRED: dict[str, frozenset[str]] = {
     "aiohttp": frozenset(),

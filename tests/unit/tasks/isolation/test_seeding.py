@@ -1,4 +1,4 @@
-"""RngState are known, told apart and put back to the last bit, however they were left."""
+"""Random number generators are known, told apart and put back to the last bit, however they were left."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ USES: list[Callable[[], Any]] = [
 def test_a_use_is_seen_and_taken_back(
     use: Callable[[], Any], before: Callable[[], Any], layout_is_known: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(chance, "_layout_is_known", lambda: layout_is_known)
+    monkeypatch.setattr(seeding, "_layout_is_known", lambda: layout_is_known)
     seed_rng(1, 2)
     before()
     rng = RngState.now()
