@@ -8,7 +8,7 @@ import os
 import re
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -17,7 +17,7 @@ from tasks.errors import StoreError
 FILE = "results.sqlite"
 LOCK = "results.lock"
 #: Written into the file; a store with a higher one was made by a later version.
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 def take(lock: IO[str], folder: Path) -> None:
@@ -39,19 +39,25 @@ def prepare(connection: sqlite3.Connection, folder: Path) -> None:
     """Tables and modes. A power cut may cost the last chunks (they are computed again), never the file."""
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")
-    _check_version(connection, folder)
+    if _check_version(connection, folder) == 1:
+        connection.executescript("BEGIN IMMEDIATE;" + sql("upgrade_from_1") + "PRAGMA user_version = 2; COMMIT;")
     connection.executescript(sql("schema"))
     connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
 
-def _check_version(connection: sqlite3.Connection, folder: Path) -> None:
+def _check_version(connection: sqlite3.Connection, folder: Path) -> int:
+    """The version of the file's tables; 0: there are none yet. Raises StoreError when it is later than ours."""
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version > SCHEMA_VERSION:
         raise StoreError(f"{folder / FILE}: was written by a later hummingsweep; update this one, or use another --out")
+    return int(version)
 
 
 def reader(folder: Path) -> sqlite3.Connection:
-    """A read-only connection. Raises StoreError when there is no store."""
+    """A read-only connection. Raises StoreError when there is no store.
+
+    A file of an earlier version is brought up to date first.
+    """
     file = folder / FILE
     if not file.is_file():
         raise StoreError(f"{folder}: holds no results ({FILE}); use `hummingsweep run` first, or name another folder")
@@ -69,11 +75,23 @@ def _read_only(folder: Path, mode: str) -> sqlite3.Connection:
     address = f"{(folder / FILE).absolute().as_uri()}?{mode}"
     connection = sqlite3.connect(address, uri=True, timeout=60, isolation_level=None)
     try:
-        _check_version(connection, folder)
+        version = _check_version(connection, folder)
     except BaseException:
         connection.close()
         raise
+    if version == 1:
+        connection.close()
+        _upgrade(folder)
+        return _read_only(folder, mode)
     return connection
+
+
+def _upgrade(folder: Path) -> None:
+    """Bring the tables of an earlier version up to date. Raises StoreError when another process writes here."""
+    with (folder / LOCK).open("a+") as lock:
+        take(lock, folder)
+        with closing(sqlite3.connect(folder / FILE, timeout=60, isolation_level=None)) as connection:
+            prepare(connection, folder)
 
 
 @contextmanager

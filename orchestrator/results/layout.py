@@ -17,6 +17,7 @@ from orchestrator.results.columns import LEADING
 from orchestrator.results.database import sql
 from tasks.grid import Grid
 from tasks.protocol.messages import Status, SweepDefinition
+from tasks.protocol.scenario import Scenario
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -49,13 +50,15 @@ class StoredSweep:
 
 
 class Layout:
-    """How the rows of one sweep are put together again."""
+    """How the rows of one sweep under one scenario are put together again."""
 
-    def __init__(self, connection: sqlite3.Connection, stored: StoredSweep):
+    def __init__(self, connection: sqlite3.Connection, stored: StoredSweep, scope: int, scenario: str = ""):
+        """`scope`: the number of the sweep under the scenario in the tables."""
         self.stored = stored
-        self._kinds: dict[str, str] = dict(connection.execute(sql("columns"), {"sweep": stored.key}).fetchall())
+        self.scope = scope
+        self._kinds: dict[str, str] = dict(connection.execute(sql("columns"), {"scope": scope}).fetchall())
         self._results = cols.in_order(self._kinds)
-        self._decided = decided_by(stored.definition)
+        self._decided = decided_by(Scenario.parse(scenario).applied(stored.definition))
         self._axes = cols.axis_columns(stored.grid.names, [*self._kinds, *self._decided])
         self._shapes = {shape: ujson.loads(names) for shape, names in connection.execute(sql("shapes"))}
 
@@ -137,10 +140,10 @@ def _digest(value: Any) -> str:
 
 
 def found(
-    connection: sqlite3.Connection, key: int, points: Iterable[int] | None, status: Status | str | None
+    connection: sqlite3.Connection, scope: int, points: Iterable[int] | None, status: Status | str | None
 ) -> Iterator[tuple[Any, ...]]:
     """Rows as they lie in the store, ascending by point, or the given points as they come."""
-    wanted = {"sweep": key, "status": None if status is None else Status(status).value}
+    wanted = {"scope": scope, "status": None if status is None else Status(status).value}
     if points is None:
         yield from connection.execute(sql("rows"), wanted)
         return

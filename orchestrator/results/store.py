@@ -4,9 +4,10 @@
         results.sqlite     sweeps, rows, chunks (see store.sql)
         results.lock       held by the process that writes, with its id
 
-The key of a row is (sweep, point). A chunk is one transaction and a point that has a row keeps it, so a chunk that
-comes twice changes nothing. Readers see whole chunks, also while the sweep runs (WAL). Every failure of the file or
-the disk is a StoreError that says what to do; what was stored before stays.
+The key of a row is (sweep, scenario, point); the scenario "" is the plain sweep (tasks.protocol.scenario). A chunk is
+one transaction and a point that has a row keeps it, so a chunk that comes twice changes nothing. Readers see whole
+chunks, also while the sweep runs (WAL). Every failure of the file or the disk is a StoreError that says what to do;
+what was stored before stays.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
 #: Rows of one batch of a table.
 BATCH = 20_000
+#: No scope has this number.
+NO_SCOPE = -1
 #: Ranges of missing points that are looked up at a time.
 GAPS = 10_000
 
@@ -48,7 +51,7 @@ class Store:
         self.folder = folder
         self._connection = connection
         self._lock = lock
-        self._keys: dict[str, int] = {}
+        self._scopes: dict[tuple[str, str], int] = {}
         self._shapes: dict[tuple[str, ...], int] = {}
         self._kinds: dict[int, dict[str, str]] = {}
 
@@ -155,12 +158,16 @@ class Store:
     # rows in
 
     def insert(self, sweep: str, rows: Rows) -> int:
-        """Store a chunk in one transaction; how many points had no row before. Points that have one keep it."""
-        key = self._key(sweep)
+        """Store a chunk in one transaction; how many points had no row before. Points that have one keep it.
+
+        The chunk's id says under which scenario they ran.
+        """
+        scenario = rows.chunk.partition("@")[2]
         results = {name: values for name, values in rows.columns.items() if name not in LEADING}
         leading = [rows.columns.get(name) or [None] * len(rows) for name in LEADING]
         documents = [ujson.dumps(values) for values in zip(*results.values(), strict=True)] or ["[]"] * len(rows)
         with self._writing() as connection:
+            key = self._made_scope(connection, sweep, scenario)
             shape = self._shape(connection, tuple(results))
             kinds = self._widened(connection, key, results)
             before = connection.total_changes
@@ -182,40 +189,48 @@ class Store:
             )
             new = connection.total_changes - before
             if new:
-                chunk = {"sweep": key, "chunk": rows.chunk, "node": rows.node, "seconds": rows.seconds}
+                chunk = {"scope": key, "chunk": rows.chunk, "node": rows.node, "seconds": rows.seconds}
                 connection.execute(sql("insert_chunk"), {**chunk, "points": len(rows), "at": time.time()})
         # remembered once the transaction is through
+        self._scopes[sweep, scenario] = key
         self._shapes[tuple(results)] = shape
         self._kinds[key] = kinds
         return new
 
     def forget_failed(self, sweep: str) -> int:
-        """Delete the rows that are not ok, so that their points are missing again; how many there were."""
+        """Delete the rows that are not ok, of every scenario, so that their points are missing again; how many."""
+        key = self.sweep(sweep).key
         with self._writing() as connection:
-            return connection.execute(sql("forget_failed"), {"sweep": self._key(sweep)}).rowcount
+            return connection.execute(sql("forget_failed"), {"sweep": key}).rowcount
 
     # what is there
 
-    def counts(self, sweep: str) -> dict[Status, int]:
+    def scenarios(self, sweep: str) -> list[str]:
+        """The texts of the scenarios that have rows, beside the plain sweep, the first stored first."""
+        with self._reading() as connection:
+            wanted = {"sweep": self._sweep(connection, sweep).key}
+            return [scenario for (scenario,) in connection.execute(sql("scenarios"), wanted)]
+
+    def counts(self, sweep: str, scenario: str = "") -> dict[Status, int]:
         """How many rows have which status."""
         with self._reading() as connection:
-            wanted = {"sweep": self._sweep(connection, sweep).key}
+            wanted = {"scope": self._scope(connection, sweep, scenario)}
             return {Status(status): count for status, count in connection.execute(sql("counts"), wanted)}
 
-    def errors(self, sweep: str) -> list[tuple[str, int]]:
+    def errors(self, sweep: str, scenario: str = "") -> list[tuple[str, int]]:
         """The errors of rows that are not ok, the most frequent first, with how many rows have it."""
         with self._reading() as connection:
-            wanted = {"sweep": self._sweep(connection, sweep).key}
+            wanted = {"scope": self._scope(connection, sweep, scenario)}
             return [(error or "", count) for error, count in connection.execute(sql("errors"), wanted)]
 
     def nodes(self, sweep: str) -> list[dict[str, Any]]:
         """Who computed it: node, points, seconds of its children's time."""
         with self._reading() as connection:
-            wanted = {"sweep": self._sweep(connection, sweep).key}
+            wanted = {"scope": self._scope(connection, sweep, "")}
             nodes = connection.execute(sql("nodes"), wanted)
             return [{"node": node, "points": points, "seconds": seconds} for node, points, seconds in nodes]
 
-    def missing_runs(self, sweep: str, size: int) -> Iterator[tuple[int, int]]:
+    def missing_runs(self, sweep: str, size: int, scenario: str = "") -> Iterator[tuple[int, int]]:
         """Closed ranges of the points of 0..size-1 that have no row, ascending.
 
         Read a page at a time: a range is as the store was when its page was read. Costs what the stored points
@@ -224,40 +239,44 @@ class Store:
         if size < 1:
             return
         with self._reading() as connection:
-            key = self._sweep(connection, sweep).key
-            (first,) = connection.execute(sql("first_point"), {"sweep": key}).fetchone()
+            key = self._scope(connection, sweep, scenario)
+            (first,) = connection.execute(sql("first_point"), {"scope": key}).fetchone()
         if first is None or first > 0:
             yield 0, size - 1 if first is None else min(first, size) - 1
         after = first
         while after is not None and after < size:
             with self._reading() as connection:
-                page = connection.execute(sql("gaps"), {"sweep": key, "after": after, "most": GAPS}).fetchall()
+                page = connection.execute(sql("gaps"), {"scope": key, "after": after, "most": GAPS}).fetchall()
             after = None
             for start, after in page:
                 if start < size:
                     yield start, size - 1 if after is None else min(after, size) - 1
 
-    def columns(self, sweep: str) -> list[str]:
+    def columns(self, sweep: str, scenario: str = "") -> list[str]:
         """The names of all columns, in the order of every reading: see orchestrator.results.columns."""
         with self._reading() as connection:
-            return Layout(connection, self._sweep(connection, sweep)).names
+            return self._layout(connection, sweep, scenario).names
 
     # rows out
 
     def rows(
-        self, sweep: str, points: Iterable[int] | None = None, status: Status | str | None = None
+        self,
+        sweep: str,
+        points: Iterable[int] | None = None,
+        status: Status | str | None = None,
+        scenario: str = "",
     ) -> Iterator[dict[str, Any]]:
         """One dict a row, ascending by point or as `points` says; every column in each, None where a row has none."""
         with self._reading() as connection:
-            layout = Layout(connection, self._sweep(connection, sweep))
-            for stored in found(connection, layout.stored.key, points, status):
+            layout = self._layout(connection, sweep, scenario)
+            for stored in found(connection, layout.scope, points, status):
                 yield layout.row(stored)
 
-    def table(self, sweep: str, status: Status | str | None = None) -> pa.Table:
+    def table(self, sweep: str, status: Status | str | None = None, scenario: str = "") -> pa.Table:
         """All rows as one Arrow table, ascending by point."""
         import pyarrow as pa
 
-        schema, batches = self.batches(sweep, status)
+        schema, batches = self.batches(sweep, status, scenario)
         return pa.Table.from_batches(list(batches), schema)
 
     def first(self, sweep: str) -> pa.Table:
@@ -267,27 +286,31 @@ class Store:
         schema, batches = self.batches(sweep, Status.OK)
         return pa.Table.from_batches(list(islice(batches, 1)), schema)
 
-    def batches(self, sweep: str, status: Status | str | None = None) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+    def batches(
+        self, sweep: str, status: Status | str | None = None, scenario: str = ""
+    ) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
         """The schema of `table`, and its rows a batch at a time; both of the same moment."""
         import pyarrow as pa
 
-        schema, pages = self.pages(sweep, status)
+        schema, pages = self.pages(sweep, status, scenario)
         return schema, (
             pa.RecordBatch.from_arrays([cols.array(page[field.name], field) for field in schema], schema=schema)
             for page in pages
         )
 
-    def pages(self, sweep: str, status: Status | str | None = None) -> tuple[pa.Schema, Iterator[dict[str, list[Any]]]]:
+    def pages(
+        self, sweep: str, status: Status | str | None = None, scenario: str = ""
+    ) -> tuple[pa.Schema, Iterator[dict[str, list[Any]]]]:
         """As `batches`, with the values as they were computed: one list a column."""
-        reading = self._pages(sweep, status)
+        reading = self._pages(sweep, status, scenario)
         schema = next(reading)
         return schema, reading
 
-    def _pages(self, sweep: str, status: Status | str | None) -> Iterator[Any]:
+    def _pages(self, sweep: str, status: Status | str | None, scenario: str) -> Iterator[Any]:
         with self._reading() as connection:
-            layout = Layout(connection, self._sweep(connection, sweep))
+            layout = self._layout(connection, sweep, scenario)
             yield layout.schema()
-            for page in batched(found(connection, layout.stored.key, None, status), BATCH):
+            for page in batched(found(connection, layout.scope, None, status), BATCH):
                 yield layout.columnar(page)
 
     # inside
@@ -321,10 +344,21 @@ class Store:
             raise StoreError(f"{self.folder}: holds no sweep {sweep}; there are: {there}")
         return StoredSweep.of(stored)
 
-    def _key(self, sweep: str) -> int:
-        if sweep not in self._keys:
-            self._keys[sweep] = self.sweep(sweep).key
-        return self._keys[sweep]
+    def _layout(self, connection: sqlite3.Connection, sweep: str, scenario: str) -> Layout:
+        return Layout(connection, self._sweep(connection, sweep), self._scope(connection, sweep, scenario), scenario)
+
+    def _scope(self, connection: sqlite3.Connection, sweep: str, scenario: str) -> int:
+        """The number of a sweep under a scenario in the tables; one that no row has where nothing is stored."""
+        wanted = {"sweep": self._sweep(connection, sweep).key, "scenario": scenario}
+        known = connection.execute(sql("scope"), wanted).fetchone()
+        return int(known[0]) if known else NO_SCOPE
+
+    def _made_scope(self, connection: sqlite3.Connection, sweep: str, scenario: str) -> int:
+        if (sweep, scenario) not in self._scopes:
+            key = self._sweep(connection, sweep).key
+            connection.execute(sql("add_scope"), {"sweep": key, "scenario": scenario})
+            return self._scope(connection, sweep, scenario)
+        return self._scopes[sweep, scenario]
 
     def _shape(self, connection: sqlite3.Connection, names: tuple[str, ...]) -> int:
         if names in self._shapes:
@@ -335,11 +369,11 @@ class Store:
 
     def _widened(self, connection: sqlite3.Connection, key: int, results: dict[str, list[Any]]) -> dict[str, str]:
         """What kinds of values each column has now; what is new is written down."""
-        known = self._kinds.get(key) or dict(connection.execute(sql("columns"), {"sweep": key}).fetchall())
+        known = self._kinds.get(key) or dict(connection.execute(sql("columns"), {"scope": key}).fetchall())
         now = {name: cols.merged(known.get(name, ""), cols.kinds(values)) for name, values in results.items()}
         for name, letters in now.items():
             if known.get(name) != letters:
-                connection.execute(sql("set_column"), {"sweep": key, "name": name, "kinds": letters})
+                connection.execute(sql("set_column"), {"scope": key, "name": name, "kinds": letters})
         return {**known, **now}
 
 

@@ -10,8 +10,15 @@ CREATE TABLE IF NOT EXISTS sweeps (
     created REAL NOT NULL,           -- seconds since epoch
     used INTEGER NOT NULL            -- the highest was added or continued last
 );
-CREATE TABLE IF NOT EXISTS rows (
+-- one sweep under one scenario (tasks.protocol.scenario; '' is the plain sweep): what rows belong to
+CREATE TABLE IF NOT EXISTS scopes (
+    id INTEGER PRIMARY KEY,
     sweep INTEGER NOT NULL REFERENCES sweeps (id),
+    scenario TEXT NOT NULL,
+    UNIQUE (sweep, scenario)
+);
+CREATE TABLE IF NOT EXISTS rows (
+    scope INTEGER NOT NULL REFERENCES scopes (id),
     point INTEGER NOT NULL,
     status TEXT NOT NULL,
     error TEXT,
@@ -19,31 +26,44 @@ CREATE TABLE IF NOT EXISTS rows (
     seconds REAL,
     shape INTEGER NOT NULL REFERENCES shapes (id),
     result TEXT NOT NULL,            -- JSON list, in the shape's order
-    PRIMARY KEY (sweep, point)
+    PRIMARY KEY (scope, point)
 );
-CREATE INDEX IF NOT EXISTS rows_by_status ON rows (sweep, status, point);
+CREATE INDEX IF NOT EXISTS rows_by_status ON rows (scope, status, point);
 -- the names of a row's results, once for all rows that have the same
 CREATE TABLE IF NOT EXISTS shapes (
     id INTEGER PRIMARY KEY,
     names TEXT NOT NULL UNIQUE       -- JSON list
 );
--- every result column a sweep has, and which kinds of values were seen in it
+-- every result column a scope has, and which kinds of values were seen in it
 CREATE TABLE IF NOT EXISTS columns (
-    sweep INTEGER NOT NULL REFERENCES sweeps (id),
+    scope INTEGER NOT NULL REFERENCES scopes (id),
     name TEXT NOT NULL,
     kinds TEXT NOT NULL,             -- letters, see orchestrator.results.columns
-    PRIMARY KEY (sweep, name)
+    PRIMARY KEY (scope, name)
 ) WITHOUT ROWID;
 -- who computed what, and how fast
 CREATE TABLE IF NOT EXISTS chunks (
-    sweep INTEGER NOT NULL REFERENCES sweeps (id),
+    scope INTEGER NOT NULL REFERENCES scopes (id),
     chunk TEXT NOT NULL,
     node TEXT NOT NULL,
     seconds REAL NOT NULL,
     points INTEGER NOT NULL,
     at REAL NOT NULL,                -- seconds since epoch
-    PRIMARY KEY (sweep, chunk)
+    PRIMARY KEY (scope, chunk)
 ) WITHOUT ROWID;
+
+-- name: upgrade_from_1
+-- Version 1 knew plain sweeps only: rows, columns and chunks belonged to the sweep itself.
+CREATE TABLE scopes (
+    id INTEGER PRIMARY KEY,
+    sweep INTEGER NOT NULL REFERENCES sweeps (id),
+    scenario TEXT NOT NULL,
+    UNIQUE (sweep, scenario)
+);
+INSERT INTO scopes (id, sweep, scenario) SELECT id, id, '' FROM sweeps;
+ALTER TABLE rows RENAME COLUMN sweep TO scope;
+ALTER TABLE columns RENAME COLUMN sweep TO scope;
+ALTER TABLE chunks RENAME COLUMN sweep TO scope;
 
 -- name: add_sweep
 INSERT INTO sweeps (sweep, definition, sweep_file, meta, created, used)
@@ -60,6 +80,15 @@ SELECT id, sweep, definition, sweep_file, meta, created FROM sweeps ORDER BY use
 -- name: sweep
 SELECT id, sweep, definition, sweep_file, meta, created FROM sweeps WHERE sweep = :sweep;
 
+-- name: add_scope
+INSERT OR IGNORE INTO scopes (sweep, scenario) VALUES (:sweep, :scenario);
+
+-- name: scope
+SELECT id FROM scopes WHERE sweep = :sweep AND scenario = :scenario;
+
+-- name: scenarios
+SELECT scenario FROM scopes WHERE sweep = :sweep AND scenario <> '' ORDER BY id;
+
 -- name: set_meta
 UPDATE sweeps SET meta = :meta WHERE sweep = :sweep;
 
@@ -73,49 +102,49 @@ SELECT id FROM shapes WHERE names = :names;
 SELECT id, names FROM shapes;
 
 -- name: columns
-SELECT name, kinds FROM columns WHERE sweep = :sweep;
+SELECT name, kinds FROM columns WHERE scope = :scope;
 
 -- name: set_column
-INSERT INTO columns (sweep, name, kinds) VALUES (:sweep, :name, :kinds)
-ON CONFLICT (sweep, name) DO UPDATE SET kinds = excluded.kinds;
+INSERT INTO columns (scope, name, kinds) VALUES (:scope, :name, :kinds)
+ON CONFLICT (scope, name) DO UPDATE SET kinds = excluded.kinds;
 
 -- name: insert_row
-INSERT OR IGNORE INTO rows (sweep, point, status, error, engine, seconds, shape, result)
+INSERT OR IGNORE INTO rows (scope, point, status, error, engine, seconds, shape, result)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: insert_chunk
-INSERT OR IGNORE INTO chunks (sweep, chunk, node, seconds, points, at)
-VALUES (:sweep, :chunk, :node, :seconds, :points, :at);
+INSERT OR IGNORE INTO chunks (scope, chunk, node, seconds, points, at)
+VALUES (:scope, :chunk, :node, :seconds, :points, :at);
 
 -- name: forget_failed
-DELETE FROM rows WHERE sweep = :sweep AND status <> 'ok';
+DELETE FROM rows WHERE status <> 'ok' AND scope IN (SELECT id FROM scopes WHERE sweep = :sweep);
 
 -- name: counts
-SELECT status, count(*) FROM rows WHERE sweep = :sweep GROUP BY status;
+SELECT status, count(*) FROM rows WHERE scope = :scope GROUP BY status;
 
 -- name: errors
-SELECT error, count(*) FROM rows WHERE sweep = :sweep AND status <> 'ok'
+SELECT error, count(*) FROM rows WHERE scope = :scope AND status <> 'ok'
 GROUP BY error ORDER BY count(*) DESC, error;
 
 -- name: nodes
-SELECT node, sum(points), sum(seconds) FROM chunks WHERE sweep = :sweep GROUP BY node ORDER BY node;
+SELECT node, sum(points), sum(seconds) FROM chunks WHERE scope = :scope GROUP BY node ORDER BY node;
 
 -- name: first_point
-SELECT min(point) FROM rows WHERE sweep = :sweep;
+SELECT min(point) FROM rows WHERE scope = :scope;
 
 -- name: gaps
 -- After every stored point whose successor is missing: the first missing point and the next stored one.
 SELECT here.point + 1,
-       (SELECT min(later.point) FROM rows AS later WHERE later.sweep = :sweep AND later.point > here.point)
+       (SELECT min(later.point) FROM rows AS later WHERE later.scope = :scope AND later.point > here.point)
 FROM rows AS here
-WHERE here.sweep = :sweep AND here.point >= :after
-  AND NOT EXISTS (SELECT 1 FROM rows AS next WHERE next.sweep = :sweep AND next.point = here.point + 1)
+WHERE here.scope = :scope AND here.point >= :after
+  AND NOT EXISTS (SELECT 1 FROM rows AS next WHERE next.scope = :scope AND next.point = here.point + 1)
 ORDER BY here.point LIMIT :most;
 
 -- name: rows
 SELECT point, status, error, engine, seconds, shape, result FROM rows
-WHERE sweep = :sweep AND (:status IS NULL OR status = :status) ORDER BY point;
+WHERE scope = :scope AND (:status IS NULL OR status = :status) ORDER BY point;
 
 -- name: row
 SELECT point, status, error, engine, seconds, shape, result FROM rows
-WHERE sweep = :sweep AND point = :point AND (:status IS NULL OR status = :status);
+WHERE scope = :scope AND point = :point AND (:status IS NULL OR status = :status);

@@ -28,6 +28,7 @@ from tasks.child.deadline import hung
 from tasks.child.process import Child, begin, child, peak_memory_bytes
 from tasks.errors import HummingsweepError, ParcelMissing, describe
 from tasks.protocol.messages import CHUNK_TASK, Chunk, Keys, Rows, Status, SweepDefinition
+from tasks.protocol.scenario import Scenario
 
 #: Seconds before a chunk that the broker refuses to keep account of is handed back.
 REFUSED_WAIT_S = 5.0
@@ -69,7 +70,7 @@ def run_chunk(sweep: str, chunk_id: str, limit_s: float = 0.0) -> None:
         if attempt > 1:
             finished = attempts.finished(chunk_id, definition.point_timeout_s, hung(me.hang_marker(sweep, chunk_id)))
             todo = [point for point in todo if point not in finished]
-        asyncio.run(course.run(definition, todo, limit_s, careful=attempt > 1))
+        asyncio.run(course.run(definition, chunk.scenario, todo, limit_s, careful=attempt > 1))
         fresh = course.rows
     except ParcelMissing:
         # the broker lost its data, or somebody made room: the orchestrator lays it down again and sends what has no row
@@ -115,13 +116,15 @@ class _ChunkRun:
         self.begun = False
         self.feature_axes: list[str] = []
 
-    async def run(self, definition: SweepDefinition, points: list[int], limit_s: float, *, careful: bool) -> None:
+    async def run(
+        self, definition: SweepDefinition, scenario: Scenario, points: list[int], limit_s: float, *, careful: bool
+    ) -> None:
         """One row a point. With `careful`, each point is marked before and stored after."""
         from tasks.child.point import PointRunner
 
         hang_marker = self._me.hang_marker(definition.sweep, self._chunk_id) if careful else None
         began = time.perf_counter()
-        with closing(PointRunner(self._me, definition)) as bench:
+        with closing(PointRunner(self._me, definition, scenario)) as bench:
             for point in bench.in_order(points):
                 if limit_s and self.rows and time.perf_counter() - began > limit_s:
                     break

@@ -18,6 +18,7 @@ from tasks.errors import HummingsweepError, ParcelMissing, PointTimeout, describ
 from tasks.grid import Grid
 from tasks.isolation import blackout
 from tasks.protocol.messages import Kind, Status, SweepDefinition
+from tasks.protocol.scenario import PLAIN, Scenario
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,9 +35,12 @@ class PointRunner:
     """Runs the points of one chunk. Made inside the event loop, on the first line of the coroutine that uses it, and
     closed after the last point."""
 
-    def __init__(self, me: Child, definition: SweepDefinition):
+    def __init__(self, me: Child, definition: SweepDefinition, scenario: Scenario = PLAIN):
         self._me = me
-        self._definition = definition
+        self._sweep = definition
+        self._scenario = scenario
+        #: the sweep's definition as the scenario changes it
+        self._definition = scenario.applied(definition)
         self._grid = Grid.from_mapping(definition.grid)
         self._deadline = Deadline(definition.point_timeout_s)
         self._controllers: Path = me.controllers(definition)
@@ -58,7 +62,7 @@ class PointRunner:
     @cached_property
     def market(self) -> Market:
         """What all points run on. Raises ParcelMissing."""
-        return self._me.market(self._definition)
+        return self._me.market(self._sweep, self._scenario)
 
     async def row(self, point: int, hang_marker: Path | None = None) -> Row:
         """The row of a point, whatever happens in it short of the child's death. Raises ParcelMissing.

@@ -24,6 +24,7 @@ from tasks.errors import BlobError, ParcelMissing, VersionMismatch
 from tasks.isolation.process_state import ProcessState
 from tasks.protocol.blobs import Blobs, footprint, unpack_controllers, unpacked
 from tasks.protocol.messages import SweepDefinition
+from tasks.protocol.scenario import PLAIN, Scenario
 from tasks.settings import Settings, versions
 
 if TYPE_CHECKING:
@@ -134,12 +135,16 @@ class Child:
             settled.setdefault((controller_type, name), ProcessState.now())
         settled[controller_type, name].put_back()
 
-    def market(self, definition: SweepDefinition) -> Market:
-        """Candles and rules of this sweep, mapped from the mirror; what is missing there is fetched from the broker."""
+    def market(self, definition: SweepDefinition, scenario: Scenario = PLAIN) -> Market:
+        """Candles and rules of this sweep under a scenario.
+
+        The slices are mapped from the mirror; what is missing there is fetched from the broker. Raises ParcelMissing.
+        """
         from tasks.engine._base import Market
+        from tasks.engine.scenarios import market_of
         from tasks.upstream.backtest.rules import trading_rules
 
-        key = definition.encode()
+        key = definition.encode() + str(scenario).encode()
         if key not in self._markets:
             feeds = {
                 feed: self.mirror.frame(address, partial(self.blobs.get, address))
@@ -155,7 +160,7 @@ class Child:
                 shift=definition.shift,
                 warmup=definition.warmup,
             )
-            _keep(self._markets, key, market)
+            _keep(self._markets, key, market_of(market, scenario, scenario.applied(definition)))
         return self._markets[key]
 
     def hang_marker(self, sweep: str, chunk: str) -> Path:

@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 import ujson
 
 from tasks.errors import HummingsweepError
+from tasks.protocol.scenario import PLAIN, Scenario
 
 #: Celery's name of THE task; the orchestrator sends by name and never imports the task's module.
 CHUNK_TASK = "hummingsweep.chunk"
@@ -125,6 +126,8 @@ class SweepDefinition:
     funding: dict[str, list[list[float]]] = field(default_factory=dict)
     #: distribution name -> version, of the orchestrator
     versions: dict[str, str] = field(default_factory=dict)
+    #: last moment of which the slices hold candles, where that is later than `end` (a hold-out), seconds; 0: `end`
+    candles_end: int = 0
     #: settings of a kind: sample seeds, number of cuts, ...
     options: dict[str, Any] = field(default_factory=dict)
 
@@ -217,7 +220,7 @@ def _repeated(runs: list[Run]) -> list[Run]:
 
 @dataclass(frozen=True)
 class Chunk:
-    """Points that one child computes in one task. Its id says which: `<generation>:<first>-<last>`.
+    """Points that one child computes in one task. Its id says which: `<generation>:<first>-<last>[@<scenario>]`.
 
     An explicit list of points is written as runs joined by commas, `1:3-5,9-9`, and a run that comes again and again
     with how far apart and how often: `1:0-3+20x5` are 0 to 3, 20 to 23, ... 80 to 83, `1:0-3+20x5+1000x2` those and
@@ -228,25 +231,29 @@ class Chunk:
     generation: int
     #: in the order in which the points are handed out
     runs: tuple[Run, ...]
+    #: under which the points are run
+    scenario: Scenario = PLAIN
 
     @classmethod
-    def of(cls, generation: int, points: Iterable[int]) -> Chunk:
+    def of(cls, generation: int, points: Iterable[int], scenario: Scenario = PLAIN) -> Chunk:
         """The chunk of these points, each once, written as runs."""
-        return cls(generation, tuple(runs_of(points)))
+        return cls(generation, tuple(runs_of(points)), scenario)
 
     @classmethod
     def parse(cls, chunk_id: str) -> Chunk:
         """From the id. Raises MessageError."""
         try:
-            generation, _, runs = chunk_id.partition(":")
-            return cls(int(generation), tuple(Run.parse(run) for run in runs.split(",")))
+            generation, _, rest = chunk_id.partition(":")
+            runs, _, scenario = rest.partition("@")
+            return cls(int(generation), tuple(Run.parse(run) for run in runs.split(",")), Scenario.parse(scenario))
         except ValueError as error:
             raise MessageError("not a chunk id", chunk_id.encode()) from error
 
     @property
     def id(self) -> str:
         """The id that travels."""
-        return f"{self.generation}:" + ",".join(map(str, self.runs))
+        scenario = f"@{self.scenario}" if self.scenario != PLAIN else ""
+        return f"{self.generation}:" + ",".join(map(str, self.runs)) + scenario
 
     @property
     def points(self) -> list[int]:

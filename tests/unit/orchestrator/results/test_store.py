@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import random
@@ -472,3 +473,35 @@ def test_a_folder_that_cannot_be_written_can_be_read(tmp_path: Path, monkeypatch
     monkeypatch.setattr(sqlite3, "connect", without_write_access)
     with Store.open(tmp_path) as reader:
         assert [row["point"] for row in reader.rows(sweep)] == [0]
+
+
+def test_rows_of_a_scenario_stand_beside_those_of_the_plain_sweep(tmp_path: Path) -> None:
+    with Store.create(tmp_path) as store:
+        store.add_sweep(definition(), "text", {})
+        name = store.latest()
+        window = "start=60,end=120"
+        store.insert(name, Rows.from_dicts("1:0-1", "n/1", 1.0, [ok(0), ok(1)]))
+        assert store.insert(name, Rows.from_dicts(f"1:0-0@{window}", "n/1", 1.0, [ok(0)])) == 1
+        assert store.insert(name, Rows.from_dicts(f"2:0-0@{window}", "n/1", 1.0, [ok(0)])) == 0
+        assert store.scenarios(name) == [window]
+        assert sum(store.counts(name).values()) == 2
+        assert sum(store.counts(name, window).values()) == 1
+        assert list(store.missing_runs(name, 3, window)) == [(1, 2)]
+        assert store.table(name, scenario=window)["period_end"].to_pylist() == [120]
+        assert store.counts(name, "noise=1") == {}
+
+
+def test_a_store_of_the_first_version_is_brought_up_to_date(tmp_path: Path) -> None:
+    with Store.create(tmp_path) as store:
+        store.add_sweep(definition(), "text", {})
+        name = store.latest()
+        store.insert(name, Rows.from_dicts("1:0-1", "n/1", 1.0, [ok(0), ok(1)]))
+        before = list(store.rows(name))
+    with contextlib.closing(sqlite3.connect(tmp_path / FILE)) as connection:
+        connection.executescript(
+            "PRAGMA user_version = 1; DROP TABLE scopes; ALTER TABLE rows RENAME COLUMN scope TO sweep;"
+            "ALTER TABLE columns RENAME COLUMN scope TO sweep; ALTER TABLE chunks RENAME COLUMN scope TO sweep;"
+        )
+    with Store.open(tmp_path) as store:
+        assert list(store.rows(name)) == before
+        assert list(store.missing_runs(name, 3)) == [(2, 2)]
