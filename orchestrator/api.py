@@ -23,9 +23,10 @@ from typing import TYPE_CHECKING, Any
 
 import ujson
 
-from orchestrator.progress.watcher import Progress, Silent, Watcher, span, watcher_for
+from orchestrator.progress.watcher import Progress, Silent, Watcher, watcher_for
 from orchestrator.sweepfile import sweep as files
 from tasks.settings import Settings
+from tasks.times import span
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -25,6 +24,7 @@ from orchestrator.progress.watcher import watcher_for
 from orchestrator.results.store import Store, SweepRef, resolve
 from orchestrator.sweepfile.sweep import read
 from tasks.errors import HummingsweepError
+from tasks.times import utc_second
 
 MAX_SHOWN = 10
 
@@ -191,7 +191,7 @@ def promote(
 def _difference(difference: dict[str, Any]) -> str:
     where = ""
     if difference.get("candle") is not None:
-        where = f", first at the candle of {datetime.fromtimestamp(difference['candle'], UTC):%Y-%m-%d %H:%M:%S} UTC"
+        where = f", first at the candle of {utc_second(difference['candle'])} UTC"
     return f"{difference['field']}: stock {difference['stock']}, jump {difference['jump']}{where}"
 
 

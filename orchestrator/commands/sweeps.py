@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,10 +23,11 @@ from orchestrator.commands._shared import (
 from orchestrator.commands.tables import ranking_table
 from orchestrator.execution import operations, remote
 from orchestrator.execution.run import Summary
-from orchestrator.progress.watcher import Watcher, span, watcher_for
+from orchestrator.progress.watcher import Watcher, watcher_for
 from orchestrator.results.store import Store, resolve
 from orchestrator.sweepfile.sweep import Sweep, read
 from tasks.errors import one_line
+from tasks.times import span, utc_second
 
 
 def run(
@@ -163,10 +163,9 @@ def list_sweeps(broker: Broker = "", json: Json = False) -> None:
     if not found:
         say("no sweeps on this broker")
     for one in found:
-        when = datetime.fromtimestamp(one["at"], UTC).strftime("%Y-%m-%d %H:%M:%S")
         say(
             f"{one['sweep']}  {one['state']}  {one['done']}/{one['points']} points, "
-            f"{one['failed']} failed  ({when} UTC)"
+            f"{one['failed']} failed  ({utc_second(one['at'])} UTC)"
         )
 
 

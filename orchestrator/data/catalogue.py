@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from tasks.candles.check import Examination, Severity, examine
-from tasks.candles.formats import candle_file, find, interval_seconds, iso
+from tasks.candles.formats import candle_file, find
 from tasks.candles.importer import Taken, take_in
 from tasks.candles.mirror import Mirror, MirrorStatus, mirror_folder
 from tasks.errors import CandlesError, CandlesMissing
+from tasks.intervals import interval_seconds
 from tasks.settings import Settings
+from tasks.times import iso
 
 
 def examine_all(source: Path) -> list[Examination]:

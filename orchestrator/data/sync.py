@@ -25,11 +25,12 @@ from orchestrator.execution.publish import markets
 from orchestrator.progress.sync_watcher import Watcher
 from orchestrator.sweepfile.rules import load
 from orchestrator.sweepfile.sweep import Moment, Sweep
-from orchestrator.sweepfile.values import INTERVALS, no_interval
-from tasks.candles.formats import interval_seconds, iso
+from orchestrator.sweepfile.values import no_interval
 from tasks.errors import HummingsweepError, TradingRulesMissing
+from tasks.intervals import INTERVALS, interval_seconds
 from tasks.protocol.messages import Kind as SweepKind
 from tasks.sync.orders import Event, FeedAnswer, FeedOrder, Kind, Order, RulesAnswer, RulesOrder, Status
+from tasks.times import iso
 
 #: Seconds the process may take to leave once it has been told to.
 _LEAVE_S = 20.0

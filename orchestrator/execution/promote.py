@@ -10,8 +10,7 @@ it finds twice. The id names sweep and point, so a promoted config always leads 
 from __future__ import annotations
 
 import contextlib
-import os
-from datetime import UTC, datetime
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,8 +20,10 @@ from orchestrator.analysis.rank import rank as rank_rows
 from orchestrator.execution.planner import check_points
 from orchestrator.results.columns import plain_text
 from tasks.errors import StoreError
+from tasks.files import written_beside
 from tasks.grid import Grid
 from tasks.protocol.messages import Status
+from tasks.times import utc_minute
 
 if TYPE_CHECKING:
     from orchestrator.results.store import Store
@@ -108,7 +109,8 @@ def _head(definition: SweepDefinition, point: int, standing: str, row: dict[str,
     facts = [
         f"sweep {definition.sweep}, point {point}: {standing}",
         "point: " + ", ".join(f"{name} {value}" for name, value in values.items()),
-        f"back-test: {_day(definition.start)} to {_day(definition.end)} UTC, candles {definition.resolution}, "
+        f"back-test: {utc_minute(definition.start)} to {utc_minute(definition.end)} UTC, "
+        f"candles {definition.resolution}, "
         f"trade_cost {definition.trade_cost:g}, engine {row.get('engine') or definition.engine}, "
         f"shift {definition.shift}, fills {definition.fills}, warmup {str(definition.warmup).lower()}, "
         f"seed {definition.seed}",
@@ -120,7 +122,7 @@ def _head(definition: SweepDefinition, point: int, standing: str, row: dict[str,
         "versions: " + ", ".join(f"{name} {version}" for name, version in sorted(definition.versions.items())),
         f"controllers: {definition.controllers or 'no digest'}",
         *(f"candles {feed}: {digest}" for feed, digest in sorted(definition.slices.items())),
-        f"written {datetime.now(UTC):%Y-%m-%d %H:%M} UTC by hummingsweep promote; a back-test is not a promise",
+        f"written {utc_minute(time.time())} UTC by hummingsweep promote; a back-test is not a promise",
     ]
     # one line a fact: a value with a line break in it must not become YAML
     return "".join(f"# {' '.join(plain_text(fact).split())}\n" for fact in facts)
@@ -135,21 +137,9 @@ def _write(files: dict[Path, str], force: bool) -> None:
     for path in files:
         if path.exists() and not force:
             raise StoreError(f"{path}: is there already; give --force to overwrite it")
-    drafts = []
     try:
-        for path, text in files.items():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            drafts.append(path.with_name(f".{path.name}.{os.getpid()}"))
-            drafts[-1].write_text(text, encoding="utf-8")
-        for draft, path in zip(drafts, files, strict=True):
-            draft.replace(path)
+        with contextlib.ExitStack() as drafts:  # none takes its name before all are written
+            for path, text in files.items():
+                drafts.enter_context(written_beside(path)).write_text(text, encoding="utf-8")
     except OSError as error:
         raise StoreError(f"{error.filename}: cannot be written ({error.strerror})") from None
-    finally:
-        for draft in drafts:
-            with contextlib.suppress(OSError):
-                draft.unlink()
-
-
-def _day(seconds: int) -> str:
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M}"

@@ -28,6 +28,7 @@ from tasks.grid import Grid
 from tasks.protocol.blobs import EXPIRY_S, pack_controllers
 from tasks.protocol.messages import FeedNeed, Keys, Kind, SweepDefinition
 from tasks.settings import versions
+from tasks.suggest import nearest
 
 if TYPE_CHECKING:
     from orchestrator.cluster.broker import Cluster
@@ -171,9 +172,6 @@ def markets(sweep: Sweep) -> set[tuple[str, str]]:
 
 
 def _nearest(name: str, there: Sequence[str]) -> str:
-    import difflib
-
-    close = difflib.get_close_matches(name, there, n=1)
-    if close:
-        return f"did you mean {close[0]}? "
+    if close := nearest(name, there, cutoff=0.6):
+        return f"did you mean {close}? "
     return f"there are: {', '.join(islice(there, 10))}; " if there else ""

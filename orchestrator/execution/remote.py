@@ -22,7 +22,7 @@ from orchestrator.execution import publish
 from orchestrator.execution.operations import remember
 from orchestrator.execution.planner import Planner
 from orchestrator.execution.run import collect_waiting, gather
-from orchestrator.progress.watcher import NodeProgress, Progress, Watcher, span
+from orchestrator.progress.watcher import NodeProgress, Progress, Watcher
 from orchestrator.results.store import Store, resolve
 from orchestrator.sweepfile.lint import unused
 from orchestrator.sweepfile.sweep import Sweep
@@ -30,6 +30,7 @@ from tasks.errors import BrokerError, HummingsweepError, StoreError
 from tasks.grid import Grid, spread
 from tasks.protocol.messages import SWEEPS_KEY, Chunk, Keys, Kind, Status, SweepDefinition
 from tasks.settings import Settings
+from tasks.times import span
 
 #: Points timed before a submitted sweep is cut into chunks; where they seem to take less than CHEAP_S, which may be a
 #: child's first steps, so many neighbours more.

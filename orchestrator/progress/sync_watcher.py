@@ -7,7 +7,8 @@ import time
 from typing import Any, Protocol
 
 from orchestrator.progress.streams import tell
-from orchestrator.progress.watcher import PLAIN_EVERY_S, span
+from orchestrator.progress.watcher import PLAIN_EVERY_S
+from tasks.times import span
 
 
 class Watcher(Protocol):

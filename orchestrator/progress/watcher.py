@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from orchestrator.progress.streams import tell
+from tasks.times import span
 
 #: Seconds between two plain lines.
 PLAIN_EVERY_S = 5.0
@@ -153,16 +154,6 @@ class Bar:
     def close(self) -> None:
         """Leave the bar as it stands."""
         self._bar.stop()
-
-
-def span(seconds: float) -> str:
-    """Seconds as a person says them: 42 s, 3 min 20 s, 2 h 5 min."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
 def watcher_for(json: bool) -> Watcher:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.report.text import a_point, plural, shown
+from tasks.times import utc_minute
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -41,11 +41,6 @@ def facts(
     ]
 
 
-def moment(seconds: float) -> str:
-    """A moment in UTC."""
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M}"
-
-
 def axis_text(axis: Axis) -> str:
     """An axis' values, the middle left out when there are many."""
     values = [shown(value) for value in axis.values]
@@ -57,7 +52,7 @@ def axis_text(axis: Axis) -> str:
 def _question(definition: SweepDefinition, meta: dict[str, Any]) -> list[tuple[str, str]]:
     items = [
         ("sweep", definition.sweep),
-        ("period", f"{moment(definition.start)} to {moment(definition.end)} UTC"),
+        ("period", f"{utc_minute(definition.start)} to {utc_minute(definition.end)} UTC"),
         ("resolution", definition.resolution),
         ("trade_cost", f"{definition.trade_cost:g} of the traded amount, per side"),
         ("engine", definition.engine),

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from types import SimpleNamespace
@@ -26,12 +26,13 @@ from orchestrator.analysis.rank import Ranking, rank, scored
 from orchestrator.analysis.sensitivity import sensitivity
 from orchestrator.report import charts, tables, words
 from orchestrator.report.checks import Evidence, checks
-from orchestrator.report.facts import facts, moment
+from orchestrator.report.facts import facts
 from orchestrator.report.text import a_point, cell_text, plural
 from orchestrator.results.output_path import check_target
 from orchestrator.sweepfile.expressions import parse_objective
 from tasks.errors import StoreError
 from tasks.protocol.messages import Status
+from tasks.times import utc_minute
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -154,7 +155,7 @@ def _contents(
         controller=yaml.safe_dump(definition.controller, sort_keys=False, allow_unicode=True),
         sweep_file=stored.sweep_file,
         version=_version(),
-        written=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
+        written=f"{utc_minute(time.time())} UTC",
     )
     return page, data
 
@@ -163,7 +164,7 @@ def _subtitle(definition: SweepDefinition) -> str:
     about = {**definition.controller, **{name: f"{len(values)} {name}s" for name, values in definition.grid.items()}}
     controller = f"{about.get('controller_type')}/{about.get('controller_name')}"
     market = f"{about.get('connector_name')} {about.get('trading_pair')}"
-    return f"{controller} on {market}, {moment(definition.start)} to {moment(definition.end)} UTC"
+    return f"{controller} on {market}, {utc_minute(definition.start)} to {utc_minute(definition.end)} UTC"
 
 
 def _tiles(

@@ -17,7 +17,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_address
@@ -34,6 +33,7 @@ from orchestrator.results.store import Store
 from tasks.errors import HummingsweepError, StoreError
 from tasks.grid import Grid
 from tasks.protocol.messages import Status
+from tasks.times import utc_day
 
 #: `hummingsweep serve` without --port.
 PORT = 8765
@@ -136,7 +136,7 @@ class Sweeps:
 def _line(folder: str, stored: StoredSweep, counts: dict[Status, int], *, running: bool) -> Line:
     definition = stored.definition
     points, done = Grid.from_mapping(definition.grid).size, sum(counts.values())
-    start, end = (f"{datetime.fromtimestamp(moment, UTC):%Y-%m-%d}" for moment in (definition.start, definition.end))
+    start, end = map(utc_day, (definition.start, definition.end))
     about = [definition.controller.get(key) for key in ("controller_name", "connector_name", "trading_pair")]
     return Line(
         folder=folder,

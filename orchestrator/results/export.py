@@ -13,7 +13,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from enum import StrEnum
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, TextIO
@@ -23,6 +23,7 @@ import ujson
 from orchestrator.results.columns import JSON_FIELD
 from orchestrator.results.output_path import check_target
 from tasks.errors import HummingsweepError, StoreError
+from tasks.files import written_beside
 from tasks.protocol.messages import Status
 
 if TYPE_CHECKING:
@@ -121,17 +122,8 @@ def _replacing(path: Path) -> Iterator[IO[bytes]]:
     Raises StoreError when the folder or the disk refuses.
     """
     device = path.exists() and not path.is_file()
-    beside = path if device else path.with_name(f".{path.name}.part")
     try:
-        with beside.open("wb") as stream:
+        with nullcontext(path) if device else written_beside(path) as target, target.open("wb") as stream:
             yield stream
-        if not device:
-            beside.replace(path)
     except OSError as error:
-        if not device:
-            beside.unlink(missing_ok=True)
         raise StoreError(f"{path}: cannot be written ({error.strerror}); name another file with --to") from None
-    except BaseException:
-        if not device:
-            beside.unlink(missing_ok=True)
-        raise

@@ -11,13 +11,14 @@ what to write; sweep.py adds file, key and line.
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from fractions import Fraction
 from itertools import pairwise
 from typing import Any
+
+from tasks.suggest import nearest
 
 #: An axis travels to every child as a list.
 MAX_VALUES = 10_000_000
@@ -54,11 +55,6 @@ def stands_twice(values: Sequence[Any]) -> str:
             return f"{text} is a duplicate{hint}"
         seen.add(known)
     return ""
-
-
-def nearest(name: object, valid: list[str]) -> str:
-    """The valid name that looks most like `name`."""
-    return difflib.get_close_matches(str(name), valid, n=1, cutoff=0.0)[0]
 
 
 def _finite(value: Any) -> None:

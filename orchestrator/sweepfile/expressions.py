@@ -14,7 +14,6 @@ says where it is missing. x / 0 is an infinity or NaN. All numbers are float64.
 from __future__ import annotations
 
 import ast
-import difflib
 import re
 import warnings
 from collections.abc import Callable, Iterable, Mapping
@@ -22,6 +21,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tasks.errors import ExpressionError
+from tasks.suggest import nearest
 
 if TYPE_CHECKING:
     import numpy as np
@@ -108,8 +108,8 @@ class Expression:
         there = list(columns)
         for name in self.names:
             if name not in there:
-                close = difflib.get_close_matches(name, there, n=1, cutoff=0.0)
-                hint = f"; the nearest is `{close[0]}`" if close else ""
+                close = nearest(name, there)
+                hint = f"; the nearest is `{close}`" if close else ""
                 raise ExpressionError(f"`{self.text}`: there is no column {name}{hint}")
 
     def evaluate(self, columns: Mapping[str, Column], size: int) -> Column:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -29,11 +28,13 @@ from pydantic import (
 )
 
 from orchestrator.sweepfile import values, yaml_lines
-from orchestrator.sweepfile.axes import axis_values, nearest
+from orchestrator.sweepfile.axes import axis_values
 from orchestrator.sweepfile.yaml_lines import Marked, MarkedError, MisreadError
 from tasks.errors import BadAxis, SweepFileError, UnknownKey
 from tasks.grid import Grid
 from tasks.protocol.messages import Kind, SweepDefinition
+from tasks.suggest import nearest
+from tasks.times import utc_second
 
 #: Keys every controller that the back-test can run needs; each may be an axis instead.
 CONTROLLER_KEYS = ("controller_type", "controller_name", "connector_name", "trading_pair")
@@ -262,7 +263,7 @@ def _check_together(sweep: Sweep, document: Marked, file: Path) -> None:
         text = f"neither controller nor grid has this trading pair; the nearest is {near}"
         raise _error(SweepFileError, file, document, ("funding", pair), text)
     if sweep.end <= sweep.start:
-        text = f"{_shown_moment(sweep.end)} is not after period.start {_shown_moment(sweep.start)}; swap or mend them"
+        text = f"{utc_second(sweep.end)} is not after period.start {utc_second(sweep.start)}; swap or mend them"
         raise _error(SweepFileError, file, document, ("period", "end"), text)
 
 
@@ -341,7 +342,3 @@ def _error(
 def _short(value: Any) -> str:
     text = repr(value)
     return text if len(text) <= 60 else text[:57] + "..."
-
-
-def _shown_moment(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")

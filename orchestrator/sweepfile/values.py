@@ -15,13 +15,11 @@ from typing import Any
 import ujson
 from pydantic import ValidationInfo
 
-from orchestrator.sweepfile.axes import nearest
 from orchestrator.sweepfile.expressions import Expression, parse_objective
 from tasks.errors import ExpressionError
+from tasks.intervals import INTERVAL_SECONDS, INTERVALS, unit_seconds
+from tasks.suggest import nearest
 
-#: Intervals that Hummingbot's candle feeds know.
-INTERVALS = ("1s", "1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "8h", "12h", "1d", "3d", "1w", "1M")
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800, "M": 2629800}
 _LONG_UNITS = r"sec|secs|seconds?|min|mins|minutes?|hr|hrs|hours?|days?|weeks?"
 #: Columns of every row that are text; the same for all ranked points, or nearly.
 _TEXTS = ("status", "error", "engine", "engine_note")
@@ -117,7 +115,7 @@ def interval(value: Any) -> str:
 def no_interval(value: Any) -> str:
     """What to write in place of a value that is none."""
     same = _same_interval(value)
-    hint = f"write {same}" if same else f"the nearest is {nearest(value, list(INTERVALS))}"
+    hint = f"write {same}" if same else f"the nearest is {nearest(value, INTERVALS)}"
     return f"no interval of Hummingbot; {hint}, all are {' '.join(INTERVALS)}"
 
 
@@ -128,10 +126,10 @@ def _same_interval(value: Any) -> str | None:
         return None
     count, unit = int(parts[1]), parts[2]
     letter = "s" if not unit else unit if unit == "M" else unit[0].lower()
-    if letter not in _SECONDS or not (len(unit) <= 1 or re.fullmatch(_LONG_UNITS, unit.lower())):
+    length = unit_seconds(letter)
+    if length is None or not (len(unit) <= 1 or re.fullmatch(_LONG_UNITS, unit.lower())):
         return None
-    seconds = count * _SECONDS[letter]
-    return next((name for name in INTERVALS if int(name[:-1]) * _SECONDS[name[-1]] == seconds), None)
+    return next((name for name, seconds in INTERVAL_SECONDS.items() if seconds == count * length), None)
 
 
 def number(value: Any) -> Any:

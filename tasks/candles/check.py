@@ -24,7 +24,6 @@ from tasks.candles.formats import (
     CandleFile,
     first_off_grid,
     header_names,
-    iso,
     parse_time,
     scale_name,
     scales_of,
@@ -34,6 +33,7 @@ from tasks.candles.slicer import find_gaps
 from tasks.candles.slices import Columns, Gap, select
 from tasks.candles.validation import check_header, other_spacing, raw_times, shown
 from tasks.errors import CandlesBroken
+from tasks.times import iso
 
 #: So many equal candles in a row are a flat stretch.
 FLAT_CANDLES = 240

@@ -20,9 +20,10 @@ from typing import Any
 import pyarrow as pa
 from pyarrow import csv
 
-from tasks.candles.formats import header_names, is_number, iso, parse_time, scale_name, scale_of, split_line
+from tasks.candles.formats import header_names, is_number, parse_time, scale_name, scale_of, split_line
 from tasks.candles.validation import broken, check_header, raw_times, times_fault
 from tasks.errors import CandlesBroken, CandlesMissing
+from tasks.times import iso
 
 SPOTS = 16
 #: Interpolating probes before the search falls back to halving, which ends for certain.

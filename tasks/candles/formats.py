@@ -29,7 +29,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.errors import CandlesError, CandlesMissing
+from tasks.errors import CandlesMissing
+from tasks.intervals import grid_offset, interval_of, interval_seconds, is_regular
+from tasks.market_names import feed_key
 
 #: Hummingbot's candle columns, in its order.
 COLUMNS = (
@@ -47,9 +49,6 @@ COLUMNS = (
 #: Without these a file is no candle file.
 NEEDED = COLUMNS[:6]
 
-_UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800, "M": 2592000}
-#: Exchanges open weekly candles on Mondays; 1970-01-05 was the first.
-_FIRST_MONDAY = 4 * 86400
 #: Longer candles follow a venue's own day (some open at 16:00 UTC), so only shorter ones must lie on the UTC grid.
 _LONGEST_ON_UTC = 4 * 3600
 #: A time of at least this size is in units of which so many make a second (1e11 s is the year 5138, 1e11 ms is 1973).
@@ -82,7 +81,7 @@ class CandleFile:
     @property
     def key(self) -> str:
         """The engine's name of the feed."""
-        return f"{self.connector}_{self.pair}_{self.interval}"
+        return feed_key(self.connector, self.pair, self.interval)
 
     @property
     def dated(self) -> bool:
@@ -138,32 +137,6 @@ def demand_folder(folder: Path) -> None:
     )
 
 
-def interval_seconds(interval: str) -> int:
-    """Seconds of an interval (a month counts 30 days, as Hummingbot counts it). Raises CandlesError."""
-    number, unit = interval[:-1], interval[-1:]
-    if not number.isdigit() or int(number) == 0 or unit not in _UNIT_SECONDS:
-        raise CandlesError(f"{interval!r} is not an interval; write 1s, 1m, 3m, 1h, 1d")
-    return int(number) * _UNIT_SECONDS[unit]
-
-
-def interval_of(seconds: float) -> str:
-    """The name of an interval of so many seconds; empty when there is none."""
-    for unit in "wdhms":
-        if seconds >= _UNIT_SECONDS[unit] and seconds % _UNIT_SECONDS[unit] == 0:
-            return f"{int(seconds // _UNIT_SECONDS[unit])}{unit}"
-    return ""
-
-
-def is_regular(interval: str) -> bool:
-    """Are its candles equally long? Those of calendar months are not."""
-    return not interval.endswith("M")
-
-
-def grid_offset(interval: str) -> int:
-    """Seconds from the epoch to the first candle of the UTC grid."""
-    return _FIRST_MONDAY if interval.endswith("w") else 0
-
-
 def first_off_grid(times: NDArray[np.float64], interval: str) -> int | None:
     """Index of the first open time (s) where no candle of this interval opens; None when all lie on the grid.
 
@@ -209,14 +182,6 @@ def is_number(text: str) -> bool:
         return not math.isnan(float(text))
     except ValueError:
         return False
-
-
-def iso(time: float) -> str:
-    """Seconds since the epoch as people read them."""
-    if not math.isfinite(time) or not -62e9 < time < 253e9:
-        return str(time)
-    moment = datetime.fromtimestamp(time, UTC)
-    return moment.isoformat(timespec="milliseconds" if moment.microsecond else "seconds").replace("+00:00", "Z")
 
 
 def split_line(line: str) -> list[str]:

@@ -8,7 +8,6 @@ Beside the layouts of formats.py these are understood:
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -25,6 +24,7 @@ from tasks.candles.slices import Columns, Gap, to_table
 from tasks.candles.sources import Given, sources
 from tasks.candles.validation import broken, other_spacing
 from tasks.errors import CandlesError
+from tasks.files import written_beside
 
 
 @dataclass(frozen=True)
@@ -67,15 +67,8 @@ def take_in(
 def store(columns: Columns, path: Path) -> None:
     """Write candles as Parquet, whole or not at all; sorted columns, times in seconds. Raises CandlesError."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, beside = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=".parquet", dir=path.parent)
-        os.close(handle)
-        try:
+        with written_beside(path) as beside:
             parquet.write_table(to_table(columns), beside, row_group_size=GROUP_ROWS, compression="zstd")
-            Path(beside).chmod(0o644)
-            Path(beside).replace(path)
-        finally:
-            Path(beside).unlink(missing_ok=True)
     except OSError as error:
         raise CandlesError(
             f"{path}: cannot be written ({error.strerror or error}); give --to a folder you may write into"

@@ -16,11 +16,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.candles.formats import CandleFile, file_name, grid_offset, interval_seconds, is_regular, iso
+from tasks.candles.formats import CandleFile, file_name
 from tasks.candles.slicer import Gaps, cut_parts, demand_cover, mend, read
 from tasks.candles.slices import Columns, Slice, select, to_columns, to_table
 from tasks.errors import CandlesBroken, CandlesError, CandlesMissing, CandlesNotCovering
+from tasks.intervals import grid_offset, interval_seconds, is_regular
 from tasks.protocol.messages import FeedNeed
+from tasks.times import iso
 
 #: Prices and volumes are decimal numbers; sums are exact for up to this many places.
 _PLACES = 9

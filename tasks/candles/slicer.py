@@ -20,11 +20,13 @@ from pathlib import Path
 import numpy as np
 
 from tasks.candles.csvmap import open_csv
-from tasks.candles.formats import CandleFile, interval_seconds, is_regular, iso
+from tasks.candles.formats import CandleFile
 from tasks.candles.rowgroups import ParquetMap, parquet_twin
 from tasks.candles.slices import Columns, Gap, Slice, select
 from tasks.candles.validation import broken, open_end, other_spacing, to_seconds
 from tasks.errors import CandlesBroken, CandlesMissing, CandlesNotCovering
+from tasks.intervals import interval_seconds, is_regular
+from tasks.times import iso
 
 
 class Gaps(StrEnum):

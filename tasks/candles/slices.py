@@ -15,8 +15,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tasks.candles.formats import COLUMNS, iso
+from tasks.candles.formats import COLUMNS
 from tasks.errors import CandlesError
+from tasks.times import iso
 
 #: Column name -> float64 values; every column equally long.
 Columns = dict[str, NDArray[np.float64]]

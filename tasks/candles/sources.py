@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tasks.candles import binance
-from tasks.candles.formats import CandleFile, Layout, candle_file, interval_of, interval_seconds, is_regular
+from tasks.candles.formats import CandleFile, Layout, candle_file
 from tasks.errors import CandlesError, CandlesMissing
+from tasks.intervals import interval_of, interval_seconds, is_regular
 
 #: Endings of what can be read.
 _ENDINGS = (".csv", ".csv.gz", ".parquet", ".zip")

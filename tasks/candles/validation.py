@@ -11,21 +11,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from tasks.candles.formats import (
-    COLUMNS,
-    NEEDED,
-    first_off_grid,
-    interval_of,
-    interval_seconds,
-    is_regular,
-    iso,
-    parse_time,
-    scale_name,
-    scale_of,
-    scales_of,
-)
+from tasks.candles.formats import COLUMNS, NEEDED, first_off_grid, parse_time, scale_name, scale_of, scales_of
 from tasks.candles.slices import Columns
 from tasks.errors import CandlesBroken
+from tasks.intervals import interval_of, interval_seconds, is_regular
+from tasks.times import iso
 
 #: Columns that hold a price.
 PRICES = COLUMNS[1:5]

@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 import ujson
 
 from tasks.errors import HummingsweepError
+from tasks.market_names import feed_key
 from tasks.protocol.scenario import PLAIN, Scenario
 
 #: Celery's name of THE task; the orchestrator sends by name and never imports the task's module.
@@ -78,7 +79,7 @@ class FeedNeed:
     @property
     def key(self) -> str:
         """The engine's name of the feed."""
-        return f"{self.connector}_{self.trading_pair}_{self.interval}"
+        return feed_key(self.connector, self.trading_pair, self.interval)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ A file is replaced whole: written beside, examined, flushed to the disk, renamed
 from __future__ import annotations
 
 import gzip
-import os
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,11 +22,13 @@ import ujson
 from pyarrow import csv, parquet
 
 from tasks.candles.check import Finding, Severity, examine
-from tasks.candles.formats import COLUMNS, CandleFile, Layout, file_name, find, interval_seconds
+from tasks.candles.formats import COLUMNS, CandleFile, Layout, file_name, find
 from tasks.candles.rowgroups import GROUP_ROWS
 from tasks.candles.slicer import find_gaps, join, read
 from tasks.candles.slices import Columns, Gap, select, to_table
 from tasks.errors import CandlesBroken, CandlesError
+from tasks.files import written_beside
+from tasks.intervals import interval_seconds
 from tasks.sync.journal import Rows
 from tasks.sync.orders import FeedOrder
 from tasks.sync.slots import Slots, from_runs, runs, slots_of
@@ -89,20 +90,9 @@ def replace(held: Held, order: FeedOrder, rows: Rows) -> tuple[Columns, list[str
     Raises CandlesBroken, and leaves everything as it was, when the file would not be sound.
     """
     columns = _merged(held.columns, rows, order.interval)
-    held.path.parent.mkdir(parents=True, exist_ok=True)
-    suffix = "".join(held.path.suffixes[-2:]) if held.path.name.endswith(".csv.gz") else held.path.suffix
-    handle, name = tempfile.mkstemp(prefix=f".{order.key}-", suffix=suffix, dir=held.path.parent)
-    os.close(handle)
-    beside = Path(name)
-    try:
+    with written_beside(held.path) as beside:
         _write(columns, beside)
         warnings = _sound(beside, held.path, order)
-        beside.chmod(held.path.stat().st_mode if held.path.exists() else 0o644)
-        _to_disk(beside)
-        beside.replace(held.path)
-        _to_disk(held.path.parent)
-    finally:
-        beside.unlink(missing_ok=True)
     return columns, warnings
 
 
@@ -194,12 +184,3 @@ def _sound(beside: Path, path: Path, order: FeedOrder) -> list[str]:
 
 def _worded(finding: Finding) -> str:
     return f"{finding.kind}{f' ({finding.count} times)' if finding.count > 1 else ''}: {finding.first}"
-
-
-def _to_disk(path: Path) -> None:
-    """The file's bytes, or a folder's names, survive a power cut."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -17,7 +17,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.candles.formats import first_off_grid, iso
+from tasks.candles.formats import first_off_grid
 from tasks.errors import ExchangeError, HummingsweepError, describe
 from tasks.sync.candle_file import Held, gaps_in, look, read_absent, replace, write_absent
 from tasks.sync.journal import Journal, Rows
@@ -36,6 +36,7 @@ from tasks.sync.slots import (
     windows,
     without,
 )
+from tasks.times import iso
 from tasks.upstream.live.refusals import OutOfReach, Unintelligible
 
 #: Pages of one feed that are asked for at one time; the gate bounds all feeds of an exchange together.

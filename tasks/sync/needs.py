@@ -8,9 +8,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from tasks import feeds
-from tasks.candles.formats import interval_seconds
 from tasks.errors import HummingsweepError
 from tasks.grid import Grid
+from tasks.intervals import interval_seconds
 from tasks.protocol.messages import FeedNeed, SweepDefinition
 from tasks.sync.orders import FeedOrder
 

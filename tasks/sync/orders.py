@@ -17,6 +17,7 @@ from typing import Any
 import ujson
 
 from tasks.errors import HummingsweepError
+from tasks.market_names import feed_key
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class FeedOrder:
     @property
     def key(self) -> str:
         """The engine's name of the feed."""
-        return f"{self.connector}_{self.pair}_{self.interval}"
+        return feed_key(self.connector, self.pair, self.interval)
 
 
 @dataclass(frozen=True)

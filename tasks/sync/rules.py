@@ -10,14 +10,13 @@ Pairs that are in the file and were not asked for stay as they are.
 
 from __future__ import annotations
 
-import difflib
 import json
-import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from tasks.errors import HummingsweepError
+from tasks.files import written_beside
+from tasks.suggest import nearest_few
 
 Rules = dict[str, dict[str, Any]]
 
@@ -32,25 +31,16 @@ def chosen(found: Rules, pairs: tuple[str, ...], connector: str) -> Rules:
 
 def unknown_pair(connector: str, pair: str, there: list[str]) -> str:
     """The sentence for a pair that is not traded: with the nearest ones that are."""
-    close = difflib.get_close_matches(pair, there, n=3, cutoff=0.5) or sorted(there)[:3]
+    close = nearest_few(pair, there, 3) or sorted(there)[:3]
     return f"{connector} has no pair {pair}; the nearest are {', '.join(close)}"
 
 
 def write(path: Path, rules: Rules) -> None:
     """Put rules into a file beside the pairs that are there, whole or not at all. Raises HummingsweepError, OSError."""
     merged = {**_read(path), **rules}
-    path.parent.mkdir(parents=True, exist_ok=True)
     lines = ",\n".join(f"  {json.dumps(pair)}: {json.dumps(fields)}" for pair, fields in sorted(merged.items()))
-    handle, beside = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=".json", dir=path.parent)
-    try:
-        with os.fdopen(handle, "w") as file:
-            file.write(f"{{\n{lines}\n}}\n")
-            file.flush()
-            os.fsync(file.fileno())
-        Path(beside).chmod(0o644)
-        Path(beside).replace(path)
-    finally:
-        Path(beside).unlink(missing_ok=True)
+    with written_beside(path) as beside:
+        beside.write_text(f"{{\n{lines}\n}}\n")
 
 
 def _read(path: Path) -> Rules:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.candles.formats import grid_offset, interval_seconds, is_regular
+from tasks.intervals import grid_offset, interval_seconds, is_regular
 
 Slots = NDArray[np.int64]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import difflib
 import math
 import random
 from collections.abc import Callable, Iterable
@@ -11,9 +10,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from tasks.candles.formats import interval_seconds
 from tasks.errors import ExchangeError, HummingsweepError
+from tasks.intervals import interval_seconds
 from tasks.protocol.messages import SweepDefinition
+from tasks.suggest import nearest
 from tasks.sync import feed as feeds
 from tasks.sync.needs import feeds_of
 from tasks.sync.orders import Event, FeedAnswer, FeedOrder, Kind, Order, RulesAnswer, RulesOrder, Status
@@ -70,7 +70,7 @@ def together(orders: Iterable[FeedOrder]) -> list[FeedOrder]:
 def check(order: FeedOrder, connectors: list[str], intervals: Callable[[str], list[str]]) -> None:
     """Can Hummingbot fetch this feed? Raises HummingsweepError with the nearest that it can."""
     if order.connector not in connectors:
-        close = difflib.get_close_matches(order.connector, connectors, n=1, cutoff=0.0)[0]
+        close = nearest(order.connector, connectors)
         raise HummingsweepError(
             f"{order.connector!r}: Hummingbot has no candle feed of this connector; the nearest is {close}, all are "
             f"{' '.join(connectors)}"
@@ -116,8 +116,8 @@ class _Desk:
                 answer.bad_input = refused or isinstance(error.trouble, OutOfReach)
             else:
                 answer.bad_input = isinstance(error, HummingsweepError) or _is_no_place(error)
-            if _may_be_unknown(error) and (nearest := await self._nearest(order)):
-                answer.error, answer.bad_input = nearest, True
+            if _may_be_unknown(error) and (unknown := await self._nearest(order)):
+                answer.error, answer.bad_input = unknown, True
 
     async def rules(self, order: RulesOrder, answer: RulesAnswer) -> None:
         """Trading rules of one connector; every error ends in the answer."""
@@ -160,7 +160,7 @@ class _Desk:
             try:
                 self._markets[connector] = Market(connector)
             except KeyError:
-                close = difflib.get_close_matches(connector, Market.names(), n=1, cutoff=0.0)[0]
+                close = nearest(connector, Market.names())
                 raise HummingsweepError(
                     f"{connector!r}: Hummingbot has no such connector; the nearest is {close}"
                 ) from None

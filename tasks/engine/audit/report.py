@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from enum import Enum
 from typing import TYPE_CHECKING, Any
+
+from tasks.times import iso
 
 if TYPE_CHECKING:
     from tasks.engine.audit.compare import Difference, Differences
@@ -50,7 +51,7 @@ class Finding:
             "what": self.what,
             "field": self.field,
             "first_time": self.first_time,
-            "first_time_utc": _utc(self.first_time),
+            "first_time_utc": iso(self.first_time),
             "cuts": self.cuts,
             "max_size": self.max_size,
             "full": self.full,
@@ -140,7 +141,7 @@ class AuditReport:
                 "does it use the clock, random numbers of its own or what an earlier run left outside its modules?"
             )
         first = self.findings[0]
-        example = f"{first.field} at {_utc(first.first_time)} was {first.full}, without later candles {first.cut}"
+        example = f"{first.field} at {iso(first.first_time)} was {first.full}, without later candles {first.cut}"
         if self.state is State.FILLS:
             return (
                 f"the controller is clean ({of}), the fills are not: what they say of an executor depends on later "
@@ -157,10 +158,6 @@ def _finding(what: str, name: str, difference: Difference) -> Finding:
     return Finding(
         what, name, difference.first_time, difference.cuts, difference.max_size, difference.full, difference.cut
     )
-
-
-def _utc(seconds: float) -> str:
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _names(names: list[str], most: int = 5) -> str:

@@ -28,6 +28,7 @@ from tasks.engine.audit.future_mask import FutureMask
 from tasks.engine.audit.record import Record, own_columns, recorded
 from tasks.engine.audit.report import AuditReport, State
 from tasks.engine.audit.truncation import Floats, changed_market, cut_market, cut_moments, engine_candles
+from tasks.market_names import feed_key
 from tasks.upstream.backtest.build import deactivate
 
 #: Moments at which the features alone are compared, for each cut.
@@ -166,7 +167,7 @@ class _Audit:
     ) -> Record:
         deactivate()
         config = self.config_factory()
-        feed = market.feeds[f"{config.connector_name}_{config.trading_pair}_{market.resolution}"]
+        feed = market.feeds[feed_key(config.connector_name, config.trading_pair, market.resolution)]
         record = Record(own=own_columns(feed), until=until, views={} if views else None, future_mask=future_mask)
         try:
             outcome = await self.engine.run(recorded(config, record), market, curves=False)

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from tasks.market_names import feed_key
 from tasks.upstream.backtest.provider import interval_seconds
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class Candles:
 
 def engine_candles(market: Market, config: Any) -> Candles:
     """The candles the engine steps over."""
-    feed = market.feeds[f"{config.connector_name}_{config.trading_pair}_{market.resolution}"]
+    feed = market.feeds[feed_key(config.connector_name, config.trading_pair, market.resolution)]
     opened = feed["timestamp"].to_numpy(dtype=np.float64)
     within = (opened >= market.start) & (opened <= market.end)
     return Candles(opened[within], feed["close"].to_numpy(dtype=np.float64)[within])

@@ -44,6 +44,7 @@ from tasks.engine.stock import StockEngine, plain_results
 from tasks.errors import ControllerError
 from tasks.isolation.process_state import ProcessState
 from tasks.isolation.seeding import RngState
+from tasks.market_names import price_key
 from tasks.upstream import fingerprint
 from tasks.upstream.backtest.build import controller_class
 from tasks.upstream.backtest.failure import failure, unsupported
@@ -179,7 +180,7 @@ class JumpEngine:
             raise NotReproduced(changed)
 
         series = Series(ledger, candles)
-        final_price = provider.prices.get(f"{config.connector_name}_{config.trading_pair}")
+        final_price = provider.prices.get(price_key(config.connector_name, config.trading_pair))
         outcome = Outcome(
             results=plain_results(results(ledger, series, config.total_amount_quote, final_price)),
             executors=LazyList(lambda: [executor.info for executor in ledger.ended]),

@@ -21,6 +21,7 @@ from tasks.engine.jump.compact import Compactor, materialise
 from tasks.engine.jump.info import executor_info
 from tasks.engine.jump.lazy_config import LazyPositionConfig
 from tasks.engine.jump.trajectory import NotReproduced, State, Trajectory
+from tasks.market_names import price_key
 from tasks.upstream.names import BacktestingEngineBase, BacktestPositionHold, CloseType, RunnableStatus
 
 #: Seconds for which an ended executor stays visible to the controller.
@@ -347,7 +348,7 @@ class Ledger:
             price = info.custom_info.get("current_position_average_price")
             if price is None:
                 price = info.custom_info.get("close_price", 0)
-            key = f"{config.connector_name}_{config.trading_pair}"
+            key = price_key(config.connector_name, config.trading_pair)
             if key not in self.holds:
                 self.holds[key] = BacktestPositionHold(config.connector_name, config.trading_pair)
             self.holds[key].add_executor(info, Decimal(str(price)))

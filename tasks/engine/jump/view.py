@@ -11,6 +11,7 @@ import numpy.typing as npt
 from tasks.engine.jump.candles import Candles
 from tasks.engine.jump.lazy import LazyList
 from tasks.engine.jump.ledger import Ledger
+from tasks.market_names import price_key
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,7 +37,7 @@ class View:
         self.row = row
         controller, provider, ledger = self._controller, self._provider, self._ledger
         config = controller.config
-        provider.prices = {f"{config.connector_name}_{config.trading_pair}": Decimal(self._candles.close[row])}
+        provider.prices = {price_key(config.connector_name, config.trading_pair): Decimal(self._candles.close[row])}
         provider._time = self._rows.time(row)
         controller.processed_data.update(self._rows.values(row))
         controller.executors_info = LazyList(ledger.executors_reader())

@@ -7,7 +7,6 @@ unloaded first, so that two sweeps with different versions of one controller nev
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import importlib.util
 import inspect
@@ -24,6 +23,7 @@ from pydantic import ValidationError
 from tasks.errors import ControllerError, HummingsweepError
 from tasks.isolation.module_state import ModuleState
 from tasks.protocol.messages import FeedNeed
+from tasks.suggest import nearest, nearest_few
 from tasks.upstream.backtest.failure import failure, in_users_words
 from tasks.upstream.backtest.provider import MarketLike, SweepDataProvider
 from tasks.upstream.names import (
@@ -292,8 +292,8 @@ def _not_found(root: Path, controller_type: str, name: str) -> str:
     there = sorted(
         path.relative_to(root).with_suffix("").as_posix() for path in root.glob("*/*.py") if path.stem != "__init__"
     )
-    near = [known for known in there if known.rpartition("/")[2] == name] or difflib.get_close_matches(
-        f"{controller_type}/{name}", there, n=1, cutoff=0.0
+    near = [known for known in there if known.rpartition("/")[2] == name] or nearest_few(
+        f"{controller_type}/{name}", there, 1, cutoff=0.0
     )
     hint = f"the nearest there is {near[0]}" if near else "the folder holds no controller"
     return f"{PACKAGE}/{controller_type}/{name}.py: no such controller; {hint}"
@@ -319,8 +319,8 @@ def _reason(detail: Any, config_class: Any) -> str:
     if detail["type"] == "extra_forbidden":
         if key in _MARKET:  # the sweep file must have it; the nearest valid key would be no help
             return f"its config class has no {key}: {_ONE_MARKET}"
-        near = difflib.get_close_matches(key, list(config_class.model_fields), n=1, cutoff=0.0)
-        return f"unknown key {key!r} (nearest: {near[0]!r})"
+        near = nearest(key, config_class.model_fields)
+        return f"unknown key {key!r} (nearest: {near!r})"
     if detail["type"] == "missing":
         return f"{key} is missing"
     shown = repr(detail["input"])

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import traceback
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from tasks.errors import ControllerError, HummingsweepError, NetworkBlackout, words
+from tasks.times import iso
 
 if TYPE_CHECKING:
     from tasks.upstream.backtest.provider import SweepDataProvider
@@ -40,7 +40,7 @@ def unsupported(executor_config: Any, config: Any, provider: SweepDataProvider) 
 
 def at_candle(provider: SweepDataProvider) -> str:
     """`at candle` and its open time."""
-    return f"at candle {datetime.fromtimestamp(provider.time(), UTC):%Y-%m-%dT%H:%M:%SZ}"
+    return f"at candle {iso(provider.time())}"
 
 
 def in_users_words(error: BaseException) -> str:

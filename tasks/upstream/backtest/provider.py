@@ -21,33 +21,13 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tasks.errors import CandlesMissing, CandlesNotCovering, ControllerError, TradingRulesMissing
+from tasks.intervals import INTERVAL_SECONDS
+from tasks.market_names import feed_key
 from tasks.upstream.backtest.connector import OfflineConnector, OfflineConnectors
 from tasks.upstream.names import BacktestingDataProvider
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-#: Seconds of every interval Hummingbot knows; a month counts 30 days. Upstream keeps the table on CandlesBase, whose
-#: import brings the web client along.
-INTERVAL_SECONDS = {
-    "1s": 1,
-    "1m": 60,
-    "3m": 180,
-    "5m": 300,
-    "15m": 900,
-    "30m": 1800,
-    "1h": 3600,
-    "2h": 7200,
-    "4h": 14400,
-    "6h": 21600,
-    "8h": 28800,
-    "12h": 43200,
-    "1d": 86400,
-    "3d": 259200,
-    "1w": 604800,
-    "1M": 2592000,
-}
 
 
 class MarketLike(Protocol):
@@ -125,7 +105,7 @@ class SweepDataProvider(BacktestingDataProvider):  # type: ignore[misc]  # upstr
 
         Raises CandlesMissing.
         """
-        key = f"{connector_name}_{trading_pair}_{interval}"
+        key = feed_key(connector_name, trading_pair, interval)
         feed = self._feed(key)
         first: float = self.start_time
         seconds = interval_seconds(interval)
@@ -143,13 +123,13 @@ class SweepDataProvider(BacktestingDataProvider):  # type: ignore[misc]  # upstr
 
     def resolution_candles(self, connector_name: str, trading_pair: str, interval: str) -> pd.DataFrame:
         """The engine's own candles: raw, from the period's start to its end; a view. Raises CandlesMissing."""
-        return _between(self._feed(f"{connector_name}_{trading_pair}_{interval}"), self.start_time, self.end_time)
+        return _between(self._feed(feed_key(connector_name, trading_pair, interval)), self.start_time, self.end_time)
 
     def closes_before(self, connector_name: str, trading_pair: str, interval: str, candles: int) -> list[float]:
         """Closes of up to `candles` raw candles before the period's start, oldest first; none without warm-up."""
         if not self.market.warmup or candles <= 0:
             return []
-        feed = self._feed(f"{connector_name}_{trading_pair}_{interval}")
+        feed = self._feed(feed_key(connector_name, trading_pair, interval))
         begin = int(feed["timestamp"].searchsorted(self.start_time))
         closes: list[float] = feed["close"].iloc[max(begin - candles, 0) : begin].tolist()
         return closes

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from tasks.errors import HummingsweepError
+from tasks.suggest import nearest
 from tasks.upstream.names import TradingRule
 
 #: Fields of TradingRule that are numbers; they travel as strings or numbers and become Decimal.
@@ -63,5 +63,5 @@ def _value(where: str, name: str, value: Any) -> Any:
     if name in TOKENS:
         return str(value)
     known = [*NUMBERS, *FLAGS, *TOKENS]
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.0)[0]
+    near = nearest(name, known)
     raise HummingsweepError(f"{where}: unknown field {name!r} (nearest: {near!r})")

@@ -11,11 +11,13 @@ ExchangeTrouble
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Any
 
 import ujson
+
+from tasks.times import utc_second
 
 #: An exchange's words travel in messages up to this many characters.
 _LONGEST = 300
@@ -112,7 +114,7 @@ def moment_of(header: str | None) -> float | None:
 
 def shown_moment(seconds: float) -> str:
     """A moment as people read it."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    return f"{utc_second(seconds)} UTC"
 
 
 def _said(words: str) -> str:

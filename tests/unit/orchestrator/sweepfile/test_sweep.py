@@ -148,7 +148,7 @@ class TestWhatIsWrong:
                 SweepFileError,
                 "period.start: 'soon' is not a valid time",
             ),
-            ({"period": {"start": True, "end": 20240201}}, SweepFileError, "no moment"),
+            ({"period": {"start": True, "end": 20240201}}, SweepFileError, "is not a valid time"),
             ({"trade_cost": False}, SweepFileError, "trade_cost: false: must be a number"),
             ({"slippage_bps": True}, SweepFileError, "slippage_bps: true: must be a number"),
             ({"point_timeout": True}, SweepFileError, "point_timeout: true: must be a number"),

@@ -12,7 +12,7 @@ from tasks.candles.slicer import cut
 from tasks.errors import CandlesBroken
 
 from .conftest import MONDAY, candles, csv_lines
-from .test_cut import KINDS, spoil
+from .test_slicer import KINDS, spoil
 
 
 def kinds(examination) -> dict[str, int]:

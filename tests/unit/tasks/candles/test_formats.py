@@ -6,6 +6,8 @@ import pytest
 from tasks.candles import formats
 from tasks.candles.formats import Layout, candle_file, find
 from tasks.errors import CandlesError, CandlesMissing
+from tasks.intervals import interval_seconds
+from tasks.times import iso
 
 from .conftest import candles
 
@@ -78,13 +80,13 @@ def test_the_unit_is_told_from_the_size(time: float, scale: float) -> None:
 
 def test_iso_times() -> None:
     assert formats.parse_time('"2024-01-01 00:00:00"') == formats.parse_time("2024-01-01T02:00:00+02:00") == 1704067200
-    assert formats.iso(1704067200) == "2024-01-01T00:00:00Z"
+    assert iso(1704067200) == "2024-01-01T00:00:00Z"
 
 
 @pytest.mark.parametrize("interval", ["", "m", "0m", "1x", "1", "-1m"])
 def test_what_is_no_interval_is_refused(interval: str) -> None:
     with pytest.raises(CandlesError, match="not an interval"):
-        formats.interval_seconds(interval)
+        interval_seconds(interval)
 
 
 def test_weeks_begin_on_monday_and_long_candles_may_follow_a_venues_day() -> None:

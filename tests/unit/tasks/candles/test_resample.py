@@ -1,11 +1,12 @@
 import numpy as np
 import pytest
 
-from tasks.candles.formats import find, interval_seconds
+from tasks.candles.formats import find
 from tasks.candles.resample import decimal_sums, resample, slice_for, sources_for
 from tasks.candles.slicer import cut
 from tasks.candles.slices import to_table
 from tasks.errors import CandlesBroken, CandlesError, CandlesMissing, CandlesNotCovering
+from tasks.intervals import interval_seconds
 from tasks.protocol.messages import FeedNeed
 
 from .conftest import MONDAY, candles, csv_lines

@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 from tasks.errors import CandlesMissing, CandlesNotCovering, ControllerError, TradingRulesMissing
-from tasks.upstream.backtest.provider import INTERVAL_SECONDS, SweepDataProvider
+from tasks.intervals import INTERVAL_SECONDS
+from tasks.upstream.backtest.provider import SweepDataProvider
 from tasks.upstream.names import BacktestingDataProvider, CandlesConfig
 
 FEED = ("binance_perpetual", "BTC-USDT")
