@@ -8,7 +8,7 @@ import sys
 from redis.exceptions import RedisError
 
 from tasks.broker.connect import connect
-from tasks.protocol.messages import NODES_KEY, node_sign
+from tasks.protocol.keys import NODES_KEY, node_heartbeat_key
 from tasks.settings import Settings
 
 
@@ -18,7 +18,7 @@ def main() -> int:
     try:
         names: list[bytes] = redis.hkeys(NODES_KEY)  # type: ignore[assignment]
         mine = [name.decode() for name in names if name.decode().endswith(f"@{socket.gethostname()}")]
-        if mine and redis.exists(*map(node_sign, mine)):
+        if mine and redis.exists(*map(node_heartbeat_key, mine)):
             return 0
     except RedisError as error:
         print(f"the broker does not answer: {error}")  # noqa: T201  docker keeps it

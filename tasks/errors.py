@@ -14,6 +14,8 @@ HummingsweepError                 exit 2: bad input, one line, what to do
 ├── ExchangeError                 an exchange that cannot be reached, refuses, or sends what cannot be used
 ├── BlobError                     a blob that is too large, damaged or wrongly signed
 │   └── ParcelMissing             and one that is not there: the orchestrator lays it down again
+├── MessageError                  a message or a record on the broker that cannot be used
+│   └── InvalidName               and a name in one, see tasks.protocol.names
 ├── VersionMismatch
 ├── StoreError                    the output folder
 └── ExpressionError               rank_by or where
@@ -84,6 +86,14 @@ class BlobError(HummingsweepError):
 
 class ParcelMissing(BlobError):
     """A blob is not on the broker (any more)."""
+
+
+class MessageError(HummingsweepError):
+    """A message, a record or a name in one cannot be used; the bytes are kept in `raw`."""
+
+    def __init__(self, what: str, raw: bytes):
+        super().__init__(f"{what}: {raw[:200]!r}")
+        self.raw = raw
 
 
 class VersionMismatch(HummingsweepError):

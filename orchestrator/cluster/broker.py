@@ -28,7 +28,8 @@ from tasks.broker.app import make_app
 from tasks.broker.connect import connect
 from tasks.errors import BrokerError, HummingsweepError
 from tasks.protocol.blobs import Blobs
-from tasks.protocol.messages import CHUNK_TASK, NODES_KEY, Chunk, node_sign
+from tasks.protocol.keys import NODES_KEY, node_heartbeat_key
+from tasks.protocol.messages import CHUNK_TASK, Chunk
 from tasks.settings import LOOPBACK, Settings, check_broker, versions, without_password
 
 if TYPE_CHECKING:
@@ -136,7 +137,7 @@ class Cluster:
         redis: Any = self.redis
         about: dict[bytes, bytes] = redis.hgetall(NODES_KEY)
         names = sorted(about)
-        signs = redis.mget([node_sign(name.decode()) for name in names]) if names else []
+        signs = redis.mget([node_heartbeat_key(name.decode()) for name in names]) if names else []
         nodes = []
         for name, sign in zip(names, signs, strict=True):
             if sign is None:

@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from tasks.protocol.messages import Keys, MessageError, Rows
+from tasks.errors import MessageError
+from tasks.protocol.keys import Keys
+from tasks.protocol.messages import Rows
 
 if TYPE_CHECKING:
     from redis import Redis

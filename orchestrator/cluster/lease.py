@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from tasks.errors import BrokerError
-from tasks.protocol.messages import Keys
+from tasks.protocol.keys import Keys
 
 #: Seconds a collector lease holds without being renewed, and between two renewals.
 CLAIM_S = 15

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.cluster.broker import message_id
 from orchestrator.execution.planner import Planner
 from tasks.errors import BrokerError
-from tasks.protocol.messages import Chunk, Keys, Run
+from tasks.protocol.keys import Keys
+from tasks.protocol.messages import Chunk, Run
 
 if TYPE_CHECKING:
     from orchestrator.cluster.broker import Cluster

@@ -26,7 +26,8 @@ from tasks.candles.validation import contradiction
 from tasks.errors import ControllerError
 from tasks.grid import Grid
 from tasks.protocol.blobs import EXPIRY_S, pack_controllers
-from tasks.protocol.messages import FeedNeed, Keys, Kind, SweepDefinition
+from tasks.protocol.keys import Keys
+from tasks.protocol.messages import FeedNeed, Kind, SweepDefinition
 from tasks.settings import versions
 from tasks.suggest import nearest
 
@@ -96,7 +97,7 @@ def with_kind(definition: SweepDefinition, kind: Kind, cluster: Cluster, **optio
 
 def forget(definition: SweepDefinition, cluster: Cluster) -> None:
     """Delete what lies on the broker under this id (blobs stay until they expire)."""
-    names = list(cluster.redis.scan_iter(f"hs:{definition.sweep}:*"))
+    names = list(cluster.redis.scan_iter(Keys(definition.sweep).all_of_it))
     if names:
         cluster.redis.delete(*names)
 

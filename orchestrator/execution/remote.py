@@ -28,7 +28,8 @@ from orchestrator.sweepfile.lint import unused
 from orchestrator.sweepfile.sweep import Sweep
 from tasks.errors import BrokerError, HummingsweepError, StoreError
 from tasks.grid import Grid, spread
-from tasks.protocol.messages import SWEEPS_KEY, Chunk, Keys, Kind, Status, SweepDefinition
+from tasks.protocol.keys import SWEEPS_KEY, Keys
+from tasks.protocol.messages import Chunk, Kind, Status, SweepDefinition
 from tasks.settings import Settings
 from tasks.times import span
 

@@ -28,7 +28,8 @@ from orchestrator.progress.watcher import Progress, Watcher
 from tasks.errors import BrokerError
 from tasks.grid import Grid, spread
 from tasks.protocol.blobs import EXPIRY_S
-from tasks.protocol.messages import BLOB_PREFIX, SWEEPS_KEY, Chunk, Keys, Rows, Status, SweepDefinition
+from tasks.protocol.keys import SWEEPS_KEY, Keys, blob_key
+from tasks.protocol.messages import Chunk, Rows, Status, SweepDefinition
 
 if TYPE_CHECKING:
     from orchestrator.cluster.broker import Cluster
@@ -242,10 +243,10 @@ def collect_waiting(stream: Stream, store: Store, sweep: str) -> dict[Status, in
 
 def keep(redis: Any, keys: Keys, definition: SweepDefinition) -> bool:
     """Put off the expiry of what the sweep's children fetch; False when something of it is not there."""
-    blobs = [BLOB_PREFIX + address for address in (*definition.slices.values(), definition.controllers)]
+    blobs = [blob_key(address) for address in (*definition.slices.values(), definition.controllers)]
     there = [redis.expire(name, EXPIRY_S) for name in (keys.definition, *blobs)]
     address = redis.get(keys.definition)
-    there.append(address is not None and redis.expire(BLOB_PREFIX + address.decode(), EXPIRY_S))
+    there.append(address is not None and redis.expire(blob_key(address.decode()), EXPIRY_S))
     return all(there)
 
 

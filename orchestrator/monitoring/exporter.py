@@ -21,7 +21,7 @@ from prometheus_client.registry import Collector, CollectorRegistry
 
 from orchestrator.cluster.broker import Cluster, Node
 from tasks.errors import HummingsweepError
-from tasks.protocol.messages import SWEEPS_KEY, Keys
+from tasks.protocol.keys import SWEEPS_KEY, Keys
 from tasks.settings import Settings
 
 if TYPE_CHECKING:

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 import ujson
 
 from tasks.child.deadline import HARD_GRACE_S
-from tasks.protocol.messages import Chunk, Keys, Rows, Status, node_sign
+from tasks.protocol.keys import Keys, node_heartbeat_key
+from tasks.protocol.messages import Chunk, Rows, Status
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -74,7 +75,7 @@ class Attempts:
         if marked is not None:
             text, since, who = marked.decode().split(" ", 2)
             point = int(text)
-            lives = redis.exists(node_sign(who.rpartition("/")[0]))
+            lives = redis.exists(node_heartbeat_key(who.rpartition("/")[0]))
             deaths = int(redis.hincrby(self.keys.partial(chunk), f"deaths {point}", 1))
             if hung is None:
                 hung = bool(lives) and time.time() - float(since) >= point_timeout_s + HARD_GRACE_S

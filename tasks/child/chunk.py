@@ -27,7 +27,8 @@ from tasks.child.attempts import CANCELLED, DONE, Attempts, scripts
 from tasks.child.deadline import hung
 from tasks.child.process import Child, begin, child, peak_memory_bytes
 from tasks.errors import HummingsweepError, ParcelMissing, describe
-from tasks.protocol.messages import CHUNK_TASK, Chunk, Keys, Rows, Status, SweepDefinition
+from tasks.protocol.keys import Keys
+from tasks.protocol.messages import CHUNK_TASK, Chunk, Rows, Status, SweepDefinition
 from tasks.protocol.scenario import Scenario
 
 #: Seconds before a chunk that the broker refuses to keep account of is handed back.

@@ -26,7 +26,7 @@ from celery import bootsteps
 from celery.worker import state
 
 from tasks.child.heartbeat import Watchdog, signs
-from tasks.protocol.messages import NODES_KEY, node_sign
+from tasks.protocol.keys import NODES_KEY, node_heartbeat_key
 from tasks.settings import Settings, versions
 
 #: Seconds between two heartbeats; a node is gone after NODE_EXPIRY_S without one.
@@ -80,7 +80,7 @@ class LeaseRenewal(bootsteps.StartStopStep):  # type: ignore[misc]  # celery has
             end_silent(late)
             try:
                 client.hset(NODES_KEY, consumer.hostname, about)
-                client.set(node_sign(consumer.hostname), 1, ex=NODE_EXPIRY_S)
+                client.set(node_heartbeat_key(consumer.hostname), 1, ex=NODE_EXPIRY_S)
                 if time.monotonic() - renewed >= renew_s:
                     renew_leases(client, consumer)
                     renewed = time.monotonic()

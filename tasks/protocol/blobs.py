@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow
 
 from tasks.errors import BlobError, ControllerError, ParcelMissing
-from tasks.protocol.messages import BLOB_PREFIX
+from tasks.protocol.keys import blob_key
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -72,7 +72,7 @@ class Blobs:
                 f"a blob of {len(data) >> 20} MB is over the limit of {LIMIT_BYTES >> 20} MB: shorten the period"
             )
         digest = digest_of(data)
-        name = BLOB_PREFIX + digest
+        name = blob_key(digest)
         if not self._redis.exists(name):
             packed = pyarrow.compress(data, codec="zstd", asbytes=True)
             parts = range(0, len(packed), PART_BYTES)
@@ -90,7 +90,7 @@ class Blobs:
 
     def get(self, digest: str, *, signed: bool = False) -> bytes:
         """Fetch a blob and check it. Raises BlobError when it is not there, changed, or wrongly signed."""
-        name = BLOB_PREFIX + digest
+        name = blob_key(digest)
         fields: dict[bytes, bytes] = self._redis.hgetall(name)
         if not fields:
             raise ParcelMissing(f"blob {digest[:12]} is not on the broker (expired or removed): start the sweep again")

@@ -1,4 +1,4 @@
-"""What passes between orchestrator and node: messages, their states, and every name on the broker.
+"""What passes between orchestrator and node: messages and their states. Keys on the broker: tasks.protocol.keys.
 
 Everything is encoded with ujson (floats, NaN and infinities come back exact). Nothing here knows hummingbot or pandas.
 
@@ -19,20 +19,12 @@ from typing import Any, NamedTuple
 
 import ujson
 
-from tasks.errors import HummingsweepError
+from tasks.errors import MessageError
 from tasks.market_names import feed_key
 from tasks.protocol.scenario import PLAIN, Scenario
 
 #: Celery's name of THE task; the orchestrator sends by name and never imports the task's module.
 CHUNK_TASK = "hummingsweep.chunk"
-
-
-class MessageError(HummingsweepError):
-    """A message cannot be decoded; the bytes are kept in `raw`."""
-
-    def __init__(self, what: str, raw: bytes):
-        super().__init__(f"{what}: {raw[:200]!r}")
-        self.raw = raw
 
 
 class Status(StrEnum):
@@ -317,82 +309,3 @@ class Rows:
             return cls(**ujson.loads(raw))
         except (ValueError, TypeError) as error:
             raise MessageError(f"not rows ({error})", raw) from error
-
-
-@dataclass(frozen=True)
-class Keys:
-    """Every key on the broker that belongs to one sweep."""
-
-    sweep: str
-
-    @property
-    def definition(self) -> str:
-        """String: the content hash of the definition's blob."""
-        return f"hs:{self.sweep}:definition"
-
-    @property
-    def sent(self) -> str:
-        """Set: ids of chunks sent."""
-        return f"hs:{self.sweep}:sent"
-
-    @property
-    def done(self) -> str:
-        """Set: ids of chunks whose rows are in the stream or collected."""
-        return f"hs:{self.sweep}:done"
-
-    @property
-    def rows(self) -> str:
-        """Stream: one encoded Rows a chunk, under the field `rows`."""
-        return f"hs:{self.sweep}:rows"
-
-    @property
-    def attempts(self) -> str:
-        """Hash: chunk id -> how often a child began it."""
-        return f"hs:{self.sweep}:attempts"
-
-    @property
-    def running(self) -> str:
-        """Hash: chunk id -> node, child and start time of the child that has it."""
-        return f"hs:{self.sweep}:running"
-
-    @property
-    def tally(self) -> str:
-        """Hash: `<node> chunks|points|failed|seconds` -> sums over the chunks that node committed."""
-        return f"hs:{self.sweep}:tally"
-
-    def partial(self, chunk: str) -> str:
-        """Hash: point -> its encoded row, of a chunk that is tried again."""
-        return f"hs:{self.sweep}:partial:{chunk}"
-
-    @property
-    def cancelled(self) -> str:
-        """String: there when the sweep was cancelled; chunks not begun are skipped."""
-        return f"hs:{self.sweep}:cancelled"
-
-    @property
-    def status(self) -> str:
-        """Hash: points, points done, state, times: what `watch` and `list` show."""
-        return f"hs:{self.sweep}:status"
-
-    @property
-    def generation(self) -> str:
-        """Counter: how often an orchestrator began to send this sweep."""
-        return f"hs:{self.sweep}:generation"
-
-    @property
-    def collector(self) -> str:
-        """String with expiry: the orchestrator that collects the rows."""
-        return f"hs:{self.sweep}:collector"
-
-
-#: Sorted set of sweep ids on this broker, scored by the time they were published.
-SWEEPS_KEY = "hs:sweeps"
-#: Hash: node name -> what it is (children, queue, versions); see tasks.node.lease.
-NODES_KEY = "hs:nodes"
-#: Prefix of blobs; see tasks.protocol.blobs.
-BLOB_PREFIX = "hs:blob:"
-
-
-def node_sign(hostname: str) -> str:
-    """Key that expires when the node has been silent for tasks.node.lease.NODE_EXPIRY_S seconds."""
-    return f"hs:node:{hostname}"

@@ -15,7 +15,8 @@ from tasks.child.attempts import CANCELLED, DEATHS, DONE, Attempts
 from tasks.child.deadline import HARD_GRACE_S
 from tasks.errors import BlobError, BrokerError
 from tasks.protocol.blobs import PART_BYTES, Blobs
-from tasks.protocol.messages import BLOB_PREFIX, Keys, Rows, node_sign
+from tasks.protocol.keys import Keys, blob_key, node_heartbeat_key
+from tasks.protocol.messages import Rows
 from tasks.settings import Settings
 
 
@@ -36,7 +37,7 @@ def redis(broker: str) -> Iterator[Any]:
 
 @pytest.fixture
 def attempts(redis: Any, request: pytest.FixtureRequest) -> Attempts:
-    return Attempts(redis, Keys(request.node.name))
+    return Attempts(redis, Keys(request.node.originalname))
 
 
 def rows(chunk: str, *points: int) -> Rows:
@@ -81,13 +82,13 @@ def test_the_point_that_kills_its_child_is_found(attempts: Attempts) -> None:
 
 
 def test_a_point_that_never_comes_back_is_a_timeout(attempts: Attempts, redis: Any) -> None:
-    redis.set(node_sign("n@host"), 1)
+    redis.set(node_heartbeat_key("n@host"), 1)
     attempts.mark("1:0-0", 0, "n@host/7")
     assert attempts.finished("1:0-0", point_timeout_s=-HARD_GRACE_S)[0]["status"] == "timeout"
 
 
 def test_why_the_child_ended_is_told_by_the_witness_where_there_is_one(attempts: Attempts, redis: Any) -> None:
-    redis.set(node_sign("n@host"), 1)
+    redis.set(node_heartbeat_key("n@host"), 1)
     attempts.mark("1:0-0", 0, "n@host/7")
     assert attempts.finished("1:0-0", -HARD_GRACE_S, hung=False) == {}  # it died of itself; a fresh child came late
     assert attempts.finished("1:0-0", 600, hung=True)[0]["status"] == "timeout"
@@ -136,9 +137,9 @@ def test_parcels_come_back_and_are_sent_once(redis: Any) -> None:
     data = b"".join(number.to_bytes(8, "big") for number in range(PART_BYTES // 4))
     digest = blobs.put(data)
     assert blobs.get(digest) == data
-    redis.hset(BLOB_PREFIX + digest, "mark", "untouched")
+    redis.hset(blob_key(digest), "mark", "untouched")
     assert blobs.put(data) == digest
-    assert redis.hget(BLOB_PREFIX + digest, "mark") == b"untouched"
+    assert redis.hget(blob_key(digest), "mark") == b"untouched"
 
 
 def test_unsigned_wrongly_signed_and_changed_parcels_are_refused(redis: Any) -> None:
@@ -151,12 +152,12 @@ def test_unsigned_wrongly_signed_and_changed_parcels_are_refused(redis: Any) -> 
         Blobs(redis, "other").get(signed, signed=True)
     with pytest.raises(BlobError, match="no signing key"):
         Blobs(redis, "").put(b"code 3", sign=True)
-    redis.hset(BLOB_PREFIX + signed, "0", redis.hget(BLOB_PREFIX + unsigned, "0"))
+    redis.hset(blob_key(signed), "0", redis.hget(blob_key(unsigned), "0"))
     with pytest.raises(BlobError, match="changed on the way"):
         Blobs(redis, "key").get(signed, signed=True)
     with pytest.raises(BlobError, match="not on the broker"):
         Blobs(redis, "key").get("0" * 64)
-    redis.hset(BLOB_PREFIX + signed, "0", b"rubbish")
+    redis.hset(blob_key(signed), "0", b"rubbish")
     with pytest.raises(BlobError, match="damaged"):
         Blobs(redis, "key").get(signed, signed=True)
 

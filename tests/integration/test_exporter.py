@@ -19,7 +19,8 @@ from redis import Redis
 from orchestrator.monitoring.exporter import MAX_SWEEPS
 from tasks.broker.connect import connect
 from tasks.child.attempts import Attempts
-from tasks.protocol.messages import NODES_KEY, SWEEPS_KEY, Keys, Rows
+from tasks.protocol.keys import NODES_KEY, SWEEPS_KEY, Keys
+from tasks.protocol.messages import Rows
 from tasks.settings import Settings
 from tests.integration.configured import Configured, free_port, serve
 from tests.integration.conftest import Cluster, eventually

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.protocol.messages import Chunk, Kind, MessageError, Rows, SweepDefinition
+from tasks.errors import MessageError
+from tasks.protocol.messages import Chunk, Kind, Rows, SweepDefinition
 
 values = st.one_of(st.none(), st.booleans(), st.integers(-(2**53), 2**53), st.floats(), st.text())
 
