@@ -27,8 +27,9 @@ from pydantic import (
     ValidationError,
 )
 
-from orchestrator.sweepfile import values, yaml_lines
+from orchestrator.sweepfile import validate, values, yaml_lines
 from orchestrator.sweepfile.axes import axis_values
+from orchestrator.sweepfile.validate import Validate
 from orchestrator.sweepfile.yaml_lines import Marked, MarkedError, MisreadError
 from tasks.errors import BadAxis, SweepFileError, UnknownKey
 from tasks.grid import Grid
@@ -44,6 +45,11 @@ ROW_COLUMNS = ("point", "status", "error", "engine", "seconds")
 MAX_POINTS = 2**63 - 1
 #: What does not decide a point's results.
 NOT_IN_ID = ("sweep", "kind", "point_timeout_s", "options")
+
+
+def _or_nothing(value: Any) -> Any:
+    """An empty key says as much as none."""
+    return {} if value is None else value
 
 
 Moment = Annotated[int, BeforeValidator(values.moment)]
@@ -103,6 +109,8 @@ class Sweep(BaseModel):
     #: seconds a point may take
     point_timeout: Annotated[Number, Field(gt=0)] = 600.0
     seed: StrictInt = 0
+    #: how the answer is tested on data that the choice never saw; `validate` in the file
+    validation: Annotated[Validate, BeforeValidator(_or_nothing)] = Field(alias="validate", default_factory=Validate)
 
     _file: Path = PrivateAttr()
     _text: str = PrivateAttr()
@@ -153,8 +161,8 @@ class Sweep(BaseModel):
 
     @property
     def end(self) -> int:
-        """Last moment of the period, seconds since epoch, UTC."""
-        return self.period.end
+        """Last moment that is run and ranked, seconds since epoch, UTC: the period's, or before the hold-out."""
+        return validate.in_sample_end(self)
 
     def changed(self, **keys: Any) -> Sweep:
         """The same file with other values for some of its keys. Raises SweepFileError."""
@@ -262,9 +270,11 @@ def _check_together(sweep: Sweep, document: Marked, file: Path) -> None:
         near = nearest(pair, sorted(sweep.texts))
         text = f"neither controller nor grid has this trading pair; the nearest is {near}"
         raise _error(SweepFileError, file, document, ("funding", pair), text)
-    if sweep.end <= sweep.start:
-        text = f"{utc_second(sweep.end)} is not after period.start {utc_second(sweep.start)}; swap or mend them"
+    if sweep.period.end <= sweep.start:
+        text = f"{utc_second(sweep.period.end)} is not after period.start {utc_second(sweep.start)}; swap or mend them"
         raise _error(SweepFileError, file, document, ("period", "end"), text)
+    if wrong := validate.check_holdout(sweep):
+        raise _error(SweepFileError, file, document, *wrong)
 
 
 def _texts(value: Any) -> set[str]:
@@ -295,6 +305,8 @@ def _first(errors: ValidationError, document: Marked, file: Path) -> SweepFileEr
         text = str(error["ctx"]["error"])
     else:
         must = _MUST.get(error["type"]) or error["msg"].replace("Input should be", "must be")
+        if error["type"] == "model_type":
+            must += validate.EXAMPLES.get(path, ", such as {start: 2024-01-01, end: 2024-01-31}")
         text = f"{_short(error['input'])}: {must}"
     return _error(kind, file, document, path, text)
 
@@ -304,6 +316,8 @@ def _unknown(path: yaml_lines.Path, document: Marked) -> str:
         valid = [name for name in Period.model_fields if name not in document.data["period"]] or list(
             Period.model_fields
         )
+    elif path[0] == "validate":
+        valid = list(validate.MODELS[tuple(map(str, path[1:-1]))].model_fields)
     else:
         valid = [field.alias or name for name, field in Sweep.model_fields.items()]
     close = nearest(path[-1], valid)
@@ -313,7 +327,7 @@ def _unknown(path: yaml_lines.Path, document: Marked) -> str:
 
 _MUST = {
     "dict_type": "must be keys and values",
-    "model_type": "must be keys and values, such as {start: 2024-01-01, end: 2024-01-31}",
+    "model_type": "must be keys and values",
     "path_type": "must be a folder",
     "bool_type": "must be true or false",
     "int_type": "must be a whole number",
@@ -328,6 +342,8 @@ _MISSING: dict[yaml_lines.Path, str] = {
     ("period",): "add period: {start: 2024-01-01, end: 2024-01-31}",
     ("period", "start"): "add the first moment, such as start: 2024-01-01",
     ("period", "end"): "add the last moment, such as end: 2024-01-31",
+    ("validate", "walk_forward", "train"): "add the length of a training window, such as train: 60d",
+    ("validate", "walk_forward", "test"): "add the length of a test window, such as test: 14d",
 }
 
 

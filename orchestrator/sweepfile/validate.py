@@ -1,0 +1,268 @@
+"""The key `validate` of a sweep file: how its answer is tested on data that the choice never saw.
+
+    validate:
+      walk_forward: {train: 60d, test: 14d, step: 14d, anchored: false, choice: best, all: false}
+      holdout: 30d          # or a fraction of the period, such as 0.2
+      embargo: auto         # or a length of time, such as 1d
+
+Everything here is arithmetic on what the file says; windows are planned in orchestrator.validation.folds.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictInt
+
+from orchestrator.sweepfile.values import number
+from tasks.intervals import INTERVAL_SECONDS, interval_seconds, is_regular
+from tasks.suggest import nearest
+
+if TYPE_CHECKING:
+    from orchestrator.sweepfile.sweep import Sweep
+
+#: Seconds of the units a length of time is written in.
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+#: Rules that choose a point of a training window, by name; the other two carry a number.
+CHOICES = ("best", "neighbourhood", "median", "point")
+#: Seconds that Hummingbot's own base configs give a position to live where the config says nothing.
+DEFAULT_TIME_LIMIT_S = {"directional_trading": 45 * 60, "market_making": 45 * 60}
+#: Windows begin and end at multiples of the longest interval the sweep names, but of no longer one than this.
+MAX_GRAIN_S = 86400
+
+
+def seconds_of(value: Any) -> int:
+    """Seconds of a length of time as people write it: 90m, 12h, 60d, 2w. Raises ValueError."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smhdw])", value.strip()) if isinstance(value, str) else None
+    if found is None:
+        raise ValueError(f"{value!r} is not a length of time; write a number and s, m, h, d or w, such as 14d or 12h")
+    seconds = float(found[1]) * UNITS[found[2]]
+    if seconds != int(seconds):
+        raise ValueError(f"{value!r} has a fraction of a second; write whole seconds")
+    return int(seconds)
+
+
+def length_text(seconds: float) -> str:
+    """Seconds as a length of time: 14d, 36h, 90m; the inverse of `seconds_of` for whole units."""
+    for unit in ("d", "h", "m"):
+        if seconds >= UNITS[unit] and seconds % UNITS[unit] == 0:
+            return f"{seconds / UNITS[unit]:.0f}{unit}"
+    if seconds >= UNITS["d"]:
+        return f"{seconds / UNITS['d']:.2f}d"
+    return f"{seconds:.0f}s"
+
+
+def _above_zero(seconds: int) -> int:
+    if seconds <= 0:
+        raise ValueError("must be longer than 0; write a length of time, such as 14d")
+    return seconds
+
+
+def _holdout(value: Any) -> float:
+    """Seconds as a whole number, or a fraction of the period below 1."""
+    if value is None:
+        return 0.0
+    if isinstance(value, str) and re.fullmatch(r"\s*\d*\.\d+\s*", value):
+        value = float(value)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        if not 0 < value < 1:
+            raise ValueError(
+                f"{value!r} is neither a fraction of the period (above 0, below 1) nor a length of time; write 0.2 or "
+                "30d"
+            )
+        return float(value)
+    return float(_above_zero(seconds_of(value)))
+
+
+def _embargo(value: Any) -> Any:
+    return value if value == "auto" else 0 if value == 0 and not isinstance(value, bool) else seconds_of(value)
+
+
+def _choice(value: Any) -> Any:
+    """One of CHOICES with its number, as (name, number)."""
+    forms = "best, neighbourhood, {median: 20} or {point: 17}"
+    if isinstance(value, tuple):
+        return value
+    if isinstance(value, Mapping) and len(value) == 1:
+        name, of = next(iter(value.items()))
+        if name in ("median", "point"):
+            least = 1 if name == "median" else 0
+            if isinstance(of, bool) or not isinstance(of, int) or of < least:
+                raise ValueError(f"{name}: {of!r} must be a whole number from {least} on; the choices are {forms}")
+            return (name, of)
+        value = name
+    if value in ("best", "neighbourhood"):
+        return (value, 0)
+    near = nearest(value, list(CHOICES))
+    raise ValueError(f"{value!r} is no choice; the nearest is {near}, the choices are {forms}")
+
+
+def _lengths(value: Any) -> Any:
+    return tuple(_above_zero(seconds_of(each)) for each in (value if isinstance(value, list | tuple) else [value]))
+
+
+def _numbers(value: Any) -> Any:
+    return tuple(number(each) for each in (value if isinstance(value, list | tuple) else [value]))
+
+
+Length = Annotated[int, BeforeValidator(seconds_of), AfterValidator(_above_zero)]
+Factor = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
+Share = Annotated[float, Field(gt=0, le=2, allow_inf_nan=False)]
+
+
+class WalkForward(BaseModel):
+    """Training and test windows that move through the period; lengths in seconds."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+    train: Length
+    test: Length
+    #: from one fold to the next; None: as long as the test
+    step: Length | None = None
+    #: True: every training window begins with the period
+    anchored: StrictBool = False
+    #: (rule, number): which point of a training window goes into the test
+    choice: Annotated[tuple[str, int], BeforeValidator(_choice)] = ("best", 0)
+    #: every point is run on every test window, not only the chosen ones
+    all: StrictBool = False
+
+
+class Robustness(BaseModel):
+    """What the best points are run again with; every entry is one scenario."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+    #: so many of the best points
+    points: Annotated[StrictInt, Field(ge=1, le=100)] = 3
+    #: factors on all costs
+    costs: Annotated[tuple[Factor, ...], BeforeValidator(_numbers)] = (0.5, 1.5, 2.0, 3.0)
+    #: True: with stock and with honest fills
+    fills: StrictBool = True
+    #: candles by which everything the controller derives comes later
+    delay: Annotated[StrictInt, Field(ge=0, le=1000)] = 1
+    #: noise on every candle, as fractions of its range
+    jitter: Annotated[tuple[Share, ...], BeforeValidator(_numbers)] = (0.1, 0.25)
+    #: seconds by which the start of the period is moved
+    start_shift: Annotated[tuple[int, ...], BeforeValidator(_lengths)] = ("1h", "6h", "1d")  # type: ignore[assignment]  # validated
+    #: True: the points one step away on one axis
+    neighbours: StrictBool = True
+
+
+def _robustness(value: Any) -> Any:
+    return {} if value is True else None if value is False else value
+
+
+class Validate(BaseModel):
+    """The key `validate`; without it nothing is tested out of sample."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+    walk_forward: WalkForward | None = None
+    #: seconds (1 and more) or a fraction of the period (below 1); 0: none
+    holdout: Annotated[float, BeforeValidator(_holdout)] = None  # type: ignore[assignment]  # validated
+    #: seconds between what is chosen on and what it is tested on; auto: as long as a position may live
+    embargo: Annotated[Literal["auto"] | int, BeforeValidator(_embargo)] = "auto"
+    #: best points that are run on the hold-out, and as many random ones
+    holdout_points: Annotated[StrictInt, Field(ge=1, le=1000)] = 10
+    #: the best points are run again with other costs, fills, starts, ...
+    robustness: Annotated[Robustness | None, BeforeValidator(_robustness)] = None
+    #: worlds of permuted candles on which the sweep is run again
+    noise_worlds: Annotated[StrictInt, Field(ge=0)] = 0
+    #: best points replayed on the live engine
+    live: Annotated[StrictInt, Field(ge=0)] = 0
+
+
+#: What may be written where something else than keys and values stands.
+EXAMPLES: dict[tuple[str | int, ...], str] = {
+    ("validate",): ", such as {walk_forward: {train: 60d, test: 14d}, holdout: 30d}",
+    ("validate", "walk_forward"): ", such as {train: 60d, test: 14d}",
+    ("validate", "robustness"): ", or true",
+}
+#: Where in `validate` which keys stand.
+MODELS: dict[tuple[str, ...], type[BaseModel]] = {
+    (): Validate,
+    ("walk_forward",): WalkForward,
+    ("robustness",): Robustness,
+}
+
+
+def embargo_s(sweep: Sweep) -> int:
+    """Seconds between training and test.
+
+    `auto` is the longest time limit that the config and the axes give a position; where they give none, the one that
+    Hummingbot's base configs have (DEFAULT_TIME_LIMIT_S), and 0 for a generic controller.
+    """
+    embargo = sweep.validation.embargo
+    if embargo != "auto":
+        return embargo
+    limits = list(_time_limits({**sweep.controller, **sweep.axes}))
+    if not limits:
+        limits = [float(DEFAULT_TIME_LIMIT_S.get(str(sweep.controller.get("controller_type")), 0))]
+    return int(max(limits))
+
+
+def _time_limits(value: Any, name: str = "") -> Iterator[float]:
+    """Every number under a key `time_limit`, however deep, seconds."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _time_limits(item, str(key).rpartition(".")[2])
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _time_limits(item, name)
+    elif name == "time_limit" and isinstance(value, int | float) and not isinstance(value, bool):
+        yield float(value)
+
+
+def grain_s(sweep: Sweep) -> int:
+    """Windows begin and end at multiples of so many seconds: the longest interval that the sweep names, a day at most.
+
+    So that no candle of a longer interval is half inside a window.
+    """
+    named = [sweep.resolution, *(text for text in sweep.texts if text in INTERVAL_SECONDS and is_regular(text))]
+    return min(max(map(interval_seconds, named)), MAX_GRAIN_S)
+
+
+def resolution_s(sweep: Sweep) -> int:
+    """Seconds of the candles the engine steps over."""
+    return interval_seconds(sweep.resolution)
+
+
+def holdout_start(sweep: Sweep) -> int | None:
+    """First moment of the hold-out, seconds since epoch; None without one."""
+    holdout = sweep.validation.holdout
+    if not holdout:
+        return None
+    length = holdout if holdout >= 1 else holdout * (sweep.period.end - sweep.period.start)
+    grain = grain_s(sweep)
+    return int((sweep.period.end - length) // grain * grain)
+
+
+def in_sample_end(sweep: Sweep) -> int:
+    """Last moment that ranking, search and statistics see: the period's, or the one before embargo and hold-out."""
+    first, grain = holdout_start(sweep), grain_s(sweep)
+    if first is None:
+        return sweep.period.end
+    return (first - embargo_s(sweep)) // grain * grain - resolution_s(sweep)
+
+
+def check_holdout(sweep: Sweep) -> tuple[tuple[str, ...], str] | None:
+    """What is wrong with hold-out and embargo: the key it concerns and a sentence; None when nothing is."""
+    first = holdout_start(sweep)
+    if first is None:
+        return None
+    period, embargo = sweep.period.end - sweep.period.start, embargo_s(sweep)
+    held = sweep.period.end - first
+    if in_sample_end(sweep) <= sweep.period.start:
+        between = f" and the embargo of {length_text(embargo)} before it" if embargo else ""
+        return ("validate", "holdout"), (
+            f"the hold-out of {length_text(held)}{between} leave nothing of the period of {length_text(period)}; "
+            "write a shorter one, or a longer `period:`"
+        )
+    if embargo > held:
+        return ("validate", "embargo"), (
+            f"{length_text(embargo)} is longer than the hold-out of {length_text(held)}; write a shorter embargo, or a "
+            "longer hold-out"
+        )
+    return None
