@@ -71,12 +71,15 @@ def publish(sweep: Sweep, cluster: Cluster, watcher: Watcher, *, kind: Kind = Ki
     bare = sweep.definition(kind=Kind.PROBE, controllers=controllers, versions=versions())
     needs = _needs(bare, cluster, watcher)
     slices, lead = _slices(sweep, needs, cluster, watcher)
+    held_out = sweep.period.end > sweep.end
     definition = sweep.definition(
         kind=kind,
         controllers=controllers,
         versions=versions(),
         slices=slices,
         lead=lead,
+        warmup_candles={need.key: _depth(sweep, need) for need in needs},
+        candles_end=sweep.period.end if held_out else 0,
         trading_rules=rules.load(sweep.trading_rules, markets(sweep)),
     )
     return announce(dataclasses.replace(definition, sweep=sweep_id(definition)), cluster)
@@ -142,10 +145,10 @@ def _slices(
     addresses: dict[str, str] = {}
     lead: dict[str, int] = {}
     for need in needs:
-        # without warm-up only the shift looks back
-        depth = need.max_records if sweep.warmup else sweep.shift
+        depth = _depth(sweep, need)
         wanted = dataclasses.replace(need, max_records=depth)
-        cut = slice_for(wanted, files, sweep.start, sweep.end, sweep.gaps, say=watcher.say)
+        # the hold-out is in the slice too: children cut it off, see tasks.engine.scenarios
+        cut = slice_for(wanted, files, sweep.start, sweep.period.end, sweep.gaps, say=watcher.say)
         if sweep.warmup and cut.lead < depth:
             watcher.say(
                 f"{need.key}: indicators ask for {depth} candles before the period, the files hold {cut.lead} of them; "
@@ -158,6 +161,11 @@ def _slices(
         addresses[need.key] = cluster.blobs.put(cut.ipc())
         lead[need.key] = cut.lead
     return addresses, lead
+
+
+def _depth(sweep: Sweep, need: FeedNeed) -> int:
+    """Candles of a feed before a period that its points want; without warm-up only the shift looks back."""
+    return need.max_records if sweep.warmup else sweep.shift
 
 
 def markets(sweep: Sweep) -> set[tuple[str, str]]:

@@ -40,6 +40,8 @@ class Market:
     shift: int = 0
     #: True: controllers also see the candles before `start` that max_records asks for
     warmup: bool = False
+    #: candles of `shift` that hold back a controller too which shifts for itself
+    delay: int = 0
 
 
 @dataclass

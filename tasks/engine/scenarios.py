@@ -1,8 +1,13 @@
 """The market of a scenario: the candles that exist for its points.
 
-A window is cut, not filtered: the frames are copies that end with the window and begin with the warm-up before it, so
-nothing outside can be reached from them. A kind of scenario that changes candles is one function and one entry in
-CHANGES.
+A window is cut, not filtered: the frames end with the window and begin with the warm-up before it. What ends before the
+sweep's candles do is a copy, so that nothing after its end can be reached from it, and a candle of a longer interval
+that has not closed at the end is left out. Candles of the past may lie in the same memory: they are no secret.
+
+    slice     |---- warm-up ----|------------------- period -------------------|--- hold-out ---|
+    window                 |-- warm-up --|======= window ======|
+
+A kind of scenario that changes candles is one function and one entry in CHANGES.
 """
 
 from __future__ import annotations
@@ -12,18 +17,26 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
+
+from tasks.engine.jitter import jittered
+from tasks.intervals import interval_seconds
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from tasks.engine._base import Market
     from tasks.protocol.messages import SweepDefinition
     from tasks.protocol.scenario import Scenario
 
-Frames = dict[str, "pd.DataFrame"]
+Frames = dict[str, pd.DataFrame]
+
+
+def _jitter(frames: Frames, scenario: Scenario, definition: SweepDefinition) -> Frames:
+    """Noise on every candle; the same for all points and for windows of the same sweep."""
+    return jittered(frames, scenario.jitter, definition.seed) if scenario.jitter else frames
+
 
 #: Each changes the frames of all feeds for one kind of scenario and leaves them alone for the others; in this order.
-CHANGES: list[Callable[[Frames, Scenario, SweepDefinition], Frames]] = []
+CHANGES: list[Callable[[Frames, Scenario, SweepDefinition], Frames]] = [_jitter]
 
 
 def market_of(market: Market, scenario: Scenario, definition: SweepDefinition) -> Market:
@@ -34,7 +47,7 @@ def market_of(market: Market, scenario: Scenario, definition: SweepDefinition) -
     frames = dict(market.feeds)
     for change in CHANGES:
         frames = change(frames, scenario, definition)
-    frames = window(frames, market.start, definition)
+    frames = window(frames, definition, ends=definition.candles_end or market.end)
     return dataclasses.replace(
         market,
         feeds=frames,
@@ -42,21 +55,41 @@ def market_of(market: Market, scenario: Scenario, definition: SweepDefinition) -
         end=definition.end,
         trade_cost=definition.trade_cost,
         shift=definition.shift,
+        delay=scenario.delay,
     )
 
 
-def window(frames: Mapping[str, pd.DataFrame], whole_start: int, definition: SweepDefinition) -> Frames:
-    """The candles from the warm-up before the window on to its end, as copies.
+def window(frames: Mapping[str, pd.DataFrame], definition: SweepDefinition, ends: int) -> Frames:
+    """The candles from the warm-up before the window to its end; `ends`: last moment of which there are candles.
 
-    The warm-up is as many candles as the whole sweep has before its own start (`whole_start`, seconds), which is what
-    a plain sweep over the window would have.
+    The warm-up is what a plain sweep over the window would have: as many candles as its points want.
     """
-    cut: Frames = {}
-    for feed, frame in frames.items():
-        times = frame["timestamp"].to_numpy()
-        lead = int(np.searchsorted(times, whole_start, side="left"))
-        first = max(0, int(np.searchsorted(times, definition.start, side="left")) - lead)
-        last = int(np.searchsorted(times, definition.end, side="right"))
-        whole = first == 0 and last == len(frame)
-        cut[feed] = frame if whole else frame.iloc[first:last].copy().reset_index(drop=True)
-    return cut
+    return {
+        feed: _cut(
+            frame,
+            interval_seconds(feed.rpartition("_")[2]),
+            definition.warmup_candles.get(feed),
+            definition,
+            before_end=definition.end < ends,
+        )
+        for feed, frame in frames.items()
+    }
+
+
+def _cut(
+    frame: pd.DataFrame, seconds: int, warmup: int | None, definition: SweepDefinition, *, before_end: bool
+) -> pd.DataFrame:
+    """One feed of a window; `warmup` None: everything that is there."""
+    times = frame["timestamp"].to_numpy()
+    first = 0 if warmup is None else int(np.searchsorted(times, definition.start - warmup * seconds, side="left"))
+    last = len(frame)
+    if before_end:
+        closed = definition.end + interval_seconds(definition.resolution) - seconds
+        last = int(np.searchsorted(times, min(definition.end, closed), side="right"))
+    if first == 0 and last == len(frame):
+        return frame
+    part = frame.iloc[first:last]
+    if last < len(frame):
+        part = part.copy()
+    part.index = pd.RangeIndex(len(part))
+    return part

@@ -106,6 +106,8 @@ class SweepDefinition:
     slices: dict[str, str] = field(default_factory=dict)
     #: feed key -> candles the slice has before `start` (warm-up that is really there)
     lead: dict[str, int] = field(default_factory=dict)
+    #: feed key -> candles before a window that its points want; the slice may have fewer before `start`
+    warmup_candles: dict[str, int] = field(default_factory=dict)
     #: content hash of the controllers bundle
     controllers: str = ""
     #: connector -> trading pair -> Hummingbot's TradingRule fields as strings or numbers

@@ -254,6 +254,7 @@ class _NoMarket:
     start: int = 0
     end: int = 0
     warmup: bool = False
+    delay: int = 0
 
 
 def _class_of(module: ModuleType, base: type, too_general: tuple[type, ...]) -> Any:

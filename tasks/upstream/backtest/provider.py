@@ -46,6 +46,8 @@ class MarketLike(Protocol):
     @property
     def shift(self) -> int: ...
     @property
+    def delay(self) -> int: ...
+    @property
     def warmup(self) -> bool: ...
 
 
@@ -66,7 +68,7 @@ class SweepDataProvider(BacktestingDataProvider):  # type: ignore[misc]  # upstr
         self.start_time: int = market.start
         self.end_time: int = market.end
         self._time: float = market.start
-        #: candles by which this point's controller is held back; `attach` sets it to 0 where it shifts for itself
+        #: candles by which this point's controller is held back; `attach` lowers it where it shifts for itself
         self.shift: int = market.shift
         #: True once the engine steps: with a shift, feeds end at the current candle from then on
         self.stepping = False
@@ -83,10 +85,10 @@ class SweepDataProvider(BacktestingDataProvider):  # type: ignore[misc]  # upstr
     def attach(self, controller: Any) -> None:
         """Take from the controller how many candles it wants of each feed and whether it shifts for itself.
 
-        A class or a config with a true attribute `shifts_itself` is not shifted.
+        A class or a config with a true attribute `shifts_itself` is held back by the market's `delay` only.
         """
         if getattr(controller, "shifts_itself", False) or getattr(controller.config, "shifts_itself", False):
-            self.shift = 0
+            self.shift = self.market.delay
         for wanted in controller.get_candles_config():
             key = self._generate_candle_feed_key(wanted)
             self._records[key] = max(self._records.get(key, 0), wanted.max_records)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from types import SimpleNamespace
 
 import pandas as pd
@@ -211,3 +212,9 @@ def test_whichever_way_a_feed_is_taken_it_is_a_copy(make_market):
             assert feeds.held() == before
             taken["more"] = 1.0
             assert (feeds.held() != before) == (feeds.raw(key) is taken)
+
+
+def test_a_controller_that_shifts_for_itself_is_held_back_by_a_delay(make_market):
+    market = dataclasses.replace(make_market(shift=2), delay=1)
+    frame = attached(market, ("1m", 5), shifts_itself=True).get_candles_df(*FEED, "1m")
+    assert frame["timestamp"].iloc[0] == START + 60
