@@ -27,6 +27,8 @@ PointTimeout(BaseException)       raised inside a point that takes longer than p
 from __future__ import annotations
 
 import traceback
+from collections.abc import Sequence
+from typing import Self
 
 #: Characters of an error that travel in a row.
 LONGEST = 2000
@@ -34,6 +36,15 @@ LONGEST = 2000
 
 class HummingsweepError(Exception):
     """Something the user gave cannot be used; the message says what, where and what to do."""
+
+    #: what else is wrong, a sentence each; commands print them below the message
+    others: tuple[str, ...] = ()
+
+    def with_others(self, errors: Sequence[Exception]) -> Self:
+        """The same error, which also says these."""
+        more = [text for error in errors for text in (str(error), *getattr(error, "others", ()))]
+        self.others = (*self.others, *(text for text in dict.fromkeys(more) if text != str(self)))
+        return self
 
 
 class SweepFileError(HummingsweepError):

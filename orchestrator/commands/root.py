@@ -35,6 +35,8 @@ class _Commands(TyperGroup):
             raise _misused(error) from None
         except HummingsweepError as error:
             tell(f"hummingsweep: {one_line(words(error))}")
+            for other in error.others:
+                tell(f"hummingsweep: {one_line(other)}")
             raise SystemExit(Exit.BAD_INPUT) from None
         except KeyboardInterrupt:
             tell("hummingsweep: interrupted")

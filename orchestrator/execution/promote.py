@@ -22,6 +22,7 @@ from orchestrator.results.columns import plain_text
 from tasks.errors import StoreError
 from tasks.files import written_beside
 from tasks.grid import Grid
+from tasks.nested import config_values
 from tasks.protocol.messages import Status
 from tasks.times import utc_minute
 
@@ -85,7 +86,7 @@ def promote(
 
 def controller_config(definition: SweepDefinition, point: int) -> dict[str, Any]:
     """The controller config of a point as `conf/controllers/*.yml` holds it: the values the back-test had, an id."""
-    config = {**definition.controller, **Grid.from_mapping(definition.grid).values(point)}
+    config = config_values(definition.controller, Grid.from_mapping(definition.grid).values(point))
     config["id"] = f"{definition.sweep}-{point}"
     first = {key: config.pop(key) for key in _FIRST if key in config}
     return {**first, **config}

@@ -35,7 +35,17 @@ def axis_values(spec: Any) -> tuple[Any, ...]:
         return tuple(spec)
     if isinstance(spec, dict):
         return _generated(spec)
-    raise ValueError(f"not an axis; write a list such as [{_shown(spec)}], or {_FORMS_TEXT}")
+    raise ValueError(_no_axis(spec))
+
+
+def _no_axis(spec: Any) -> str:
+    """What to write in place of a single value."""
+    parts = [part.strip() for part in spec.strip("[]() ").split(",")] if isinstance(spec, str) else []
+    if len(parts) > 1 and all(parts):
+        return f"{_shown(spec)} is one text and not a list; write [{', '.join(parts)}]"
+    spec = "" if spec is None else spec
+    example = _shown(spec) if not isinstance(spec, str) else spec if spec.isidentifier() else "50, 100"
+    return f"not an axis; write a list such as [{example}], or {_FORMS_TEXT}"
 
 
 def stands_twice(values: Sequence[Any]) -> str:

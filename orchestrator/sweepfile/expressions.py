@@ -83,7 +83,10 @@ class Expression:
         try:
             with warnings.catch_warnings():  # "\\d" is a text like any other
                 warnings.simplefilter("ignore", SyntaxWarning)
-                tree = ast.parse(source, mode="eval").body
+                tree = ast.parse(_DOTTED.sub(_joined, source), mode="eval").body
+            for node in ast.walk(tree):
+                if isinstance(node, ast.Name):
+                    node.id = node.id.replace(_DOT, ".")
             _check(tree)
         except SyntaxError as error:
             where = f"character {error.offset}" if error.offset else "at its end"
@@ -150,6 +153,16 @@ def parse_objective(text: str) -> tuple[Expression, bool]:
     if isinstance(parsed.tree, ast.UnaryOp) and isinstance(parsed.tree.op, ast.USub):
         return Expression.parse(ast.unparse(parsed.tree.operand)), True
     return parsed, False
+
+
+#: A text, which stays, or a name with dots, such as that of the axis candles_config.0.interval.
+_DOTTED = re.compile(r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|(?<![\w.)\]])[A-Za-z_]\w*(?:\.(?!__)\w+)+(?![\w.(])""")
+#: What stands for a dot while Python parses: a letter, so that the name is one, and no place in the text moves.
+_DOT = "\u02d1"
+
+
+def _joined(found: re.Match[str]) -> str:
+    return found[0] if found[0][0] in "'\"" else found[0].replace(".", _DOT)
 
 
 class _Refused(Exception):

@@ -1,16 +1,18 @@
-"""The sweep file: read, checked and explained.
+"""The sweep file: its keys, read, checked and explained.
 
-    YAML  ->  orchestrator.sweepfile.yaml_lines (lines)  ->  Sweep (this model)  ->  SweepDefinition (what children get)
+    YAML  ->  yaml_lines (lines)  ->  Sweep (this model), together (checks of several keys)  ->  SweepDefinition
 
-Everything wrong with a file is one sentence with file, line, key, value and what to write instead. Nothing here opens
-candles, controllers or a broker.
+A key is one field of `Sweep`: its type checks it, its description is its line in the documentation
+(orchestrator.sweepfile.reference). A field that SweepDefinition has under the same name travels to the children by
+itself. Everything wrong with a file is a sentence with file, line, key, value and what to write instead. Nothing here
+opens candles, controllers or a broker.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -29,22 +31,27 @@ from pydantic import (
 
 from orchestrator.sweepfile import validate, values, yaml_lines
 from orchestrator.sweepfile.axes import axis_values
+from orchestrator.sweepfile.mistakes import error_of, of_validation
+from orchestrator.sweepfile.together import mistakes_of
 from orchestrator.sweepfile.validate import Validate
-from orchestrator.sweepfile.yaml_lines import Marked, MarkedError, MisreadError
-from tasks.errors import BadAxis, SweepFileError, UnknownKey
+from orchestrator.sweepfile.yaml_lines import MarkedError, MisreadError
+from tasks.errors import SweepFileError, UnknownKey
 from tasks.grid import Grid
 from tasks.protocol.messages import Kind, SweepDefinition
-from tasks.suggest import nearest
-from tasks.times import utc_second
 
-#: Keys every controller that the back-test can run needs; each may be an axis instead.
-CONTROLLER_KEYS = ("controller_type", "controller_name", "connector_name", "trading_pair")
-#: Columns of every row; an axis cannot have their names.
-ROW_COLUMNS = ("point", "status", "error", "engine", "seconds")
-#: A point's index is a signed 64-bit integer in the store.
-MAX_POINTS = 2**63 - 1
 #: What does not decide a point's results.
 NOT_IN_ID = ("sweep", "kind", "point_timeout_s", "options")
+
+# A text among the marks of a type is what the documentation calls it.
+Moment = Annotated[int, BeforeValidator(values.moment), "a date, an ISO timestamp (UTC) or epoch seconds"]
+Folder = Annotated[Path, AfterValidator(values.beside), "a folder; relative ones start at the sweep file"]
+Number = Annotated[float, BeforeValidator(values.number), Field(allow_inf_nan=False), "a number"]
+Fraction = Annotated[Number, Field(lt=1), "a fraction"]
+Axis = Annotated[tuple[Any, ...], BeforeValidator(axis_values)]
+Rates = Annotated[dict[str, list[list[float]]], BeforeValidator(values.funding), "{pair: [[seconds, rate], ...]}"]
+Rules = Annotated[
+    Path | dict[str, dict[str, dict[str, Any]]], BeforeValidator(values.rules), "a folder, or the rules themselves"
+]
 
 
 def _or_nothing(value: Any) -> Any:
@@ -52,19 +59,13 @@ def _or_nothing(value: Any) -> Any:
     return {} if value is None else value
 
 
-Moment = Annotated[int, BeforeValidator(values.moment)]
-Folder = Annotated[Path, AfterValidator(values.beside)]
-Number = Annotated[float, BeforeValidator(values.number), Field(allow_inf_nan=False)]
-Fraction = Annotated[Number, Field(lt=1)]
-
-
 class Period(BaseModel):
     """First and last moment, seconds since epoch, UTC. A date means its 00:00, for both."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    start: Moment
-    end: Moment
+    start: Moment = Field(description="First moment of the period; a date means its 00:00 UTC.")
+    end: Moment = Field(description="Last moment of the period; a date means its 00:00 UTC.")
 
 
 class Sweep(BaseModel):
@@ -72,44 +73,78 @@ class Sweep(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, coerce_numbers_to_str=True)
 
-    #: names the folder under runs/; default: the file's name without .yml
-    name: Annotated[str, AfterValidator(values.plain_name)]
-    #: a controller config as Hummingbot's conf/controllers/*.yml holds it
-    controller: Annotated[dict[str, Any], AfterValidator(values.config)]
-    #: config key -> values; `grid` in the file
-    axes: dict[str, Annotated[tuple[Any, ...], BeforeValidator(axis_values)]] = Field(alias="grid")
+    name: Annotated[str, AfterValidator(values.plain_name)] = Field(
+        description="Names the folder under `runs/`; default: the file's name without its ending."
+    )
+    controller: Annotated[dict[str, Any], AfterValidator(values.config), "keys and values"] = Field(
+        description="A controller config as Hummingbot's `conf/controllers/*.yml` holds it: everything that is no axis."
+    )
+    axes: Annotated[dict[str, Axis], "axis: values"] = Field(
+        alias="grid",
+        description="Key of the config -> its values: a list, or `range`, `linspace`, `logspace`. A dot reaches into "
+        "nested keys: `triple_barrier_config.take_profit`, `candles_config.0.interval`.",
+    )
+    skip: Annotated[str | None, AfterValidator(values.condition), "an expression"] = Field(
+        None,
+        description="Combinations that are left out before anything runs, such as `fast >= slow`: an expression over "
+        "axes and keys of `controller`.",
+    )
     period: Period
-    #: interval of the candles the engine steps over
-    resolution: Annotated[str, BeforeValidator(values.interval)] = "1m"
-    #: fraction of the traded quote amount, per side
-    trade_cost: Annotated[Fraction, Field(ge=0)] = 0.0006
-    engine: Literal["jump", "stock"] = "jump"
-    #: candles by which signals are held back
-    shift: Annotated[StrictInt, Field(ge=0)] = 1
-    fills: Literal["stock", "honest", "both"] = "stock"
-    #: fractions per side for `fills: honest`; a maker may be paid (negative)
-    maker_cost: Annotated[Fraction, Field(gt=-1)] | None = None
-    taker_cost: Annotated[Fraction, Field(gt=-1)] | None = None
-    #: basis points of the price lost on every taker fill, for `fills: honest`
-    slippage_bps: Annotated[Number, Field(ge=0, lt=10_000)] = 0.0
-    #: trading pair -> [[seconds, rate], ...], for `fills: honest`
-    funding: Annotated[dict[str, list[list[float]]], BeforeValidator(values.funding)] = Field(default_factory=dict)
-    #: True: indicators get candles from before the period
-    warmup: StrictBool = True
-    candles: Folder = Path("data/candles")
-    controllers: Folder = Path("controllers")
-    #: what to do about missing candles
-    gaps: Literal["error", "warn", "fill"] = "warn"
-    #: folder of <connector>.json, or the rules themselves; default: `trading_rules` in the candle folder
-    trading_rules: Annotated[Path | dict[str, dict[str, dict[str, Any]]], BeforeValidator(values.rules)]
-    #: column or expression, see orchestrator.sweepfile.expressions; a leading - ranks ascending
-    rank_by: Annotated[str, AfterValidator(values.rank_by)] = "net_pnl"
-    #: only points for which this holds are ranked; None: all
-    where: Annotated[str | None, AfterValidator(values.where)] = None
-    #: seconds a point may take
-    point_timeout: Annotated[Number, Field(gt=0)] = 600.0
-    seed: StrictInt = 0
-    #: how the answer is tested on data that the choice never saw; `validate` in the file
+    resolution: Annotated[str, BeforeValidator(values.interval)] = Field(
+        "1m", description="Interval of the candles that the engine steps over."
+    )
+    trade_cost: Annotated[Fraction, Field(ge=0)] = Field(
+        0.0006, description="Fee per side, as a fraction of the traded quote amount: 0.0006 is 6 basis points."
+    )
+    engine: Literal["jump", "stock"] = Field(
+        "jump", description="`jump` gives the results of `stock`, Hummingbot's own engine, and is faster."
+    )
+    shift: Annotated[StrictInt, Field(ge=0)] = Field(
+        1, description="Candles by which what the controller derives is held back; 0 as the stock engine does it."
+    )
+    fills: Literal["stock", "honest", "both"] = Field(
+        "stock",
+        description="How orders fill: as the stock engine books them, or with touched limits and costs per side.",
+    )
+    maker_cost: Annotated[Fraction, Field(gt=-1)] | None = Field(
+        None,
+        description="Fee of a maker fill under honest fills, a fraction; negative is a rebate. Default: trade_cost.",
+    )
+    taker_cost: Annotated[Fraction, Field(gt=-1)] | None = Field(
+        None, description="Fee of a taker fill under honest fills, a fraction. Default: trade_cost."
+    )
+    slippage_bps: Annotated[Number, Field(ge=0, lt=10_000)] = Field(
+        0.0, description="Basis points of the price lost on every taker fill, under honest fills."
+    )
+    funding: Rates = Field(
+        default_factory=dict,
+        description="Funding rates of perpetuals per trading pair, inline or in a JSON file; paid under honest fills.",
+    )
+    warmup: StrictBool = Field(True, description="Indicators get candles from before the period.")
+    candles: Folder = Field(Path("data/candles"), description="Where the candle files lie.")
+    controllers: Folder = Field(Path("controllers"), description="Holds `<type>/<name>.py`, as in Hummingbot.")
+    import_path: Annotated[tuple[Folder, ...], BeforeValidator(values.folders), "folders"] = Field(
+        (), description="Folders whose modules the controllers import (`core`, `scripts`, ...); they travel, signed."
+    )
+    gaps: Literal["error", "warn", "fill"] = Field("warn", description="What to do about candles that are missing.")
+    trading_rules: Rules = Field(
+        description="Folder of `<connector>.json`, or the rules; default: `trading_rules` in the candle folder."
+    )
+    rank_by: Annotated[str, AfterValidator(values.rank_by), "an expression"] = Field(
+        "net_pnl", description="Column or expression over columns; the largest is best, with a leading - the smallest."
+    )
+    where: Annotated[str | None, AfterValidator(values.where), "an expression"] = Field(
+        None, description="Only points for which this holds are ranked, such as `total_positions >= 30`."
+    )
+    across: Annotated[dict[str, str], BeforeValidator(values.across), "axis: min | mean | median | max"] = Field(
+        default_factory=dict,
+        description="Rank points by what they do on all values of an axis, such as `{trading_pair: min}`.",
+    )
+    point_timeout: Annotated[Number, Field(gt=0)] = Field(600.0, description="Seconds a point may take.")
+    seed: Annotated[StrictInt, "a whole number"] = Field(
+        0, description="Of every random number; the same seed gives the same rows."
+    )
+    #: how the answer is tested on data that the choice never saw
     validation: Annotated[Validate, BeforeValidator(_or_nothing)] = Field(alias="validate", default_factory=Validate)
 
     _file: Path = PrivateAttr()
@@ -170,27 +205,22 @@ class Sweep(BaseModel):
 
     def definition(self, kind: Kind = Kind.RUN, **late: Any) -> SweepDefinition:
         """What children get; `late` are the fields only publish knows (sweep, slices, lead, controllers, ...)."""
-        known: dict[str, Any] = {
+        same = {field.name for field in dataclasses.fields(SweepDefinition)} & set(Sweep.model_fields)
+        known: dict[str, Any] = {name: getattr(self, name) for name in same - _PUBLISHED}
+        known |= {
             "sweep": values.slug(self.name),
             "kind": kind,
-            "controller": self.controller,
             "grid": self.grid.to_mapping(),
+            "skip": self.skip or "",
             "start": self.start,
             "end": self.end,
-            "resolution": self.resolution,
-            "trade_cost": self.trade_cost,
-            "engine": self.engine,
-            "shift": self.shift,
-            "fills": self.fills,
-            "warmup": self.warmup,
             "point_timeout_s": self.point_timeout,
-            "seed": self.seed,
-            "slippage_bps": self.slippage_bps,
-            "maker_cost": self.maker_cost,
-            "taker_cost": self.taker_cost,
-            "funding": self.funding,
         }
         return SweepDefinition(**{**known, **late})
+
+
+#: Keys of the file whose namesakes in the definition are what publish makes of them.
+_PUBLISHED = {"controllers", "trading_rules", "import_path"}
 
 
 def read(path: Path) -> Sweep:
@@ -229,8 +259,9 @@ def parse(text: str, file: Path) -> Sweep:
     try:
         sweep = Sweep.model_validate(keys, context={"folder": file.parent})
     except ValidationError as errors:
-        raise _first(errors, document, file) from None
-    _check_together(sweep, document, file)
+        raise error_of(of_validation(errors, document, Sweep), document, file) from None
+    if mistakes := mistakes_of(sweep):
+        raise error_of(mistakes, document, file)
     sweep._file, sweep._text = file, text
     return sweep
 
@@ -240,41 +271,11 @@ def sweep_id(definition: SweepDefinition) -> str:
 
     Equal for definitions whose rows are equal by construction; the time a point may take is not in it.
     """
-    decides = {name: value for name, value in asdict(definition).items() if name not in NOT_IN_ID}
+    decides = {name: value for name, value in dataclasses.asdict(definition).items() if name not in NOT_IN_ID}
     # the order of a grid's axes numbers the points, so it counts; JSON with sorted keys would lose it
     decides["axes"] = list(definition.grid)
     digest = hashlib.sha256(ujson.dumps(decides, sort_keys=True).encode()).hexdigest()
     return f"{values.slug(definition.sweep)}-{digest[:10]}"
-
-
-def _check_together(sweep: Sweep, document: Marked, file: Path) -> None:
-    """What no single key can know."""
-    if not sweep.axes:
-        raise _error(
-            BadAxis, file, document, ("grid",), "is empty; give at least one axis, such as bb_length: [50, 100]"
-        )
-    for key in CONTROLLER_KEYS:
-        if key not in sweep.axes and not sweep.controller.get(key):
-            text = f"is missing; add it as Hummingbot's config has it, or make {key} an axis of the grid"
-            raise _error(SweepFileError, file, document, ("controller", key), text)
-    for name in sweep.axes:
-        if name in ROW_COLUMNS:
-            raise _error(
-                BadAxis, file, document, ("grid", name), "is a column of every row; no axis can have this name"
-            )
-    if sweep.grid.size > MAX_POINTS:
-        text = f"{sweep.grid.size:.1e} points are too many to number; take values away"
-        raise _error(BadAxis, file, document, ("grid",), text)
-    if sweep.funding and sweep.texts.isdisjoint(sweep.funding):  # a few others may come from a file for many sweeps
-        pair = next(iter(sweep.funding))
-        near = nearest(pair, sorted(sweep.texts))
-        text = f"neither controller nor grid has this trading pair; the nearest is {near}"
-        raise _error(SweepFileError, file, document, ("funding", pair), text)
-    if sweep.period.end <= sweep.start:
-        text = f"{utc_second(sweep.period.end)} is not after period.start {utc_second(sweep.start)}; swap or mend them"
-        raise _error(SweepFileError, file, document, ("period", "end"), text)
-    if wrong := validate.check_holdout(sweep):
-        raise _error(SweepFileError, file, document, *wrong)
 
 
 def _texts(value: Any) -> set[str]:
@@ -284,77 +285,3 @@ def _texts(value: Any) -> set[str]:
     if isinstance(value, list | tuple):
         return {text for item in value for text in _texts(item)}
     return {value, *value.replace(",", " ").split()} if isinstance(value, str) else set()
-
-
-def _first(errors: ValidationError, document: Marked, file: Path) -> SweepFileError:
-    """The error that stands first in the file, as a sentence."""
-    found = errors.errors(include_url=False)
-    paths = [tuple(part for part in error["loc"] if isinstance(part, str | int)) for error in found]
-    # an unknown key often explains a missing one
-    place = min(range(len(found)), key=lambda i: (found[i]["type"] == "missing", document.line(paths[i]) or 0, i))
-    error, path = found[place], paths[place]
-    kind: type[SweepFileError] = BadAxis if path[:1] == ("grid",) else SweepFileError
-    if error["type"] == "extra_forbidden":
-        kind, text = UnknownKey, _unknown(path, document)
-    elif error["type"] == "missing":
-        text = f"is missing; {_MISSING.get(path, 'add it')}"
-    elif path == ("grid",):
-        text = f"{error['input']!r} is not a set of axes; write one key per axis, such as bb_length: [50, 100]"
-        text = "is empty; give at least one axis, such as bb_length: [50, 100]" if not error["input"] else text
-    elif error["type"] == "value_error":
-        text = str(error["ctx"]["error"])
-    else:
-        must = _MUST.get(error["type"]) or error["msg"].replace("Input should be", "must be")
-        if error["type"] == "model_type":
-            must += validate.EXAMPLES.get(path, ", such as {start: 2024-01-01, end: 2024-01-31}")
-        text = f"{_short(error['input'])}: {must}"
-    return _error(kind, file, document, path, text)
-
-
-def _unknown(path: yaml_lines.Path, document: Marked) -> str:
-    if path[0] == "period":  # of two keys the one that is there is not meant
-        valid = [name for name in Period.model_fields if name not in document.data["period"]] or list(
-            Period.model_fields
-        )
-    elif path[0] == "validate":
-        valid = list(validate.MODELS[tuple(map(str, path[1:-1]))].model_fields)
-    else:
-        valid = [field.alias or name for name, field in Sweep.model_fields.items()]
-    close = nearest(path[-1], valid)
-    hint = "; a key of the controller's config belongs under `controller:`" if len(path) == 1 else ""
-    return f"unknown key; the nearest valid key is `{close}`{hint}"
-
-
-_MUST = {
-    "dict_type": "must be keys and values",
-    "model_type": "must be keys and values",
-    "path_type": "must be a folder",
-    "bool_type": "must be true or false",
-    "int_type": "must be a whole number",
-    "float_type": "must be a number",
-    "float_parsing": "must be a number",
-    "finite_number": "must be a finite number",
-}
-
-_MISSING: dict[yaml_lines.Path, str] = {
-    ("controller",): "add the controller's config: controller_type, controller_name, connector_name, trading_pair, ...",
-    ("grid",): "add at least one axis, such as grid: {bb_length: [50, 100]}",
-    ("period",): "add period: {start: 2024-01-01, end: 2024-01-31}",
-    ("period", "start"): "add the first moment, such as start: 2024-01-01",
-    ("period", "end"): "add the last moment, such as end: 2024-01-31",
-    ("validate", "walk_forward", "train"): "add the length of a training window, such as train: 60d",
-    ("validate", "walk_forward", "test"): "add the length of a test window, such as test: 14d",
-}
-
-
-def _error(
-    kind: type[SweepFileError], file: Path, document: Marked, path: yaml_lines.Path, text: str
-) -> SweepFileError:
-    line = document.line(path)
-    where = f"{file}, line {line}" if line else str(file)
-    return kind(f"{where}: {'.'.join(map(str, path))}: {text}")
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."

@@ -117,7 +117,9 @@ class WalkForward(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
+    #: length of a training window, such as 60d
     train: Length
+    #: length of a test window, such as 14d
     test: Length
     #: from one fold to the next; None: as long as the test
     step: Length | None = None

@@ -176,5 +176,42 @@ def where(value: str | None) -> str | None:
     return value
 
 
+def condition(value: str | None) -> str | None:
+    """`skip`: an expression; which names it may read, orchestrator.sweepfile.skip knows."""
+    if value is None or not value.strip():
+        return None
+    try:
+        if not Expression.parse(value).names:
+            raise ExpressionError(f"`{value}`: reads no axis; write a condition, such as fast >= slow")
+    except ExpressionError as error:
+        raise ValueError(str(error)) from None
+    return value
+
+
+def folders(value: Any) -> Any:
+    """One folder may be written without a list."""
+    if isinstance(value, str | Path):
+        return (Path(value),)
+    if not isinstance(value, list | tuple) or not all(isinstance(one, str | Path) for one in value):
+        raise ValueError(f"{value!r} is not a list of folders; write import_path: [../lib]")
+    return tuple(map(Path, value))
+
+
+#: How the values of one point over an axis become one.
+ACROSS = ("min", "mean", "median", "max")
+
+
+def across(value: Any) -> Any:
+    """{axis: how}; whether there is such an axis, orchestrator.sweepfile.together says."""
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise ValueError(f"{value!r} is not axis: how; write across: {{trading_pair: min}}")
+    for axis, how in value.items():
+        if how not in ACROSS:
+            raise ValueError(f"{axis}: {how!r} is none of {', '.join(ACROSS)}; the nearest is {nearest(how, ACROSS)}")
+    return value
+
+
 def slug(name: str) -> str:
     return re.sub(r"[^a-z0-9_.]+", "-", name.lower()).strip("-.")[:48].rstrip("-.")

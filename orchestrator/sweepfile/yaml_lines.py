@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -45,6 +45,8 @@ class Marked:
     data: Any
     #: path of keys and list positions -> line, counted from 1
     lines: dict[Path, int]
+    #: path -> the text of a number that YAML reads as another one than people do: 020 is 16, 1_000 is 1000, 1:30 is 90
+    odd_numbers: dict[Path, str] = field(default_factory=dict)
 
     def line(self, path: Path) -> int | None:
         """The line of a path, or of what holds it; None for the whole document."""
@@ -58,6 +60,7 @@ class Marked:
 def load(text: str) -> Marked:
     """Read one YAML document. Raises MarkedError."""
     lines: dict[Path, int] = {}
+    odd: dict[Path, str] = {}
     try:
         loader = _Loader(text)
     except yaml.reader.ReaderError as error:
@@ -67,8 +70,8 @@ def load(text: str) -> Marked:
         node = loader.get_single_node()
         if node is None:
             return Marked(None, lines)
-        _walk(node, (), lines, set(), _MAX_PER_CHARACTER * len(text))
-        return Marked(loader.construct_document(node), lines)
+        _Walk(lines, odd, _MAX_PER_CHARACTER * len(text)).visit(node, (), frozenset())
+        return Marked(loader.construct_document(node), lines, odd)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f" (column {mark.column + 1})" if mark else ""
@@ -133,17 +136,44 @@ _Loader.add_implicit_resolver(
 )
 
 
-def _walk(node: yaml.Node, path: Path, lines: dict[Path, int], within: set[int], most: int) -> None:
-    """Note every key's line; refuse keys that stand twice, aliases that hold themselves, more than `most` lines."""
-    if id(node) in within:
-        raise MarkedError("an alias holds itself", node.start_mark.line + 1)
-    if len(lines) > most:
-        raise MarkedError("aliases of aliases make it too large", node.start_mark.line + 1)
-    if isinstance(node, yaml.ScalarNode) and (half := _HALF.search(node.value)):
-        what = f"holds half of a character (U+{ord(half[0]):04X}), which no file can; write the whole of it"
-        raise MisreadError(what, node.start_mark.line + 1)
-    within = within | {id(node)}
-    if isinstance(node, yaml.MappingNode):
+#: Plain numbers with a leading 0, with underscores, with colons.
+_ODD_NUMBER = re.compile(r"[-+]?(0[0-9_]+|[0-9]+(_[0-9_]+)(\.[0-9_]*)?|[0-9]+(:[0-5]?[0-9])+(\.[0-9]*)?)")
+_NUMBER_TAGS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
+
+
+@dataclass(frozen=True)
+class _Walk:
+    """Notes every key's line; refuses keys that are duplicates, aliases that hold themselves, and too many lines."""
+
+    lines: dict[Path, int]
+    odd: dict[Path, str]
+    #: lines at most
+    most: int
+
+    def visit(self, node: yaml.Node, path: Path, within: frozenset[int]) -> None:
+        """A node and what it holds. Raises MarkedError."""
+        if id(node) in within:
+            raise MarkedError("an alias holds itself", node.start_mark.line + 1)
+        if len(self.lines) > self.most:
+            raise MarkedError("aliases of aliases make it too large", node.start_mark.line + 1)
+        within = within | {id(node)}
+        if isinstance(node, yaml.ScalarNode):
+            self._scalar(node, path)
+        elif isinstance(node, yaml.MappingNode):
+            self._mapping(node, path, within)
+        elif isinstance(node, yaml.SequenceNode):
+            for place, value in enumerate(node.value):
+                self.lines[(*path, place)] = value.start_mark.line + 1
+                self.visit(value, (*path, place), within)
+
+    def _scalar(self, node: yaml.ScalarNode, path: Path) -> None:
+        if half := _HALF.search(node.value):
+            what = f"holds half of a character (U+{ord(half[0]):04X}), which no file can; write the whole of it"
+            raise MisreadError(what, node.start_mark.line + 1)
+        if node.tag in _NUMBER_TAGS and _ODD_NUMBER.fullmatch(node.value):
+            self.odd[path] = node.value
+
+    def _mapping(self, node: yaml.MappingNode, path: Path, within: frozenset[int]) -> None:
         seen: dict[str, int] = {}
         for key, value in node.value:
             if not isinstance(key, yaml.ScalarNode):
@@ -155,10 +185,6 @@ def _walk(node: yaml.Node, path: Path, lines: dict[Path, int], within: set[int],
             if key.tag == "tag:yaml.org,2002:bool":
                 what = f"YAML reads the key {key.value} as true or false; put quotes around it: '{key.value}'"
                 raise MisreadError(what, line)
-            _walk(key, (*path, key.value), lines, within, most)
-            lines[(*path, key.value)] = line
-            _walk(value, (*path, key.value), lines, within, most)
-    elif isinstance(node, yaml.SequenceNode):
-        for place, value in enumerate(node.value):
-            lines[(*path, place)] = value.start_mark.line + 1
-            _walk(value, (*path, place), lines, within, most)
+            self.visit(key, (*path, key.value), within)
+            self.lines[(*path, key.value)] = line
+            self.visit(value, (*path, key.value), within)

@@ -17,6 +17,7 @@ from tasks.child.deadline import Deadline
 from tasks.errors import HummingsweepError, ParcelMissing, PointTimeout, describe, one_line
 from tasks.grid import Grid
 from tasks.isolation import blackout
+from tasks.nested import config_values, root_key
 from tasks.protocol.messages import Kind, Status, SweepDefinition
 from tasks.protocol.scenario import PLAIN, Scenario
 
@@ -101,7 +102,7 @@ class PointRunner:
     def feature_axes(self) -> list[str]:
         """The axes that features were seen to depend on."""
         known = self._me.features.names()
-        return [name for name in self._grid.names if name in known]
+        return [name for name in self._grid.names if root_key(name) in known]
 
     def config(self, point: int) -> Any:
         """A fresh controller config of a point, process state as no point has touched it, the random generators as
@@ -113,7 +114,7 @@ class PointRunner:
         if _changed_at(self._entries) != self._entries_changed_at:  # a point before this one may have deleted them
             self._controllers = self._me.controllers(self._definition)
             self._entries_changed_at = _changed_at(self._entries)
-        values = {**self._definition.controller, **self._grid.values(point)}
+        values = config_values(self._definition.controller, self._grid.values(point))
         if values.get("controller_type") and values.get("controller_name"):
             kind, name = values["controller_type"], values["controller_name"]
             self._me.settle(self._controllers, kind, name, self._definition.seed)

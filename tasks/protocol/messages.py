@@ -119,6 +119,8 @@ class SweepDefinition:
     taker_cost: float | None = None
     #: funding rates: [[seconds since epoch, rate as a fraction], ...] per trading pair
     funding: dict[str, list[list[float]]] = field(default_factory=dict)
+    #: combinations that are left out: an expression over axes and config keys; empty: none. Points keep their numbers
+    skip: str = ""
     #: distribution name -> version, of the orchestrator
     versions: dict[str, str] = field(default_factory=dict)
     #: last moment of which the slices hold candles, where that is later than `end` (a hold-out), seconds; 0: `end`

@@ -108,7 +108,7 @@ def test_conditions(text: str, values: list[bool]) -> None:
         ("abs(a, key=b)", "takes one value"),
         ("a in b", "after `in` stands a list"),
         ("a in [b]", "after `in` stands a list"),
-        ("a.real", "`a.real` is not allowed"),
+        ("(a).real", "`a.real` is not allowed"),
         ("a[0]", "not allowed"),
         ("[x for x in a]", "not allowed"),
         ("lambda: a", "not allowed"),
