@@ -125,7 +125,8 @@ class Skip:
         for weight, length, inner in self._places:
             place += points // weight % length * inner
         bits = np.frombuffer(self._bits, dtype=np.uint8)
-        return (bits[place >> 3] >> (place & 7).astype(np.uint8) & 1).astype(bool)
+        left_out: npt.NDArray[np.bool_] = (bits[place >> 3] >> (place & 7).astype(np.uint8) & 1).astype(np.bool_)
+        return left_out
 
 
 def skip_of(definition: SweepDefinition) -> Skip | None:

@@ -438,7 +438,7 @@ class TestSweepRef:
         file = tmp_path / "sweep.yml"
         file.write_text(
             "name: beta\ngrid: {a: [1]}\nperiod: {start: 2024-01-01, end: 2024-02-01}\n"
-            "controller: {controller_type: t, controller_name: c, connector_name: b, trading_pair: p}\n"
+            "controller: {controller_type: t, controller_name: c, connector_name: b, trading_pair: A-B}\n"
         )
         assert resolve(str(file), runs) == runs / "beta"
 
