@@ -26,6 +26,7 @@ from orchestrator.results import columns as cols
 from orchestrator.results.columns import LEADING
 from orchestrator.results.database import FILE, LOCK, failures, prepare, reader, sql, take
 from orchestrator.results.layout import Layout, StoredSweep, found
+from orchestrator.results.returns import StoredReturns, read_returns, stored_form
 from tasks.errors import StoreError
 from tasks.protocol.messages import Rows, Status, SweepDefinition
 
@@ -191,6 +192,8 @@ class Store:
             if new:
                 chunk = {"scope": key, "chunk": rows.chunk, "node": rows.node, "seconds": rows.seconds}
                 connection.execute(sql("insert_chunk"), {**chunk, "points": len(rows), "at": time.time()})
+                if rows.returns is not None:
+                    connection.execute(sql("insert_returns"), {"scope": key, "chunk": rows.chunk, **stored_form(rows)})
         # remembered once the transaction is through
         self._scopes[sweep, scenario] = key
         self._shapes[tuple(results)] = shape
@@ -312,6 +315,12 @@ class Store:
             yield layout.schema()
             for page in batched(found(connection, layout.scope, None, status), BATCH):
                 yield layout.columnar(page)
+
+    def returns(self, sweep: str, scenario: str = "") -> StoredReturns | None:
+        """The returns of all ok points as one matrix; None when none are stored (a sweep of an earlier version)."""
+        with self._reading() as connection:
+            definition = self._sweep(connection, sweep).definition
+            return read_returns(connection, self._scope(connection, sweep, scenario), definition, scenario)
 
     # inside
 

@@ -51,6 +51,16 @@ CREATE TABLE IF NOT EXISTS chunks (
     at REAL NOT NULL,                -- seconds since epoch
     PRIMARY KEY (scope, chunk)
 ) WITHOUT ROWID;
+-- the returns of a chunk's points, packed (tasks.protocol.returns)
+CREATE TABLE IF NOT EXISTS returns (
+    scope INTEGER NOT NULL REFERENCES scopes (id),
+    chunk TEXT NOT NULL,
+    interval_s INTEGER NOT NULL,     -- length of a period, seconds
+    periods INTEGER NOT NULL,        -- returns of a point
+    points BLOB NOT NULL,            -- int64, little-endian, in the order of the packed rows
+    data BLOB NOT NULL,
+    PRIMARY KEY (scope, chunk)
+);
 
 -- name: upgrade_from_1
 -- Version 1 knew plain sweeps only: rows, columns and chunks belonged to the sweep itself.
@@ -115,6 +125,19 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?);
 -- name: insert_chunk
 INSERT OR IGNORE INTO chunks (scope, chunk, node, seconds, points, at)
 VALUES (:scope, :chunk, :node, :seconds, :points, :at);
+
+-- name: insert_returns
+INSERT OR IGNORE INTO returns (scope, chunk, interval_s, periods, points, data)
+VALUES (:scope, :chunk, :interval_s, :periods, :points, :data);
+
+-- name: has_returns
+SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'returns';
+
+-- name: returns
+SELECT interval_s, periods, points, data FROM returns WHERE scope = :scope ORDER BY rowid;
+
+-- name: ok_points
+SELECT point FROM rows WHERE scope = :scope AND status = 'ok' ORDER BY point;
 
 -- name: forget_failed
 DELETE FROM rows WHERE status <> 'ok' AND scope IN (SELECT id FROM scopes WHERE sweep = :sweep);

@@ -16,13 +16,18 @@ from typing import TYPE_CHECKING, Any
 from tasks.child.deadline import Deadline
 from tasks.errors import HummingsweepError, ParcelMissing, PointTimeout, describe, one_line
 from tasks.grid import Grid
+from tasks.intervals import interval_seconds
 from tasks.isolation import blackout
 from tasks.nested import config_values, root_key
 from tasks.protocol.messages import Kind, Status, SweepDefinition
+from tasks.protocol.returns import RETURNS, encode_row, period_ends, returns_interval
 from tasks.protocol.scenario import PLAIN, Scenario
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import numpy as np
+    import numpy.typing as npt
 
     from tasks.child.process import Child
     from tasks.engine._base import Engine, Market, Outcome
@@ -155,16 +160,39 @@ class PointRunner:
         row: Row = {}
         if definition.fills in ("stock", "both"):
             config = self.config(point)
-            row |= _results(await self.engine(definition.engine).run(config, market), config, market)
+            outcome = await self.engine(definition.engine).run(config, market)
+            row |= _results(outcome, config, market) | self._returns(outcome, config)
         if definition.fills in ("honest", "both"):
             config = self.config(point)
-            honest = _results(await self.engine("honest").run(config, market), config, market)
+            outcome = await self.engine("honest").run(config, market)
+            honest = _results(outcome, config, market)
             if definition.fills == "both":
                 row |= {f"honest_{name}": value for name, value in honest.items() if name not in _NOT_PREFIXED}
                 row["warning"] = "; ".join(filter(None, dict.fromkeys([row["warning"], honest["warning"]])))
             else:
-                row |= honest
+                row |= honest | self._returns(outcome, config)
         return row
+
+    def _returns(self, outcome: Outcome, config: Any) -> Row:
+        """The returns of the plain columns of a row: of the stock fills where there are both."""
+        from tasks.engine.returns import period_returns
+
+        assert outcome.timestamps is not None
+        assert outcome.equity is not None
+        capital = float(config.total_amount_quote)
+        returns = period_returns(outcome.timestamps, capital + outcome.equity, capital, self._period_ends)
+        return {RETURNS: encode_row(returns, self._returns_interval_s)}
+
+    @cached_property
+    def _returns_interval_s(self) -> int:
+        """Of the whole sweep, in its windows too: returns of several windows can be set side by side."""
+        return returns_interval(self._sweep.start, self._sweep.end, interval_seconds(self._sweep.resolution))
+
+    @cached_property
+    def _period_ends(self) -> npt.NDArray[np.int64]:
+        definition = self._definition
+        resolution_s = interval_seconds(definition.resolution)
+        return period_ends(definition.start, definition.end, resolution_s, self._returns_interval_s)
 
     async def _probe(self, point: int) -> Row:
         from tasks.upstream.backtest.build import feed_needs
@@ -235,7 +263,6 @@ _NOT_PREFIXED = frozenset({"engine", "engine_note", "warning"})
 def _results(outcome: Outcome, config: Any, market: Market) -> Row:
     """Stock results under their stock names, our metrics beside them."""
     from tasks.engine.metrics import metrics, win_rate_warning
-    from tasks.upstream.backtest.provider import interval_seconds
 
     assert outcome.timestamps is not None
     assert outcome.equity is not None

@@ -21,6 +21,7 @@ import ujson
 
 from tasks.errors import MessageError
 from tasks.market_names import feed_key
+from tasks.protocol.returns import RETURNS, PackedReturns, pack
 from tasks.protocol.scenario import PLAIN, Scenario
 
 #: Celery's name of THE task; the orchestrator sends by name and never imports the task's module.
@@ -278,6 +279,8 @@ class Rows:
     memory_bytes: int = 0
     #: axes that the features of the points were seen to depend on; points that agree on them share their features
     feature_axes: Sequence[str] = ()
+    #: the returns of the rows' points; None: no row has any
+    returns: PackedReturns | None = None
 
     @classmethod
     def from_dicts(
@@ -289,10 +292,14 @@ class Rows:
         memory_bytes: int = 0,
         feature_axes: Sequence[str] = (),
     ) -> Rows:
-        """From one dict a row; columns in order of first appearance."""
-        names = dict.fromkeys(name for row in rows for name in row)
+        """From one dict a row; columns in order of first appearance.
+
+        What rows hold under RETURNS (tasks.protocol.returns.encode_row) is no column: it is packed for the whole chunk.
+        """
+        names = dict.fromkeys(name for row in rows for name in row if name != RETURNS)
         columns = {name: [row.get(name) for row in rows] for name in names}
-        return cls(chunk, node, seconds, columns, memory_bytes, feature_axes)
+        returns = pack([row.get(RETURNS) for row in rows])
+        return cls(chunk, node, seconds, columns, memory_bytes, feature_axes, returns)
 
     def to_dicts(self) -> list[dict[str, Any]]:
         """One dict a row."""
@@ -310,6 +317,8 @@ class Rows:
     def decode(cls, raw: bytes) -> Rows:
         """The inverse of `encode`. Raises MessageError."""
         try:
-            return cls(**ujson.loads(raw))
-        except (ValueError, TypeError) as error:
+            fields = ujson.loads(raw)
+            returns = fields.get("returns")
+            return cls(**{**fields, "returns": None if returns is None else PackedReturns(**returns)})
+        except (ValueError, TypeError, AttributeError) as error:
             raise MessageError(f"not rows ({error})", raw) from error
