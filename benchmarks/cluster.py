@@ -41,6 +41,7 @@ from orchestrator.execution import publish
 from orchestrator.execution.planner import Planner
 from orchestrator.execution.remote import _send_all
 from orchestrator.execution.run import run
+from orchestrator.execution.source import GridSource
 from orchestrator.progress.watcher import Silent
 from orchestrator.results.store import Store
 from orchestrator.sweepfile.sweep import read
@@ -161,7 +162,7 @@ def messages(say: Callable[[str], Any]) -> dict[str, Any]:
             sizes[f"{grid.size:.0e}"] = len(redis.rpop(queue))
         whole = definition(4, 1000)
         size = Grid.from_mapping(whole.grid).size
-        planner = Planner([(0, size - 1)], size, target_s=5.0)
+        planner = Planner(GridSource([(0, size - 1)], size), target_s=5.0)
         planner.speeds.add("node", 1.0, 100)
         me = psutil.Process()
         list(islice(_send_all(running, whole, planner, 1), 100))  # connections and caches

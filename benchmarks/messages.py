@@ -28,7 +28,7 @@ import ujson
 
 from orchestrator.cluster import broker
 from orchestrator.execution import publish
-from orchestrator.execution.run import gather
+from orchestrator.execution.gather import gather
 from orchestrator.progress.watcher import Silent
 from orchestrator.sweepfile.sweep import read
 from tasks.protocol.messages import Chunk, Rows

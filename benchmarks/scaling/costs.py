@@ -24,7 +24,7 @@ from orchestrator.cluster import guardian
 from orchestrator.cluster.broker import Cluster
 from orchestrator.cluster.collect import Stream
 from orchestrator.execution import publish
-from orchestrator.execution.run import gather
+from orchestrator.execution.gather import gather
 from orchestrator.progress.watcher import Silent
 from orchestrator.results.store import Store
 from orchestrator.sweepfile.sweep import read

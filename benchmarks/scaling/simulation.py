@@ -12,8 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from orchestrator.cluster.collect import BATCH
+from orchestrator.execution.in_flight import DEPTH
 from orchestrator.execution.planner import MAX_POINTS
-from orchestrator.execution.run import DEPTH
 from scaling.costs import Costs
 
 #: Use under which a cluster is said to be limited.

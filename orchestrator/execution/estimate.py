@@ -6,7 +6,8 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from itertools import islice
 
-from orchestrator.execution.planner import Planner
+from orchestrator.execution.planner import Planner, Speeds
+from orchestrator.execution.source import GridSource
 from tasks.grid import Grid, Grouped
 from tasks.protocol.messages import Rows
 
@@ -22,7 +23,7 @@ STRETCHES = 16
 STRETCH = 64
 
 
-class Sampler(Planner):
+class SamplePlanner:
     """Hands out a sample of the missing points; a new one when it is known which of them share their features."""
 
     def __init__(self, missing: Iterable[tuple[int, int]], grid: Grid):
@@ -32,17 +33,31 @@ class Sampler(Planner):
         self._handed: set[int] = set()
         self._restart(None)
 
+    @property
+    def speeds(self) -> Speeds:
+        """Seconds per point of the sample."""
+        return self._planner.speeds
+
+    @property
+    def left(self) -> int:
+        """Points of the sample that were not handed out yet."""
+        return self._planner.left
+
     def next(self, children: int) -> list[int]:
         """As Planner's."""
-        points = super().next(children)
+        points = self._planner.next(children)
         self._handed.update(points)
         return points
+
+    def limit_s(self, points: int) -> float:
+        """As Planner's."""
+        return self._planner.limit_s(points)
 
     def hear(self, rows: Rows, unreached: Sequence[int], *, cold: bool) -> None:
         """As Planner's; what was sent before the order was known says nothing about it."""
         if not self._sample.issuperset(rows.columns.get("point", ())):
             return
-        super().hear(rows, unreached, cold=cold)
+        self._planner.hear(rows, unreached, cold=cold)
         order = Grouped(self._whole, rows.feature_axes)
         if self._natural and not order.is_natural:
             self._restart(order)
@@ -55,7 +70,7 @@ class Sampler(Planner):
             there = (point for first, last in self._ranges for point in range(first, last + 1))
             points = list(islice((point for point in there if point not in self._handed), MAX_SAMPLED))
         self._sample = set(points)
-        super().__init__([(point, point) for point in points], len(points), target_s=CHUNK_S)
+        self._planner = Planner(GridSource([(point, point) for point in points], len(points)), target_s=CHUNK_S)
 
     def _is_missing(self, point: int) -> bool:
         place = bisect_right(self._ranges, (point, self._whole.size)) - 1

@@ -1,7 +1,7 @@
-"""Chunks on the way: what was sent and has not come back.
+"""Chunks in flight: what was sent and has not come back.
 
-Never more than DEPTH a child, so that none waits for work and the last ones still fit. What the broker lost is sent
-again under a new name; after an interrupt, what no child runs is given up.
+Never more than DEPTH a child, so that no child waits for work and the last chunks are small enough. What the broker
+lost is sent again under a new id; after an interrupt, what no child runs is given up.
 """
 
 from __future__ import annotations
@@ -9,14 +9,15 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.cluster.broker import message_id
-from orchestrator.execution.planner import Planner
+from orchestrator.execution.agenda import Agenda
 from tasks.errors import BrokerError
 from tasks.protocol.keys import Keys
 from tasks.protocol.messages import Chunk, Run
+from tasks.protocol.scenario import Scenario
 
 if TYPE_CHECKING:
     from orchestrator.cluster.broker import Cluster
@@ -42,8 +43,8 @@ class InFlight:
     _looked: float = 0.0
     #: messages that were missing at the last look
     _missing: set[str] = field(default_factory=set)
-    #: how often these points were lost
-    _losses: Counter[tuple[Run, ...]] = field(default_factory=Counter)
+    #: how often these points were lost under this scenario
+    _losses: Counter[tuple[Scenario, tuple[Run, ...]]] = field(default_factory=Counter)
 
     def add(self, chunk: Chunk) -> str:
         """Under way from now on; the id for its message."""
@@ -51,7 +52,7 @@ class InFlight:
         self._messages[chunk.id] = message_id()
         return self._messages[chunk.id]
 
-    def land(self, chunk_id: str, points: Sequence[int] = ()) -> list[int]:
+    def complete(self, chunk_id: str, points: Sequence[int] = ()) -> list[int]:
         """A chunk has come back with rows of these points; those that it was stopped before."""
         chunk = self.chunks.pop(chunk_id, None)
         self._messages.pop(chunk_id, None)
@@ -64,9 +65,10 @@ class InFlight:
 
     def lose(self, chunk: Chunk) -> None:
         """This chunk is lost and its points are to be sent again. Raises BrokerError when that happened too often."""
-        self.land(chunk.id)
-        self._losses[chunk.runs] += 1
-        if self._losses[chunk.runs] >= LOSSES:
+        self.complete(chunk.id)
+        points = chunk.scenario, chunk.runs
+        self._losses[points] += 1
+        if self._losses[points] >= LOSSES:
             raise BrokerError(
                 f"the broker lost the points of chunk {chunk.id} {LOSSES} times, and no node handed in rows for them: "
                 "look into the nodes' logs for why; the same command goes on"
@@ -90,7 +92,7 @@ class InFlight:
 def fill(
     cluster: Cluster,
     keys: Keys,
-    planner: Planner,
+    agenda: Agenda,
     in_flight: InFlight,
     generation: int,
     children: int,
@@ -98,11 +100,11 @@ def fill(
 ) -> None:
     """Send chunks until every child has one to run and one that waits."""
     while len(in_flight.chunks) < DEPTH * max(1, children):
-        points = planner.next(children)
-        if not points:
+        following = agenda.next(generation, children)
+        if following is None:
             return
-        limit_s = planner.limit_s(len(points))
-        if not _send(cluster, keys, in_flight, Chunk.of(generation, points), limit_s, progress):
+        chunk, limit_s = following
+        if not _send(cluster, keys, in_flight, chunk, limit_s, progress):
             return
 
 
@@ -119,7 +121,7 @@ def send_again(cluster: Cluster, keys: Keys, in_flight: InFlight, lost: list[Chu
         return generation
     for chunk in lost:
         in_flight.lose(chunk)
-        _send(cluster, keys, in_flight, Chunk(generation, chunk.runs))
+        _send(cluster, keys, in_flight, replace(chunk, generation=generation))
     return generation
 
 
@@ -132,7 +134,7 @@ def give_up_waiting(cluster: Cluster, keys: Keys, in_flight: InFlight) -> None:
     }
     for chunk_id in [chunk_id for chunk_id in in_flight.chunks if chunk_id not in running]:
         if not redis.sismember(keys.done, chunk_id):
-            in_flight.land(chunk_id)
+            in_flight.complete(chunk_id)
 
 
 def _send(

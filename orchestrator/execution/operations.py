@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.analysis.rank import Ranking, rank, scored
 from orchestrator.cluster import broker
 from orchestrator.execution import publish
+from orchestrator.execution.gather import gather
 from orchestrator.execution.planner import check_points
-from orchestrator.execution.run import Summary, gather, run
+from orchestrator.execution.run import Hooks, Summary, run
 from orchestrator.progress.watcher import Silent, Watcher
 from orchestrator.results.identity import another_sweep
 from orchestrator.results.output_path import check_target
@@ -85,8 +86,10 @@ def run_sweep(
             watcher,
             target_s=settings.chunk_seconds,
             estimate=estimate,
-            on_first_rows=lambda: _check_ranking(sweep, store.first(definition.sweep)),
-            lay_down=lambda: _lay_down_again(sweep, definition, cluster, watcher),
+            hooks=Hooks(
+                on_first_rows=lambda: _check_ranking(sweep, store.first(definition.sweep)),
+                publish_again=lambda: _publish_again(sweep, definition, cluster, watcher),
+            ),
         )
         if estimate or summary.interrupted:
             return Answer(summary, out, None)
@@ -199,7 +202,7 @@ def _ask(
         publish.forget(asked, cluster)
 
 
-def _lay_down_again(sweep: Sweep, definition: SweepDefinition, cluster: broker.Cluster, watcher: Watcher) -> None:
+def _publish_again(sweep: Sweep, definition: SweepDefinition, cluster: broker.Cluster, watcher: Watcher) -> None:
     """The broker lost what was published. Raises BrokerError when candles or controllers are others by now."""
     watcher.say("the broker lost this sweep's data: they are stored again")
     if publish.publish(sweep, cluster, watcher).sweep != definition.sweep:

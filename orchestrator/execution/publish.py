@@ -15,7 +15,7 @@ from itertools import islice, product
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.cluster.broker import wait_for_children
-from orchestrator.execution.run import gather
+from orchestrator.execution.gather import gather
 from orchestrator.progress.watcher import Silent, Watcher
 from orchestrator.sweepfile import rules
 from orchestrator.sweepfile.sweep import Sweep, sweep_id

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import batched
@@ -19,9 +20,11 @@ from orchestrator.cluster import broker
 from orchestrator.cluster.collect import Stream
 from orchestrator.cluster.lease import CLAIM_S, collector_lease
 from orchestrator.execution import publish
+from orchestrator.execution.gather import gather
 from orchestrator.execution.operations import remember
 from orchestrator.execution.planner import Planner
-from orchestrator.execution.run import collect_waiting, gather
+from orchestrator.execution.run import collect_waiting, write_status
+from orchestrator.execution.source import GridSource
 from orchestrator.progress.watcher import NodeProgress, Progress, Watcher
 from orchestrator.results.store import Store, resolve
 from orchestrator.sweepfile.lint import unused
@@ -70,16 +73,15 @@ def submit(sweep: Sweep, out: Path, settings: Settings, watcher: Watcher) -> Sen
             stored = sum(collect_waiting(Stream(redis, keys), store, definition.sweep).values())
             size = sweep.grid.size
             missing = store.missing_runs(definition.sweep, size)
-            planner = Planner(missing, size - stored, target_s=settings.chunk_seconds, grid=sweep.grid)
-            _time_points(cluster, definition, planner, watcher)
+            source = GridSource(missing, size - stored, sweep.grid)
+            planner = Planner(source, target_s=settings.chunk_seconds)
+            _time_points(cluster, definition, planner, source, watcher)
             chunks = 0
             for chunk_id in _send_all(cluster, definition, planner, generation):
                 chunks += 1
                 if chunks % 1000 == 0:
                     watcher.say(f"{chunks} chunks sent (up to {chunk_id})")
-            facts = {"points": size, "done": stored, "failed": 0, "state": "submitted", "at": time.time()}
-            redis.hset(keys.status, mapping={**facts, "queue": cluster.settings.queue})
-            redis.zadd(SWEEPS_KEY, {keys.sweep: time.time()})
+            write_status(cluster, keys, size, Counter({Status.OK: stored}), "submitted")
     return Sent(definition.sweep, size - stored, chunks, str(out))
 
 
@@ -260,17 +262,19 @@ def _nodes(cluster: broker.Cluster, keys: Keys) -> list[NodeProgress]:
     return found
 
 
-def _time_points(cluster: broker.Cluster, definition: SweepDefinition, planner: Planner, watcher: Watcher) -> None:
+def _time_points(
+    cluster: broker.Cluster, definition: SweepDefinition, planner: Planner, source: GridSource, watcher: Watcher
+) -> None:
     """Tell the planner how long a point takes in a child that has run some, from a few that are run for it."""
     timed = publish.with_kind(definition, Kind.RUN, cluster)
     size = Grid.from_mapping(definition.grid).size
     first = max(0, size - NEIGHBOURS) // 2
     neighbours = list(range(first, min(size, first + NEIGHBOURS)))
     try:
-        took = _seconds(gather(cluster, timed, spread(size, TIMED_POINTS), watcher, learn=planner.learn))
+        took = _seconds(gather(cluster, timed, spread(size, TIMED_POINTS), watcher, learn=source.learn))
         each = mean(took) if took else CHEAP_S
         if each <= CHEAP_S:
-            took = _seconds(gather(cluster, timed, neighbours, watcher, within_s=CHEAP_S, learn=planner.learn))
+            took = _seconds(gather(cluster, timed, neighbours, watcher, within_s=CHEAP_S, learn=source.learn))
             each = median(took) if took else each
     finally:
         publish.forget(timed, cluster)

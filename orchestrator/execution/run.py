@@ -1,12 +1,12 @@
-"""The main story: publish, send, collect.
+"""The main story of a run: open, send, receive, close.
 
-    publish   controllers, slices and the definition lie on the broker (orchestrator.execution.publish)
-    send      never more chunks than the children can chew: two each, so that none waits and the last ones fit
-    collect   rows into the store, a transaction per chunk; their seconds tell the planner how large the next may be
-    end       every point of the grid has a row
+    open      hold the sweep, become the newest generation, store what an earlier run left in the stream
+    send      two chunks per child, so that no child waits for work and the last chunks are small enough
+    receive   rows into the store, a transaction per chunk; their seconds tell the planner how large the next may be
+    close     every point on the agenda has a row
 
-Resuming is a subtraction: the grid minus the stored points. Every start is a new generation, and chunks that an
-earlier one left on the queue are passed over by the children.
+Resuming is a subtraction: the agenda minus the stored points. Every start is a new generation, and children skip the
+chunks that an earlier one left on the queue.
 """
 
 from __future__ import annotations
@@ -14,31 +14,30 @@ from __future__ import annotations
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.cluster.collect import Stream
-from orchestrator.cluster.lease import collector_lease
-from orchestrator.execution.estimate import ENOUGH_S, LEAST, Sampler
-from orchestrator.execution.in_flight import DEPTH, InFlight, fill, give_up_waiting, send_again
-from orchestrator.execution.planner import Planner
+from orchestrator.cluster.lease import CollectorLease, collector_lease
+from orchestrator.execution.agenda import Agenda, Item, agenda_of, grid_item, period_s, stored_counts
+from orchestrator.execution.estimate import ENOUGH_S, LEAST, SamplePlanner
+from orchestrator.execution.in_flight import InFlight, fill, give_up_waiting, send_again
 from orchestrator.progress.watcher import Progress, Watcher
-from tasks.errors import BrokerError
-from tasks.grid import Grid, spread
+from tasks.grid import Grid
 from tasks.protocol.blobs import EXPIRY_S
 from tasks.protocol.keys import SWEEPS_KEY, Keys, blob_key
-from tasks.protocol.messages import Chunk, Rows, Status, SweepDefinition
+from tasks.protocol.messages import Status, SweepDefinition
+from tasks.protocol.scenario import PLAIN, Scenario
 
 if TYPE_CHECKING:
     from orchestrator.cluster.broker import Cluster
     from orchestrator.results.store import Store
 
-#: Seconds between two tellings of how far the sweep is, for `watch` and `serve`, while rows come in.
-TELL_S = 0.25
-#: The same while none do.
-TELL_AGAIN_S = 2.0
+#: Seconds between two reports of the sweep's status to the broker, while rows come in, and while none do.
+REPORT_S = 0.25
+REPORT_IDLE_S = 2.0
 #: Seconds to wait for rows: each time costs orchestrator and broker a millisecond that a child on this machine could
 #: use.
 WAIT_S = 0.5
@@ -48,8 +47,6 @@ NEEDED_S = 3600.0
 #: that goes on after them.
 PROBES = 8
 PROBED = 125
-#: Seconds without a row after which `gather` says why, when its chunks lie behind those of other sweeps.
-BUSY_S = 5.0
 
 
 @dataclass
@@ -79,157 +76,226 @@ def run(
     *,
     target_s: float,
     estimate: bool = False,
-    on_first_rows: Callable[[], None] = lambda: None,
-    lay_down: Callable[[], object] = lambda: None,
+    hooks: Hooks | None = None,
 ) -> Summary:
     """Compute every point of the definition's grid that has no row yet, and store its row.
 
-    `estimate`: stop as soon as points from all over the grid have said how expensive they are. `on_first_rows` is
-    called
-    when the first good row is stored; what it raises ends the run. `lay_down` puts definition and blobs onto a broker
-    that lost them. Raises BrokerError, StoreError.
+    `estimate`: stop as soon as points from all over the grid have said how expensive they are. Raises BrokerError,
+    StoreError.
     """
-    sweep = definition.sweep
-    keys = Keys(sweep)
     grid = Grid.from_mapping(definition.grid)
-    size = grid.size
-    redis: Any = cluster.redis
-    started = time.monotonic()
-    with collector_lease(redis, keys, watcher.say) as held, _interrupts() as interrupted:
-        generation = int(redis.incr(keys.generation))
-        redis.delete(keys.cancelled)
-        stream = Stream(redis, keys)
-        counts = collect_waiting(stream, store, sweep)
-        stored = sum(counts.values())
-        missing = store.missing_runs(sweep, size)
+
+    def agenda() -> Agenda:
         if estimate:
-            planner: Planner = Sampler(missing, grid)
-        else:
-            probes = [] if stored else spread(size, min(PROBES, size // PROBED))
-            planner = Planner(missing, size - stored, target_s=target_s, probes=probes, grid=grid)
-        in_flight = InFlight()
-        computed, children, memory_bytes, told_of = 0, 0, 0, -1
-        seen: set[str] = set()
-        looked, told, needed = -10.0, -10.0, time.monotonic()
-        first: float | None = None
-        checked = False
-        while True:
-            now = time.monotonic()
-            if now - looked > 1.0:
-                looked, children = now, cluster.children()
-                cluster.check_alive(cluster.say)
-                held.check()
-                if now - needed > NEEDED_S:
-                    needed = now
-                    keep(redis, keys, definition)
-            enough = first is not None and now - first > ENOUGH_S and computed + len(in_flight.chunks) >= LEAST
-            if not (interrupted() or (estimate and enough)):
-                progress = f"{sum(counts.values()):,} of {size:,} points done"
-                fill(cluster, keys, planner, in_flight, generation, children, progress)
-            if not in_flight.chunks:
-                break
-            if interrupted() and not redis.exists(keys.cancelled):
-                watcher.say("interrupted: finishing the running chunks (Ctrl-C again stops now)")
-                redis.set(keys.cancelled, "interrupted")
-            came = False
-            for entry, rows in stream.read(WAIT_S):
-                new = store.insert(sweep, rows)
-                computed += new
-                stream.forget([entry])
-                unreached = in_flight.land(rows.chunk, rows.columns.get("point", ()))
-                planner.hear(rows, unreached, cold=rows.node not in seen)
-                seen.add(rows.node)
-                memory_bytes = max(memory_bytes, rows.memory_bytes)
-                # a chunk of an earlier start may hold points that have their rows
-                counts = _counted(counts, rows) if new == len(rows) else store.counts(sweep)
-                came = True
-            if came:
-                in_flight.heard()
-                first = first or time.monotonic()
-                if not checked and counts.get(Status.OK):
-                    checked = True
-                    on_first_rows()
-            elif interrupted():
-                give_up_waiting(cluster, keys, in_flight)
-            elif lost := in_flight.lost(cluster):
-                watcher.say(f"the broker lost {len(lost)} chunks: they are sent again")
-                if not keep(redis, keys, definition):
-                    lay_down()
-                generation = send_again(cluster, keys, in_flight, lost, generation)
-                in_flight.heard()
-            watcher.update(_progress(size, counts, computed, time.monotonic() - started, planner, children))
-            if now - told > (TELL_AGAIN_S if computed == told_of else TELL_S):
-                told, told_of = now, computed
-                _tell(cluster, keys, size, counts, "running")
-        _tell(cluster, keys, size, counts, "done" if sum(counts.values()) >= size else "stopped")
-        redis.delete(keys.cancelled)
-        for key in (
-            keys.sent,
-            keys.done,
-            keys.rows,
-            keys.attempts,
-            keys.running,
-            keys.status,
-            keys.generation,
-            keys.tally,
-        ):
-            redis.expire(key, EXPIRY_S)
-    return Summary(
-        sweep=sweep,
-        points=size,
-        done=sum(counts.values()),
-        failed=sum(number for status, number in counts.items() if status is not Status.OK),
-        seconds=time.monotonic() - started,
-        computed=computed,
-        interrupted=interrupted(),
-        seconds_per_point=planner.speeds.seconds_per_point(),
-        children=children,
-        memory_bytes=memory_bytes,
-    )
+            planner = SamplePlanner(store.missing_runs(definition.sweep, grid.size), grid)
+            counts = stored_counts(store, definition.sweep, PLAIN, None)
+            return Agenda([Item(PLAIN, planner, grid.size, counts, period_s(PLAIN, definition))])
+        probes = min(PROBES, grid.size // PROBED)
+        return Agenda([grid_item(store, definition, target_s=target_s, probes=probes)])
+
+    return SweepRun(cluster, store, definition, watcher, agenda, hooks or Hooks(), estimate=estimate).run()
 
 
-def gather(
+def compute(
     cluster: Cluster,
+    store: Store,
     definition: SweepDefinition,
-    points: list[int],
     watcher: Watcher,
+    work: Mapping[Scenario, Iterable[int] | None],
     *,
-    within_s: float = 0.0,
-    learn: Callable[[Sequence[str]], object] = lambda feature_axes: None,
-) -> list[dict[str, Any]]:
-    """The rows of some points, for probe, verify, audit and detail: the same road, without a store.
+    target_s: float,
+    stage: str = "",
+    hooks: Hooks | None = None,
+) -> Summary:
+    """Compute points under scenarios, where they have no row yet: on the same road as the sweep itself.
 
-    Points travel one a chunk, or in equal parts when there are many; with `within_s` in one chunk, which is stopped
-    after so many seconds. `learn` hears which axes their features depend on. Raises BrokerError.
+    `work`: scenario -> points, None for the whole grid. `stage`: what it is for, shown beside the progress. Raises
+    BrokerError, StoreError.
     """
-    keys = Keys(definition.sweep)
-    redis: Any = cluster.redis
-    generation = int(redis.incr(keys.generation))
-    part = len(points) if within_s else max(1, min(32, -(-len(points) // max(1, DEPTH * cluster.children()))))
-    in_flight = InFlight()
-    for start in range(0, len(points), part):
-        chunk = Chunk.of(generation, points[start : start + part])
-        cluster.send(definition.sweep, chunk, in_flight.add(chunk), within_s)
-    stream = Stream(redis, keys)
-    rows: dict[int, dict[str, Any]] = {}
-    started, told = time.monotonic(), False
-    while in_flight.chunks:
-        cluster.check_alive(cluster.say)
-        if not (rows or told) and time.monotonic() - started > BUSY_S and not redis.exists(keys.running):
-            told = True
-            cluster.say("waiting for the children: they are busy with other sweeps, whose running chunks come first")
-        for entry, came in stream.read(0.25):
-            rows |= {row["point"]: row for row in came.to_dicts()}
-            stream.forget([entry])
-            learn(came.feature_axes)
-            in_flight.land(came.chunk)
-            in_flight.heard()
-        if in_flight.lost(cluster):
-            raise BrokerError("the broker lost the messages of this command: start it again")
-        seconds = time.monotonic() - started
-        speed = len(rows) / seconds
-        watcher.update(Progress(len(points), len(rows), 0, speed, None, cluster.children()))
-    return [rows[point] for point in sorted(rows)]
+
+    def agenda() -> Agenda:
+        return agenda_of(store, definition, work, target_s=target_s)
+
+    return SweepRun(cluster, store, definition, watcher, agenda, hooks or Hooks(), stage=stage).run()
+
+
+@dataclass(frozen=True)
+class Hooks:
+    """What the command around a run does at certain moments."""
+
+    #: the first good row is stored; what it raises ends the run
+    on_first_rows: Callable[[], None] = lambda: None
+    #: puts definition and blobs onto a broker that lost them
+    publish_again: Callable[[], object] = lambda: None
+
+
+class SweepRun:
+    """One run of a sweep: open, then send and receive until everything on the agenda has a row, then close."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        store: Store,
+        definition: SweepDefinition,
+        watcher: Watcher,
+        agenda: Callable[[], Agenda],
+        hooks: Hooks,
+        *,
+        estimate: bool = False,
+        stage: str = "",
+    ):
+        """`agenda` is made when the sweep is held and earlier rows are stored. `estimate`: see `run`."""
+        self._cluster, self._store, self._definition, self._watcher = cluster, store, definition, watcher
+        self._make_agenda, self._hooks, self._estimate, self._stage = agenda, hooks, estimate, stage
+        self._redis: Any = cluster.redis
+        self._keys = Keys(definition.sweep)
+        self._in_flight = InFlight()
+        self._generation = 0
+        self._started = time.monotonic()
+        #: points whose rows came in, and children that have handed in any
+        self._computed, self._seen = 0, set[str]()
+        self._children, self._memory_bytes = 0, 0
+        #: moments: cluster looked at, status written, blobs kept, first rows; and how many points were reported last
+        self._looked, self._reported, self._kept = -10.0, -10.0, time.monotonic()
+        self._first_rows: float | None = None
+        self._reported_points, self._checked = -1, False
+
+    def run(self) -> Summary:
+        """Raises BrokerError, StoreError."""
+        with collector_lease(self._redis, self._keys, self._watcher.say) as held, _interrupts() as interrupted:
+            self._open()
+            while True:
+                self._look(held)
+                if not (interrupted() or self._timed_enough()):
+                    self._send()
+                if not self._in_flight.chunks:
+                    break
+                if interrupted():
+                    self._finish_running()
+                if not self._receive():
+                    self._mend(interrupted=interrupted())
+                self._report()
+            self._close()
+            return self._summary(interrupted=interrupted())
+
+    def _open(self) -> None:
+        """Become the newest generation, and store what an earlier run left in the stream."""
+        self._generation = int(self._redis.incr(self._keys.generation))
+        self._redis.delete(self._keys.cancelled)
+        self._stream = Stream(self._redis, self._keys)
+        collect_waiting(self._stream, self._store, self._definition.sweep)
+        self._agenda = self._make_agenda()
+
+    def _look(self, held: CollectorLease) -> None:
+        """Once a second: how many children there are, and whether everybody who is needed is alive."""
+        now = time.monotonic()
+        if now - self._looked <= 1.0:
+            return
+        self._looked, self._children = now, self._cluster.children()
+        self._cluster.check_alive(self._cluster.say)
+        held.check()
+        if now - self._kept > NEEDED_S:
+            self._kept = now
+            keep(self._redis, self._keys, self._definition)
+
+    def _timed_enough(self) -> bool:
+        """Whether an estimate has what it needs."""
+        if not self._estimate or self._first_rows is None:
+            return False
+        enough = self._computed + len(self._in_flight.chunks) >= LEAST
+        return enough and time.monotonic() - self._first_rows > ENOUGH_S
+
+    def _send(self) -> None:
+        done = f"{self._agenda.counts.total():,} of {self._agenda.size:,} points done"
+        progress = f"{self._stage}: {done}" if self._stage else done
+        fill(self._cluster, self._keys, self._agenda, self._in_flight, self._generation, self._children, progress)
+
+    def _receive(self) -> bool:
+        """Store what came in; whether anything did."""
+        came = False
+        for entry, rows in self._stream.read(WAIT_S):
+            new = self._store.insert(self._definition.sweep, rows)
+            self._computed += new
+            self._stream.forget([entry])
+            unreached = self._in_flight.complete(rows.chunk, rows.columns.get("point", ()))
+            self._agenda.hear(rows, unreached, cold=rows.node not in self._seen)
+            self._agenda.count(rows, new, self._store, self._definition.sweep)
+            self._seen.add(rows.node)
+            self._memory_bytes = max(self._memory_bytes, rows.memory_bytes)
+            came = True
+        if came:
+            self._in_flight.heard()
+            self._first_rows = self._first_rows or time.monotonic()
+            if not self._checked and self._agenda.counts.get(Status.OK):
+                self._checked = True
+                self._hooks.on_first_rows()
+        return came
+
+    def _finish_running(self) -> None:
+        """After an interrupt: chunks that no child has begun are skipped by the children."""
+        if not self._redis.exists(self._keys.cancelled):
+            self._watcher.say("interrupted: finishing the running chunks (Ctrl-C again stops now)")
+            self._redis.set(self._keys.cancelled, "interrupted")
+
+    def _mend(self, *, interrupted: bool) -> None:
+        """Nothing came in: send again what the broker lost."""
+        if interrupted:
+            give_up_waiting(self._cluster, self._keys, self._in_flight)
+        elif lost := self._in_flight.lost(self._cluster):
+            self._watcher.say(f"the broker lost {len(lost)} chunks: they are sent again")
+            if not keep(self._redis, self._keys, self._definition):
+                self._hooks.publish_again()
+            self._generation = send_again(self._cluster, self._keys, self._in_flight, lost, self._generation)
+            self._in_flight.heard()
+
+    def _report(self) -> None:
+        """Progress for the user who waits, and now and then for `watch`, `list` and the exporter."""
+        self._watcher.update(self._progress())
+        now = time.monotonic()
+        every = REPORT_IDLE_S if self._computed == self._reported_points else REPORT_S
+        if now - self._reported > every:
+            self._reported, self._reported_points = now, self._computed
+            write_status(self._cluster, self._keys, self._agenda.size, self._agenda.counts, "running", self._stage)
+
+    def _close(self) -> None:
+        """What the broker keeps of a finished run runs out by itself."""
+        done = self._agenda.counts.total() >= self._agenda.size
+        state = "done" if done else "stopped"
+        write_status(self._cluster, self._keys, self._agenda.size, self._agenda.counts, state, self._stage)
+        self._redis.delete(self._keys.cancelled)
+        keys = self._keys
+        lists = (keys.sent, keys.done, keys.rows, keys.attempts, keys.running, keys.tally)
+        for key in (*lists, keys.status, keys.generation):
+            self._redis.expire(key, EXPIRY_S)
+
+    def _progress(self) -> Progress:
+        counts, seconds = self._agenda.counts, time.monotonic() - self._started
+        done = counts.total()
+        return Progress(
+            points=self._agenda.size,
+            done=done,
+            failed=done - counts[Status.OK],
+            points_per_s=self._computed / seconds if seconds else 0.0,
+            left_s=self._agenda.seconds_left(self._children),
+            children=self._children,
+            stage=self._stage,
+        )
+
+    def _summary(self, *, interrupted: bool) -> Summary:
+        counts = self._agenda.counts
+        speeds = [item.planner.speeds.seconds_per_point() for item in self._agenda.items]
+        return Summary(
+            sweep=self._definition.sweep,
+            points=self._agenda.size,
+            done=counts.total(),
+            failed=counts.total() - counts[Status.OK],
+            seconds=time.monotonic() - self._started,
+            computed=self._computed,
+            interrupted=interrupted,
+            seconds_per_point=next(filter(None, speeds), None),
+            children=self._children,
+            memory_bytes=self._memory_bytes,
+        )
 
 
 def collect_waiting(stream: Stream, store: Store, sweep: str) -> dict[Status, int]:
@@ -250,36 +316,21 @@ def keep(redis: Any, keys: Keys, definition: SweepDefinition) -> bool:
     return all(there)
 
 
-def _counted(counts: dict[Status, int], rows: Rows) -> dict[Status, int]:
-    """With these rows."""
-    return dict(Counter(counts) + Counter(Status(text) for text in rows.columns.get("status", ())))
-
-
-def _progress(
-    size: int, counts: dict[Status, int], computed: int, seconds: float, planner: Planner, children: int
-) -> Progress:
-    done = sum(counts.values())
-    each = planner.speeds.seconds_per_point()
-    left = each * (size - done) / children if each is not None and children else None
-    failed = done - counts.get(Status.OK, 0)
-    return Progress(size, done, failed, computed / seconds if seconds else 0.0, left, children)
-
-
-def _tell(cluster: Cluster, keys: Keys, size: int, counts: dict[Status, int], state: str) -> None:
+def write_status(cluster: Cluster, keys: Keys, size: int, counts: Counter[Status], state: str, stage: str = "") -> None:
     """What `watch`, `list` and the exporter show."""
     from redis.exceptions import OutOfMemoryError
 
     redis: Any = cluster.redis
-    done = sum(counts.values())
     facts = {
         "points": size,
-        "done": done,
-        "failed": done - counts.get(Status.OK, 0),
+        "done": counts.total(),
+        "failed": counts.total() - counts[Status.OK],
         "state": state,
+        "stage": stage,
         "at": time.time(),
         "queue": cluster.settings.queue,
     }
-    with suppress(OutOfMemoryError):  # nothing hangs on it, and collecting makes room
+    with suppress(OutOfMemoryError):  # nothing depends on it, and collecting makes room
         redis.hset(keys.status, mapping=facts)
         redis.zadd(SWEEPS_KEY, {keys.sweep: time.time()})
 

@@ -53,12 +53,15 @@ class Progress:
     children: int
     #: each node's share, where it is known
     nodes: tuple[NodeProgress, ...] = ()
+    #: what is computed beside the plain sweep, such as "walk-forward"; "" for the sweep itself
+    stage: str = ""
 
     def line(self) -> str:
         """As one line of text."""
         left = f", {span(self.left_s)} left" if self.left_s is not None else ""
+        stage = f"{self.stage}: " if self.stage else ""
         return (
-            f"{self.done}/{self.points} points, {self.points_per_s:.1f} points/s{left}, "
+            f"{stage}{self.done}/{self.points} points, {self.points_per_s:.1f} points/s{left}, "
             f"{self.failed} failed, {self.children} children"
         )
 

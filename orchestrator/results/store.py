@@ -220,6 +220,14 @@ class Store:
             wanted = {"scope": self._scope(connection, sweep, scenario)}
             return {Status(status): count for status, count in connection.execute(sql("counts"), wanted)}
 
+    def statuses(self, sweep: str, points: Iterable[int], scenario: str = "") -> dict[int, Status]:
+        """The status of those of these points that have a row."""
+        with self._reading() as connection:
+            scope = self._scope(connection, sweep, scenario)
+            asked = ({"scope": scope, "point": point} for point in points)
+            found = (connection.execute(sql("status"), one).fetchone() for one in asked)
+            return {point: Status(status) for point, status in filter(None, found)}
+
     def errors(self, sweep: str, scenario: str = "") -> list[tuple[str, int]]:
         """The errors of rows that are not ok, the most frequent first, with how many rows have it."""
         with self._reading() as connection:

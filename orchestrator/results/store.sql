@@ -145,6 +145,9 @@ DELETE FROM rows WHERE status <> 'ok' AND scope IN (SELECT id FROM scopes WHERE 
 -- name: counts
 SELECT status, count(*) FROM rows WHERE scope = :scope GROUP BY status;
 
+-- name: status
+SELECT point, status FROM rows WHERE scope = :scope AND point = :point;
+
 -- name: errors
 SELECT error, count(*) FROM rows WHERE scope = :scope AND status <> 'ok'
 GROUP BY error ORDER BY count(*) DESC, error;

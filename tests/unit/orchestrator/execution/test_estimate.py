@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.execution.estimate import MAX_SAMPLED, STRETCH, Sampler, sample
+from orchestrator.execution.estimate import MAX_SAMPLED, STRETCH, SamplePlanner, sample
 from tasks.grid import Grid, Grouped
 from tasks.protocol.messages import Rows
 
@@ -47,7 +47,7 @@ def test_a_sample_in_groups_holds_whole_ones() -> None:
 @given(st.sets(st.integers(0, GRID.size - 1), max_size=60), st.integers(0, 5))
 def test_an_estimate_times_each_point_once(stored: set[int], early: int) -> None:
     missing = [(point, point) for point in range(GRID.size) if point not in stored]
-    sampler = Sampler(missing, GRID)
+    sampler = SamplePlanner(missing, GRID)
     handed: list[int] = []
     sent = []
     for _ in range(early):
@@ -64,7 +64,7 @@ def test_an_estimate_times_each_point_once(stored: set[int], early: int) -> None
 
 
 def test_what_was_sent_in_another_order_says_nothing_about_this_one() -> None:
-    sampler = Sampler([(0, GRID.size - 1)], GRID)
+    sampler = SamplePlanner([(0, GRID.size - 1)], GRID)
     first, second = sampler.next(2), sampler.next(2)
     sampler.hear(rows(first[:1], 9.0), first[1:], cold=True)
     assert sampler.speeds.seconds_per_point() is None
@@ -77,5 +77,5 @@ def test_what_was_sent_in_another_order_says_nothing_about_this_one() -> None:
 
 
 def test_a_sweep_that_is_nearly_done_is_estimated_by_what_is_missing() -> None:
-    sampler = Sampler([(1001, 1003)], GRID)
+    sampler = SamplePlanner([(1001, 1003)], GRID)
     assert sorted(sampler.next(1) + sampler.next(1) + sampler.next(1)) == [1001, 1002, 1003]

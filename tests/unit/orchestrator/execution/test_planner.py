@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from collections.abc import Iterable, Sequence
 from itertools import groupby, pairwise
 from unittest import mock
 
@@ -11,8 +12,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.execution.planner import FIRST_POINTS, FIRST_S, MAX_POINTS, Planner
+from orchestrator.execution.source import GridSource
 from tasks.grid import Grid, spread
-from tasks.protocol.messages import Chunk
+from tasks.protocol.messages import Chunk, Rows
+
+
+def planned(
+    missing: Iterable[tuple[int, int]],
+    size: int,
+    *,
+    target_s: float,
+    probes: Sequence[int] = (),
+    grid: Grid | None = None,
+) -> Planner:
+    return Planner(GridSource(missing, size, grid), target_s=target_s, probes=probes)
+
+
+def learn(planner: Planner, axes: list[str]) -> None:
+    """Rows came back whose features depend on these axes."""
+    planner._source.observe(Rows("1:0-0", "node/1", 0.0, {}, feature_axes=axes))
+
 
 runs = st.lists(st.tuples(st.integers(0, 50), st.integers(0, 40)), max_size=6).map(
     lambda steps: [
@@ -29,7 +48,7 @@ runs = st.lists(st.tuples(st.integers(0, 50), st.integers(0, 40)), max_size=6).m
 def test_each_point_once(missing: list[tuple[int, int]], children: int, each: float, probe_count: int) -> None:
     points = [point for first, last in missing for point in range(first, last + 1)]
     probes = [points[place] for place in spread(len(points), min(probe_count, len(points)))] if points else []
-    planner = Planner(missing, len(points), target_s=5.0, probes=probes)
+    planner = planned(missing, len(points), target_s=5.0, probes=probes)
     handed: list[int] = []
     while chunk := planner.next(children):
         handed += chunk
@@ -50,9 +69,9 @@ def test_each_point_once_when_features_are_known(
 ) -> None:
     points = [point for point in range(GRID.size) if point not in stored]
     probes = [points[place] for place in spread(len(points), probe_count)]
-    planner = Planner(ranges(points), len(points), target_s=5.0, probes=probes, grid=GRID)
+    planner = planned(ranges(points), len(points), target_s=5.0, probes=probes, grid=GRID)
     handed: list[int] = []
-    with mock.patch("orchestrator.execution.planner.FEW", few):
+    with mock.patch("orchestrator.execution.source.FEW", few):
         _hand_out(planner, handed, each, after)
     assert sorted(handed) == points
     assert planner.left == 0
@@ -63,7 +82,7 @@ def _hand_out(planner: Planner, handed: list[int], each: float, after: int) -> N
         handed += chunk
         planner.speeds.add("node", each * len(chunk), len(chunk))
         if len(handed) > after:
-            planner.learn(["length", "width"])
+            learn(planner, ["length", "width"])
         if len(handed) % 7 == 0 and len(chunk) > 1:
             planner.give_back(chunk[1:])
             del handed[1 - len(chunk) :]
@@ -74,9 +93,9 @@ def ranges(points: list[int]) -> list[tuple[int, int]]:
 
 
 def test_points_that_share_their_features_go_side_by_side() -> None:
-    planner = Planner([(0, GRID.size - 1)], GRID.size, target_s=5.0, grid=GRID)
+    planner = planned([(0, GRID.size - 1)], GRID.size, target_s=5.0, grid=GRID)
     planner.speeds.add("node", 0.05, 1)
-    planner.learn(["width", "length"])
+    learn(planner, ["width", "length"])
     features: list[tuple[int, int]] = []
     while chunk := planner.next(children=2):
         assert len(Chunk.of(1, chunk).id) < 100
@@ -87,11 +106,11 @@ def test_points_that_share_their_features_go_side_by_side() -> None:
 
 
 def test_what_was_sent_too_early_joins_its_group() -> None:
-    planner = Planner([(0, GRID.size - 1)], GRID.size, target_s=5.0, grid=GRID)
+    planner = planned([(0, GRID.size - 1)], GRID.size, target_s=5.0, grid=GRID)
     early, late = planner.next(children=2), planner.next(children=2)
     planner.give_back(early[1:])  # they were expensive
     planner.speeds.add("node", 0.05, 1)
-    planner.learn(["width", "length"])
+    learn(planner, ["width", "length"])
     chunks = [planner.next(children=2)]
     planner.give_back(late[1:])
     while chunk := planner.next(children=2):
@@ -107,9 +126,9 @@ def features(point: int) -> tuple[int, int]:
 
 
 def test_a_chunk_ends_where_a_group_ends() -> None:
-    planner = Planner([(0, GRID.size - 1)], GRID.size, target_s=6.5, grid=GRID)
+    planner = planned([(0, GRID.size - 1)], GRID.size, target_s=6.5, grid=GRID)
     planner.speeds.add("node", 0.05, 1)
-    planner.learn(["width", "length"])
+    learn(planner, ["width", "length"])
     for _ in range(10):  # 100 points a group, 130 in the time
         chunk = planner.next(children=1)
         assert len(chunk) == 100
@@ -117,16 +136,16 @@ def test_a_chunk_ends_where_a_group_ends() -> None:
 
 
 def test_an_order_that_has_features_side_by_side_already_stays() -> None:
-    planner = Planner([(0, GRID.size - 1)], GRID.size, target_s=5.0, grid=GRID)
+    planner = planned([(0, GRID.size - 1)], GRID.size, target_s=5.0, grid=GRID)
     planner.speeds.add("node", 0.05, 1)
-    planner.learn(["take_profit", "length"])
+    learn(planner, ["take_profit", "length"])
     assert planner.next(children=1) == list(range(100))
     planner.speeds.add("node", 4.5, 99)
     assert planner.next(children=1) == list(range(100, 200))
 
 
 def sizes(each: float, count: int, children: int) -> list[int]:
-    planner = Planner([(0, count - 1)], count, target_s=5.0, probes=[0])
+    planner = planned([(0, count - 1)], count, target_s=5.0, probes=[0])
     found = []
     while chunk := planner.next(children):
         found.append(len(chunk))
@@ -143,7 +162,7 @@ def test_chunks_take_the_target_in_the_middle_and_shrink_to_the_end() -> None:
 
 
 def test_the_last_cheap_points_are_shared_out_but_not_too_finely() -> None:
-    planner = Planner([(0, 30)], 31, target_s=5.0)
+    planner = planned([(0, 30)], 31, target_s=5.0)
     planner.speeds.add("node", 0.27, 100)
     sizes = []
     while chunk := planner.next(2):
@@ -153,13 +172,13 @@ def test_the_last_cheap_points_are_shared_out_but_not_too_finely() -> None:
 
 def test_until_it_is_known_points_that_differ_in_the_last_axis_are_taken_to_share_their_features() -> None:
     grid = Grid.from_mapping({"length": range(10), "deviations": range(10), "take_profit": range(4)})
-    planner = Planner([(0, 399)], 400, target_s=5.0, grid=grid)
+    planner = planned([(0, 399)], 400, target_s=5.0, grid=grid)
     sizes = [len(planner.next(children=9)) for _ in range(4)]  # of 36 points and fewer
     assert sizes == [36, 32, 28, 28]
 
 
 def test_single_points_weigh_as_much_as_their_seconds() -> None:
-    planner = Planner([(0, 999)], 1000, target_s=5.0)
+    planner = planned([(0, 999)], 1000, target_s=5.0)
     for _ in range(8):
         planner.speeds.add("node", 1.0, 1)
     assert planner.speeds.seconds_per_point() == pytest.approx(1.0)
@@ -167,7 +186,7 @@ def test_single_points_weigh_as_much_as_their_seconds() -> None:
 
 
 def test_probes_end_when_points_are_known_to_be_cheap() -> None:
-    planner = Planner([(0, 999)], 1000, target_s=5.0, probes=[0, 400, 999])
+    planner = planned([(0, 999)], 1000, target_s=5.0, probes=[0, 400, 999])
     assert planner.next(children=2) == [0]
     planner.speeds.add("node", 0.01, 1)
     handed = [planner.next(children=2)]
@@ -178,7 +197,7 @@ def test_probes_end_when_points_are_known_to_be_cheap() -> None:
 
 
 def test_chunks_are_fewer_where_all_points_take_as_long() -> None:
-    alike, other = Planner([(0, 9999)], 10_000, target_s=60.0), Planner([(0, 9999)], 10_000, target_s=60.0)
+    alike, other = planned([(0, 9999)], 10_000, target_s=60.0), planned([(0, 9999)], 10_000, target_s=60.0)
     chunks = {0: 0, 1: 0}
     for number, planner in enumerate((alike, other)):
         while chunk := planner.next(children=4):
@@ -194,7 +213,7 @@ def test_dear_points_go_alone_and_cheap_ones_are_bounded() -> None:
 
 
 def test_the_slowest_node_sets_the_last_chunks() -> None:
-    planner = Planner([(0, 99)], 100, target_s=5.0)
+    planner = planned([(0, 99)], 100, target_s=5.0)
     planner.speeds.add("fast", 1.0, 1000)
     planner.speeds.add("slow", 10.0, 5)
     assert len(planner.next(children=4)) <= 2
@@ -202,7 +221,7 @@ def test_the_slowest_node_sets_the_last_chunks() -> None:
 
 def idle(costs: list[float], children: int) -> float:
     """Share of the children's time they wait, when points cost so many seconds: each child has one chunk waiting."""
-    planner = Planner([(0, len(costs) - 1)], len(costs), target_s=5.0, probes=spread(len(costs), 8))
+    planner = planned([(0, len(costs) - 1)], len(costs), target_s=5.0, probes=spread(len(costs), 8))
     queue: list[tuple[list[int], float]] = []
     running: list[tuple[float, list[int], list[int]]] = []
     free, now, handed = children, 0.0, 0
@@ -242,7 +261,7 @@ def test_children_stay_busy_when_some_points_are_a_hundred_times_dearer() -> Non
 
 
 def test_until_rows_come_a_chunk_has_many_points_and_little_time() -> None:
-    planner = Planner([(0, 99)], 100, target_s=5.0)
+    planner = planned([(0, 99)], 100, target_s=5.0)
     first = planner.next(children=2)
     assert len(first) == 40
     assert planner.limit_s(len(first)) == FIRST_S
@@ -251,21 +270,21 @@ def test_until_rows_come_a_chunk_has_many_points_and_little_time() -> None:
     second = planner.next(children=2)
     assert second == [3, 4, 5, 6, 7]
     assert planner.limit_s(len(second)) > 5.0
-    assert len(Planner([(0, 10**6)], 10**6, target_s=5.0).next(children=2)) == FIRST_POINTS
+    assert len(planned([(0, 10**6)], 10**6, target_s=5.0).next(children=2)) == FIRST_POINTS
 
 
 def test_the_first_of_a_few_points_go_alone() -> None:
     """One of them may be as long as all the others: their rows would wait for it."""
-    planner = Planner([(0, 1)], 2, target_s=5.0)
+    planner = planned([(0, 1)], 2, target_s=5.0)
     assert [planner.next(children=1), planner.next(children=1)] == [[0], [1]]
 
 
 def test_a_point_alone_has_no_limit() -> None:
-    assert Planner([(0, 99)], 100, target_s=5.0).limit_s(1) == 0.0
+    assert planned([(0, 99)], 100, target_s=5.0).limit_s(1) == 0.0
 
 
 def test_a_childs_first_chunk_says_little() -> None:
-    planner = Planner([(0, 9999)], 10_000, target_s=5.0)
+    planner = planned([(0, 9999)], 10_000, target_s=5.0)
     planner.speeds.add("node", 2.0, 1, cold=True)
     assert planner.speeds.seconds_per_point() == 2.0
     planner.speeds.add("node", 0.01, 1)
@@ -274,7 +293,7 @@ def test_a_childs_first_chunk_says_little() -> None:
 
 
 def test_a_million_million_points_are_planned_lazily() -> None:
-    planner = Planner([(0, 10**12 - 1)], 10**12, target_s=5.0, probes=[0])
+    planner = planned([(0, 10**12 - 1)], 10**12, target_s=5.0, probes=[0])
     assert planner.next(4) == [0]
     planner.speeds.add("node", 0.01, 1)
     assert planner.next(4) == list(range(1, 501))
@@ -282,7 +301,7 @@ def test_a_million_million_points_are_planned_lazily() -> None:
 
 def test_scattered_points_make_more_chunks_and_no_longer_ids() -> None:
     missing = [(point, point) for point in range(10**9, 10**9 + 4000, 2)]
-    planner = Planner(missing, len(missing), target_s=1000)
+    planner = planned(missing, len(missing), target_s=1000)
     planner.speeds.add("node", 1.0, 1000)
     handed = []
     while chunk := planner.next(children=1):
@@ -292,9 +311,31 @@ def test_scattered_points_make_more_chunks_and_no_longer_ids() -> None:
 
 
 def test_ranges_out_of_order_are_handed_out_as_they_come() -> None:
-    planner = Planner([(90, 99), (0, 9), (45, 54)], 30, target_s=5.0)
+    planner = planned([(90, 99), (0, 9), (45, 54)], 30, target_s=5.0)
     planner.speeds.add("node", 1.0, 10)
     handed = []
     while points := planner.next(children=1):
         handed += points
     assert handed == [*range(90, 100), *range(10), *range(45, 55)]
+
+
+def test_a_probe_that_comes_back_is_handed_out_once_more() -> None:
+    planner = planned([(0, 19)], 20, target_s=5.0, probes=[7])
+    assert planner.next(2) == [7]
+    planner.give_back([7])
+    handed: list[int] = []
+    while chunk := planner.next(2):
+        handed += chunk
+        planner.speeds.add("node", 1.0, 1)
+    assert sorted(handed) == list(range(20))
+
+
+def test_skipped_points_are_never_handed_out_and_do_not_count() -> None:
+    source = GridSource([(0, 99)], 100, skipped=lambda point: point % 3 == 0)
+    planner = Planner(source, target_s=5.0)
+    handed: list[int] = []
+    while chunk := planner.next(2):
+        handed += chunk
+    assert handed == [point for point in range(100) if point % 3]
+    assert (source.total, planner.left) == (66, 0)
+    assert source.is_complete()

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator.execution import run
+from orchestrator.execution import gather
 from orchestrator.progress.watcher import Silent
 from tasks.protocol.messages import Rows
 
@@ -40,13 +40,13 @@ class Stream:
 
 @pytest.mark.parametrize("running", [False, True])
 def test_who_waits_behind_other_sweeps_is_told_once(running: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run, "Stream", Stream)
-    monkeypatch.setattr(run, "BUSY_S", -1.0)
+    monkeypatch.setattr(gather, "Stream", Stream)
+    monkeypatch.setattr(gather, "BUSY_S", -1.0)
     said: list[str] = []
     cluster: Any = SimpleNamespace(
         redis=Redis(running), children=lambda: 1, send=lambda *_: None, check_alive=lambda say: None, say=said.append
     )
     definition: Any = SimpleNamespace(sweep="s")
-    assert run.gather(cluster, definition, [0], Silent()) == [{"point": 0, "status": "ok"}]
+    assert gather.gather(cluster, definition, [0], Silent()) == [{"point": 0, "status": "ok"}]
     assert len(said) == (0 if running else 1)
     assert all("busy with other sweeps" in line for line in said)

@@ -1,0 +1,66 @@
+"""The rows of a few points for a command that waits for them: probe, verify, audit, detail. The same road, no store."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.cluster.collect import Stream
+from orchestrator.execution.in_flight import DEPTH, InFlight
+from orchestrator.progress.watcher import Progress, Watcher
+from tasks.errors import BrokerError
+from tasks.protocol.keys import Keys
+from tasks.protocol.messages import Chunk, SweepDefinition
+from tasks.protocol.scenario import PLAIN, Scenario
+
+if TYPE_CHECKING:
+    from orchestrator.cluster.broker import Cluster
+
+#: Seconds without a row after which `gather` says why, when its chunks lie behind those of other sweeps.
+BUSY_S = 5.0
+
+
+def gather(
+    cluster: Cluster,
+    definition: SweepDefinition,
+    points: list[int],
+    watcher: Watcher,
+    *,
+    within_s: float = 0.0,
+    learn: Callable[[Sequence[str]], object] = lambda feature_axes: None,
+    scenario: Scenario = PLAIN,
+) -> list[dict[str, Any]]:
+    """The rows of some points, for probe, verify, audit and detail: the same road, without a store.
+
+    Points travel one a chunk, or in equal parts when there are many; with `within_s` in one chunk, which is stopped
+    after so many seconds. `learn` hears which axes their features depend on. Raises BrokerError.
+    """
+    keys = Keys(definition.sweep)
+    redis: Any = cluster.redis
+    generation = int(redis.incr(keys.generation))
+    part = len(points) if within_s else max(1, min(32, -(-len(points) // max(1, DEPTH * cluster.children()))))
+    in_flight = InFlight()
+    for start in range(0, len(points), part):
+        chunk = Chunk.of(generation, points[start : start + part], scenario)
+        cluster.send(definition.sweep, chunk, in_flight.add(chunk), within_s)
+    stream = Stream(redis, keys)
+    rows: dict[int, dict[str, Any]] = {}
+    started, told = time.monotonic(), False
+    while in_flight.chunks:
+        cluster.check_alive(cluster.say)
+        if not (rows or told) and time.monotonic() - started > BUSY_S and not redis.exists(keys.running):
+            told = True
+            cluster.say("waiting for the children: they are busy with other sweeps, whose running chunks come first")
+        for entry, came in stream.read(0.25):
+            rows |= {row["point"]: row for row in came.to_dicts()}
+            stream.forget([entry])
+            learn(came.feature_axes)
+            in_flight.complete(came.chunk)
+            in_flight.heard()
+        if in_flight.lost(cluster):
+            raise BrokerError("the broker lost the messages of this command: start it again")
+        seconds = time.monotonic() - started
+        speed = len(rows) / seconds
+        watcher.update(Progress(len(points), len(rows), 0, speed, None, cluster.children()))
+    return [rows[point] for point in sorted(rows)]
