@@ -11,7 +11,6 @@ import ipaddress
 import os
 import shutil
 import signal
-import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -27,7 +26,7 @@ from orchestrator.cluster.broker import reach
 from tasks.broker.app import make_app
 from tasks.errors import BrokerError
 from tasks.settings import Settings
-from tests.integration.configured import Configured, serve
+from tests.integration.configured import Configured, has_tls, serve
 from tests.integration.conftest import eventually, small_sweep
 from tests.integration.test_acl import node_log, start_flower
 
@@ -37,8 +36,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Configured]:
     binary = shutil.which("redis-server") or shutil.which("valkey-server")
     if not binary:
         pytest.skip("no redis-server or valkey-server on the path: TLS cannot be tested with the bundled server")
-    built = subprocess.run([binary, "--tls-port", "0", "--port", "x"], capture_output=True, text=True).stderr
-    if "tls-port" in built:
+    if not has_tls(Path(binary)):
         pytest.skip(f"{binary} was built without TLS")
     folder = tmp_path_factory.mktemp("tls")
     certificates(folder, "127.0.0.1")
