@@ -23,6 +23,7 @@ from orchestrator.commands._shared import (
 from orchestrator.commands.tables import ranking_table
 from orchestrator.execution import operations, remote
 from orchestrator.execution.run import Summary
+from orchestrator.execution.session import stored_sweep
 from orchestrator.progress.watcher import Watcher, watcher_for
 from orchestrator.results.store import Store, resolve
 from orchestrator.sweepfile.sweep import Sweep, read
@@ -83,7 +84,7 @@ def resume(
     """
     folder = resolve(sweep)
     with Store.open(folder) as store:
-        stored = operations.stored_sweep(store)
+        stored = stored_sweep(store)
     _run(stored, folder, settings_for(broker, children), False, retry, True, True, top, json)
 
 

@@ -13,19 +13,18 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.analysis.rank import Ranking, rank, scored
 from orchestrator.cluster import broker
 from orchestrator.execution import publish
-from orchestrator.execution.gather import gather
 from orchestrator.execution.planner import check_points
 from orchestrator.execution.run import Hooks, Summary, run
+from orchestrator.execution.session import SweepSession, ask, opened, stored_sweep
+from orchestrator.execution.stages import run_stages
 from orchestrator.progress.watcher import Silent, Watcher
-from orchestrator.results.identity import another_sweep
 from orchestrator.results.output_path import check_target
 from orchestrator.results.store import Store
-from orchestrator.sweepfile.lint import unused
-from orchestrator.sweepfile.sweep import Sweep, parse
-from tasks.errors import BrokerError, ExpressionError, HummingsweepError, SweepFileError
+from orchestrator.sweepfile.sweep import Sweep
+from tasks.errors import ExpressionError, HummingsweepError, SweepFileError
 from tasks.grid import spread
 from tasks.protocol.messages import Kind
-from tasks.settings import Settings, without_password
+from tasks.settings import Settings
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -48,6 +47,8 @@ class Answer:
     #: verdict of the small look-ahead audit of the best point; "" when there was none
     audit: str = ""
     report: Path | None = None
+    #: what the stages found, by stage (orchestrator.execution.stages)
+    findings: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
 
 
 def run_sweep(
@@ -61,26 +62,23 @@ def run_sweep(
     audit: bool = True,
     report: bool = True,
     top: int = 10,
+    skip_stages: Sequence[str] = (),
 ) -> Answer:
     """Compute what is missing of a sweep and say which points were best.
 
     `estimate`: a few points only. `retry`: points that failed are computed again. `top`: points that are ranked.
+    `skip_stages`: names of stages that are left out (orchestrator.execution.stages).
     Raises HummingsweepError for whatever the user can mend; nothing is left running in any case.
     """
     watcher = watcher or Silent()
-    publish.precheck(sweep)
-    with Store.create(out) as store, broker.session(settings, say=watcher.say) as cluster:
-        started = time.monotonic()
-        watcher.say(_where(cluster))
-        for sentence in unused(sweep):
-            watcher.say(sentence)
-        definition = publish.publish(sweep, cluster, watcher)
-        remember(store, definition, sweep, watcher)
+    started = time.monotonic()
+    with opened(sweep, out, settings, watcher) as session:
+        store, definition = session.store, session.definition
         if retry:
             store.forget_failed(definition.sweep)
         watcher.say(f"{sweep.name}: {sweep.grid.size} points, ready after {time.monotonic() - started:.1f} s")
         summary = run(
-            cluster,
+            session.cluster,
             store,
             definition,
             watcher,
@@ -88,7 +86,7 @@ def run_sweep(
             estimate=estimate,
             hooks=Hooks(
                 on_first_rows=lambda: _check_ranking(sweep, store.first(definition.sweep)),
-                publish_again=lambda: _publish_again(sweep, definition, cluster, watcher),
+                publish_again=session.publish_again,
             ),
         )
         if estimate or summary.interrupted:
@@ -99,9 +97,10 @@ def run_sweep(
         answer = Answer(summary, out, dataclasses.replace(ranking, rows=ranking.rows[:top]))
         best = [row["point"] for row in ranking.rows[:SHOWN_CURVES]]
         if best and audit:
-            answer.audit = _closing_audit(cluster, definition, best[0], store)
+            answer.audit = _closing_audit(session, best[0])
+        answer.findings = run_stages(session, ranking, skip_stages)
         if report:
-            details = detail(cluster, definition, best) if best else []
+            details = session.ask(Kind.DETAIL, best) if best else []
             answer.report = _write(store, definition.sweep, out / "report.html", store.meta(definition.sweep), details)
         return answer
 
@@ -139,20 +138,6 @@ def report(
         return _write(store, name, to, meta, details)
 
 
-def remember(store: Store, definition: SweepDefinition, sweep: Sweep, watcher: Watcher) -> None:
-    """The sweep into the store, with what is needed to rank it, report on it and resume it."""
-    if sentence := another_sweep(store, definition):
-        watcher.say(sentence)
-    meta = {"rank_by": sweep.rank_by, "where": sweep.where, "file": str(sweep.file.resolve())}
-    store.add_sweep(definition, sweep.text, meta)
-
-
-def stored_sweep(store: Store) -> Sweep:
-    """The latest sweep of a store, from the file as it was when it ran. Raises StoreError."""
-    name = store.latest()
-    return parse(store.sweep_file(name), Path(store.meta(name)["file"]))
-
-
 def _write(store: Store, name: str, to: Path, meta: dict[str, Any], details: list[dict[str, Any]]) -> Path:
     from orchestrator.report import write_report
 
@@ -161,7 +146,7 @@ def _write(store: Store, name: str, to: Path, meta: dict[str, Any], details: lis
 
 def detail(cluster: broker.Cluster, definition: SweepDefinition, points: Sequence[int]) -> list[dict[str, Any]]:
     """Rows of some points with their curves and trades, see tasks.engine.detail."""
-    return _ask(cluster, definition, Kind.DETAIL, points)
+    return ask(cluster, definition, Kind.DETAIL, points)
 
 
 def verify(
@@ -176,7 +161,7 @@ def verify(
     with broker.session(settings, say=watcher.say) as cluster:
         definition = publish.publish(sweep, cluster, watcher)
         chosen = list(points) or spread(sweep.grid.size, sample)
-        return _ask(cluster, definition, Kind.VERIFY, chosen, watcher)
+        return ask(cluster, definition, Kind.VERIFY, chosen, watcher)
 
 
 def audit(sweep: Sweep, settings: Settings, sample: int, cuts: int, watcher: Watcher) -> list[dict[str, Any]]:
@@ -184,32 +169,7 @@ def audit(sweep: Sweep, settings: Settings, sample: int, cuts: int, watcher: Wat
     publish.precheck(sweep)
     with broker.session(settings, say=watcher.say) as cluster:
         definition = publish.publish(sweep, cluster, watcher)
-        return _ask(cluster, definition, Kind.AUDIT, spread(sweep.grid.size, sample), watcher, cuts=cuts)
-
-
-def _ask(
-    cluster: broker.Cluster,
-    definition: SweepDefinition,
-    kind: Kind,
-    points: Sequence[int],
-    watcher: Watcher | None = None,
-    **options: Any,
-) -> list[dict[str, Any]]:
-    asked = publish.with_kind(definition, kind, cluster, **options)
-    try:
-        return gather(cluster, asked, list(points), watcher or Silent())
-    finally:
-        publish.forget(asked, cluster)
-
-
-def _publish_again(sweep: Sweep, definition: SweepDefinition, cluster: broker.Cluster, watcher: Watcher) -> None:
-    """The broker lost what was published. Raises BrokerError when candles or controllers are others by now."""
-    watcher.say("the broker lost this sweep's data: they are stored again")
-    if publish.publish(sweep, cluster, watcher).sweep != definition.sweep:
-        raise BrokerError(
-            "the broker lost this sweep's data, and candles, controllers or trading rules changed since it began: "
-            "give the same command again to start with those"
-        )
+        return ask(cluster, definition, Kind.AUDIT, spread(sweep.grid.size, sample), watcher, cuts=cuts)
 
 
 def _check_ranking(sweep: Sweep, table: pa.Table) -> None:
@@ -221,14 +181,8 @@ def _check_ranking(sweep: Sweep, table: pa.Table) -> None:
             raise SweepFileError(f"{sweep.place(key)}: {error}") from None
 
 
-def _closing_audit(cluster: broker.Cluster, definition: SweepDefinition, point: int, store: Store) -> str:
-    row = _ask(cluster, definition, Kind.AUDIT, [point], cuts=CLOSING_CUTS)[0]
+def _closing_audit(session: SweepSession, point: int) -> str:
+    row = session.ask(Kind.AUDIT, [point], cuts=CLOSING_CUTS)[0]
     found = row.get("audit") or {"verdict": f"could not be audited: {row['error']}"}
-    store.set_meta(definition.sweep, "audit", {"point": point, **found})
+    session.store.set_meta(session.definition.sweep, "audit", {"point": point, **found})
     return str(found["verdict"])
-
-
-def _where(cluster: broker.Cluster) -> str:
-    if cluster.embedded:
-        return "embedded server and local node started"
-    return f"broker {without_password(cluster.settings.broker)}"

@@ -21,13 +21,12 @@ from orchestrator.cluster.collect import Stream
 from orchestrator.cluster.lease import CLAIM_S, collector_lease
 from orchestrator.execution import publish
 from orchestrator.execution.gather import gather
-from orchestrator.execution.operations import remember
 from orchestrator.execution.planner import Planner
 from orchestrator.execution.run import collect_waiting, write_status
+from orchestrator.execution.session import opened
 from orchestrator.execution.source import GridSource
 from orchestrator.progress.watcher import NodeProgress, Progress, Watcher
 from orchestrator.results.store import Store, resolve
-from orchestrator.sweepfile.lint import unused
 from orchestrator.sweepfile.sweep import Sweep
 from tasks.errors import BrokerError, HummingsweepError, StoreError
 from tasks.grid import Grid, spread
@@ -57,14 +56,10 @@ class Sent:
 
 def submit(sweep: Sweep, out: Path, settings: Settings, watcher: Watcher) -> Sent:
     """Publish and send everything that has no row yet. Raises BrokerError without a broker address."""
-    publish.precheck(sweep)
     if not settings.broker:
         raise BrokerError("submit needs a cluster: give --broker or set HUMMINGSWEEP_BROKER (`run` needs none)")
-    for sentence in unused(sweep):
-        watcher.say(sentence)
-    with Store.create(out) as store, broker.session(settings, say=watcher.say) as cluster:
-        definition = publish.publish(sweep, cluster, watcher)
-        remember(store, definition, sweep, watcher)
+    with opened(sweep, out, settings, watcher) as session:
+        store, cluster, definition = session.store, session.cluster, session.definition
         keys = Keys(definition.sweep)
         redis: Any = cluster.redis
         with collector_lease(redis, keys, watcher.say):

@@ -1,0 +1,144 @@
+"""A published sweep, held open: what the commands and the stages of a run work with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from orchestrator.cluster import broker
+from orchestrator.execution import publish
+from orchestrator.execution.gather import gather
+from orchestrator.execution.run import Hooks, Summary, compute
+from orchestrator.progress.watcher import Silent, Watcher
+from orchestrator.results.identity import another_sweep
+from orchestrator.results.store import Store
+from orchestrator.sweepfile.lint import unused
+from orchestrator.sweepfile.sweep import Sweep, parse
+from tasks.errors import BrokerError
+from tasks.protocol.messages import Kind, SweepDefinition
+from tasks.protocol.scenario import PLAIN, Scenario
+from tasks.settings import Settings, without_password
+
+
+@dataclass
+class SweepSession:
+    """One sweep: its file, its definition on the broker, its store, and the cluster that computes it."""
+
+    sweep: Sweep
+    definition: SweepDefinition
+    store: Store
+    cluster: broker.Cluster
+    watcher: Watcher
+    settings: Settings
+
+    def compute(self, work: Mapping[Scenario, Iterable[int] | None], stage: str) -> Summary:
+        """Compute points under scenarios, where they have no row yet; the rows are in the store afterwards.
+
+        `work`: scenario -> points, None for the whole grid. `stage`: what it is for, shown beside the progress. Raises
+        BrokerError, StoreError.
+        """
+        return compute(
+            self.cluster,
+            self.store,
+            self.definition,
+            self.watcher,
+            work,
+            target_s=self.settings.chunk_seconds,
+            stage=stage,
+            hooks=Hooks(publish_again=self.publish_again),
+        )
+
+    def ask(
+        self, kind: Kind, points: Sequence[int], *, scenario: Scenario = PLAIN, watched: bool = False, **options: Any
+    ) -> list[dict[str, Any]]:
+        """Rows of another kind of work on some points (see Kind), which are not stored. Raises BrokerError."""
+        watcher = self.watcher if watched else Silent()
+        return ask(self.cluster, self.definition, kind, points, watcher, scenario=scenario, **options)
+
+    def publish_again(self) -> None:
+        """The broker lost what was published.
+
+        Raises BrokerError when candles, controllers or trading rules are others by now.
+        """
+        self.watcher.say("the broker lost this sweep's data: they are published again")
+        if publish.publish(self.sweep, self.cluster, self.watcher).sweep != self.definition.sweep:
+            raise BrokerError(
+                "the broker lost this sweep's data, and candles, controllers or trading rules changed since it began: "
+                "give the same command again to start with those"
+            )
+
+
+def ask(
+    cluster: broker.Cluster,
+    definition: SweepDefinition,
+    kind: Kind,
+    points: Sequence[int],
+    watcher: Watcher | None = None,
+    *,
+    scenario: Scenario = PLAIN,
+    **options: Any,
+) -> list[dict[str, Any]]:
+    """Rows of a kind of work on some points of a published sweep. Raises BrokerError."""
+    asked = publish.with_kind(definition, kind, cluster, **options)
+    try:
+        return gather(cluster, asked, list(points), watcher or Silent(), scenario=scenario)
+    finally:
+        publish.forget(asked, cluster)
+
+
+@contextmanager
+def opened(sweep: Sweep, out: Path, settings: Settings, watcher: Watcher) -> Iterator[SweepSession]:
+    """Publish a sweep and hold its output folder for writing: the beginning of `run`, `submit`, `noise`, `live`, ...
+
+    Raises HummingsweepError for whatever the user can mend; nothing is left running in any case.
+    """
+    publish.precheck(sweep)
+    with Store.create(out) as store, broker.session(settings, say=watcher.say) as cluster:
+        watcher.say(where(cluster))
+        for sentence in unused(sweep):
+            watcher.say(sentence)
+        definition = publish.publish(sweep, cluster, watcher)
+        remember(store, definition, sweep, watcher)
+        yield SweepSession(sweep, definition, store, cluster, watcher, settings)
+
+
+@contextmanager
+def reopened(folder: Path, settings: Settings, watcher: Watcher) -> Iterator[SweepSession]:
+    """The latest sweep of an output folder, from the sweep file as it was when it ran.
+
+    Raises StoreError where the folder holds none, and BrokerError where candles, controllers or trading rules changed
+    since it ran: other rows would be mixed with those that are stored.
+    """
+    with Store.open(folder) as store:
+        name, sweep = store.latest(), stored_sweep(store)
+    with opened(sweep, folder, settings, watcher) as session:
+        if session.definition.sweep != name:
+            raise BrokerError(
+                f"{folder}: candles, controllers, trading rules or versions changed since sweep {name} ran: "
+                f"`hummingsweep run {sweep.file} --out {folder}` computes it anew"
+            )
+        yield session
+
+
+def remember(store: Store, definition: SweepDefinition, sweep: Sweep, watcher: Watcher) -> None:
+    """The sweep into the store, with what is needed to rank it, report on it and resume it."""
+    if sentence := another_sweep(store, definition):
+        watcher.say(sentence)
+    meta = {"rank_by": sweep.rank_by, "where": sweep.where, "file": str(sweep.file.resolve())}
+    store.add_sweep(definition, sweep.text, meta)
+
+
+def stored_sweep(store: Store) -> Sweep:
+    """The latest sweep of a store, from the file as it was when it ran. Raises StoreError."""
+    name = store.latest()
+    return parse(store.sweep_file(name), Path(store.meta(name)["file"]))
+
+
+def where(cluster: broker.Cluster) -> str:
+    """Which broker is used, for people."""
+    if cluster.embedded:
+        return "embedded server and local node started"
+    return f"broker {without_password(cluster.settings.broker)}"

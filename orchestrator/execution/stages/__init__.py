@@ -1,0 +1,33 @@
+"""The stages of a run after the sweep itself: each tests its answer in one way, and adds to what is known of it.
+
+A stage is one module with a function of the type Stage and one entry in STAGES. What it returns is JSON, stored in the
+sweep's meta under the stage's name, and read by the verdict and the report. Stages run in this order; the hold-out is
+looked at after everything that could change the choice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from orchestrator.analysis.rank import Ranking
+from orchestrator.execution.session import SweepSession
+
+#: (session, ranking of the sweep) -> findings; None where the sweep file does not ask for it.
+Stage = Callable[[SweepSession, Ranking], dict[str, Any] | None]
+
+#: name -> stage.
+STAGES: dict[str, Stage] = {}
+
+
+def run_stages(session: SweepSession, ranking: Ranking, skip: Sequence[str] = ()) -> dict[str, dict[str, Any]]:
+    """Run every stage that the sweep file asks for; findings by name. Raises what computing raises."""
+    findings: dict[str, dict[str, Any]] = {}
+    for name, stage in STAGES.items():
+        if name in skip:
+            continue
+        found = stage(session, ranking)
+        if found is not None:
+            session.store.set_meta(session.definition.sweep, name, found)
+            findings[name] = found
+    return findings
