@@ -37,7 +37,7 @@ class Planning(Protocol):
         """Seconds after which a chunk of so many points is to be stopped; 0: never."""
         ...
 
-    def hear(self, rows: Rows, unreached: Sequence[int], *, cold: bool) -> None:
+    def observe(self, rows: Rows, unreached: Sequence[int], *, cold: bool) -> None:
         """A chunk came back, stopped before it came to the points `unreached`."""
         ...
 
@@ -90,11 +90,11 @@ class Agenda:
                 return Chunk.of(generation, points, item.scenario), item.planner.limit_s(len(points))
         return None
 
-    def hear(self, rows: Rows, unreached: Sequence[int], *, cold: bool) -> None:
+    def observe(self, rows: Rows, unreached: Sequence[int], *, cold: bool) -> None:
         """A chunk came back. One that an earlier run left, of a scenario that is not on the agenda, tells nothing."""
         item = self._by_scenario.get(Chunk.parse(rows.chunk).scenario)
         if item is not None:
-            item.planner.hear(rows, unreached, cold=cold)
+            item.planner.observe(rows, unreached, cold=cold)
             each = item.planner.speeds.seconds_per_point()
             if each is not None:
                 self._seconds_per_period = each / item.period_s

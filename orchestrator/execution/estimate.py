@@ -53,11 +53,11 @@ class SamplePlanner:
         """As Planner's."""
         return self._planner.limit_s(points)
 
-    def hear(self, rows: Rows, unreached: Sequence[int], *, cold: bool) -> None:
+    def observe(self, rows: Rows, unreached: Sequence[int], *, cold: bool) -> None:
         """As Planner's; what was sent before the order was known says nothing about it."""
         if not self._sample.issuperset(rows.columns.get("point", ())):
             return
-        self._planner.hear(rows, unreached, cold=cold)
+        self._planner.observe(rows, unreached, cold=cold)
         order = Grouped(self._whole, rows.feature_axes)
         if self._natural and not order.is_natural:
             self._restart(order)

@@ -17,7 +17,7 @@ from tasks.protocol.scenario import PLAIN, Scenario
 if TYPE_CHECKING:
     from orchestrator.cluster.broker import Cluster
 
-#: Seconds without a row after which `gather` says why, when its chunks lie behind those of other sweeps.
+#: Seconds without a row after which `gather` says why, when its chunks wait behind those of other sweeps.
 BUSY_S = 5.0
 
 
@@ -46,18 +46,18 @@ def gather(
         cluster.send(definition.sweep, chunk, in_flight.add(chunk), within_s)
     stream = Stream(redis, keys)
     rows: dict[int, dict[str, Any]] = {}
-    started, told = time.monotonic(), False
+    started, explained = time.monotonic(), False
     while in_flight.chunks:
         cluster.check_alive(cluster.say)
-        if not (rows or told) and time.monotonic() - started > BUSY_S and not redis.exists(keys.running):
-            told = True
+        if not (rows or explained) and time.monotonic() - started > BUSY_S and not redis.exists(keys.running):
+            explained = True
             cluster.say("waiting for the children: they are busy with other sweeps, whose running chunks come first")
         for entry, came in stream.read(0.25):
             rows |= {row["point"]: row for row in came.to_dicts()}
             stream.forget([entry])
             learn(came.feature_axes)
             in_flight.complete(came.chunk)
-            in_flight.heard()
+            in_flight.rows_came()
         if in_flight.lost(cluster):
             raise BrokerError("the broker lost the messages of this command: start it again")
         seconds = time.monotonic() - started

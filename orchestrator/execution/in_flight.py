@@ -59,7 +59,7 @@ class InFlight:
         there = set(points)
         return [point for point in chunk.points if point not in there] if chunk and there else []
 
-    def heard(self) -> None:
+    def rows_came(self) -> None:
         """Rows came in."""
         self._quiet_since, self._missing = time.monotonic(), set()
 
@@ -142,7 +142,7 @@ def _send(
 ) -> bool:
     """False when the broker has no room for it, or goes away in this moment.
 
-    The chunk counts as on the way all the same: collecting goes on and makes room, and what is lost is sent again.
+    The chunk counts as in flight all the same: collecting goes on and makes room, and what is lost is sent again.
     """
     from kombu.exceptions import OperationalError
     from redis.exceptions import OutOfMemoryError

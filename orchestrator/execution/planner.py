@@ -119,14 +119,14 @@ class Planner:
 
     def next(self, children: int) -> list[int]:
         """The points of the next chunk; empty when all are handed out, or when the source waits for rows."""
-        if (self.speeds.seconds_per_point() or MIN_S) < MIN_S:  # more probes would cost more than they tell
+        if (self.speeds.seconds_per_point() or MIN_S) < MIN_S:  # more probes would cost more than they are worth
             self._probed.difference_update(self._probes)
             self._probes = []
         points = [self._probes.pop(0)] if self._probes else self._take(self._size(max(1, children)))
         self._handed += len(points)
         return points
 
-    def hear(self, rows: Rows, unreached: Sequence[int], *, cold: bool) -> None:
+    def observe(self, rows: Rows, unreached: Sequence[int], *, cold: bool) -> None:
         """A chunk came back, stopped before it came to the points `unreached`; `cold`: the first of its child."""
         self.give_back(unreached)
         self.speeds.add(rows.node.partition("/")[0], rows.seconds, len(rows), cold=cold)
@@ -140,7 +140,7 @@ class Planner:
         return FIRST_S if each is None else max(MIN_LIMIT_S, OVERRUN * points * each)
 
     def give_back(self, points: Sequence[int]) -> None:
-        """A chunk was stopped before it came to these, or was lost: they go next."""
+        """A chunk was stopped before it came to these, or was lost: they come next."""
         self._probes[:0] = [point for point in points if point in self._probed]
         self._source.give_back([point for point in points if point not in self._probed])
         self._handed -= len(points)

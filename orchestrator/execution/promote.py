@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from tasks.protocol.messages import SweepDefinition
 
 SCRIPT = "v2_with_controllers.py"
-#: Results told in the file's head.
-TOLD = (
+#: Results written into the head of the file.
+HEAD_RESULTS = (
     "net_pnl",
     "net_pnl_quote",
     "max_drawdown_pct",
@@ -106,7 +106,7 @@ def _row(store: Store, definition: SweepDefinition, point: int) -> dict[str, Any
 def _head(definition: SweepDefinition, point: int, standing: str, row: dict[str, Any], audit: dict[str, Any]) -> str:
     """The comment at the top: where this config comes from and what it did there."""
     values = Grid.from_mapping(definition.grid).values(point)
-    told = [f"{name} {row[name]:.6g}" for name in TOLD if isinstance(row.get(name), int | float)]
+    results = [f"{name} {row[name]:.6g}" for name in HEAD_RESULTS if isinstance(row.get(name), int | float)]
     facts = [
         f"sweep {definition.sweep}, point {point}: {standing}",
         "point: " + ", ".join(f"{name} {value}" for name, value in values.items()),
@@ -115,7 +115,7 @@ def _head(definition: SweepDefinition, point: int, standing: str, row: dict[str,
         f"trade_cost {definition.trade_cost:g}, engine {row.get('engine') or definition.engine}, "
         f"shift {definition.shift}, fills {definition.fills}, warmup {str(definition.warmup).lower()}, "
         f"seed {definition.seed}",
-        "results: " + ", ".join(told),
+        "results: " + ", ".join(results),
         f"look-ahead audit (point {audit['point']}): {audit['verdict']}"
         if audit.get("verdict")
         else "look-ahead audit: none was made (hummingsweep audit)",

@@ -1,9 +1,8 @@
-"""Everything a sweep needs onto the broker: controllers, slices, rules, definition.
+"""Publishes what a sweep needs on the broker: controllers, slices, trading rules, definition.
 
-The one place where the orchestrator touches candles. What needs hummingbot (is the config accepted, which feeds does
-the
-controller ask for?) is asked of a child through a probe, a chunk like any other (tasks.feeds says which points). A
-point whose config is refused will be a row that says so; a sweep is refused when no point that was asked has a config.
+The one place where the orchestrator touches candles. What needs hummingbot (is the config accepted, which feeds does the
+controller ask for?) is asked of a child through a probe, a chunk like any other (tasks.feeds says which points). A point
+whose config is refused will be a row that says so; a sweep is refused when no point that was asked has a config.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ CHILDREN_READY_S = 180.0
 
 def precheck(sweep: Sweep) -> None:
     """What can be said without a child and without a broker. Raises SweepFileError, ControllerError, CandlesError."""
-    # first of all, for the trading rules lie beside the candles unless the sweep file says otherwise
+    # first of all, for the trading rules are in the folder of the candles unless the sweep file says otherwise
     demand_folder(sweep.candles)
     rules.load(sweep.trading_rules, markets(sweep))
     controller_type, name = sweep.controller.get("controller_type"), sweep.controller.get("controller_name")
@@ -60,7 +59,7 @@ def precheck(sweep: Sweep) -> None:
 
 
 def publish(sweep: Sweep, cluster: Cluster, watcher: Watcher, *, kind: Kind = Kind.RUN) -> SweepDefinition:
-    """Lay everything down and return the definition with its final id.
+    """Publish everything and return the definition with its final id.
 
     Raises ControllerError (every config that was asked is refused), CandlesError, TradingRulesMissing,
     BrokerError, BlobError.
@@ -99,7 +98,7 @@ def with_kind(definition: SweepDefinition, kind: Kind, cluster: Cluster, **optio
 
 
 def forget(definition: SweepDefinition, cluster: Cluster) -> None:
-    """Delete what lies on the broker under this id (blobs stay until they expire)."""
+    """Delete what the broker holds under this id (blobs stay until they expire)."""
     names = list(cluster.redis.scan_iter(Keys(definition.sweep).all_of_it))
     if names:
         cluster.redis.delete(*names)
@@ -140,7 +139,7 @@ def _needs(bare: SweepDefinition, cluster: Cluster, watcher: Watcher) -> list[Fe
 def _slices(
     sweep: Sweep, needs: Sequence[FeedNeed], cluster: Cluster, watcher: Watcher
 ) -> tuple[dict[str, str], dict[str, int]]:
-    """Cut every feed and lay it down: feed key -> address, feed key -> candles before the period."""
+    """Slice every feed and publish the slices: feed key -> address, feed key -> candles before the period."""
     files = find(sweep.candles)
     addresses: dict[str, str] = {}
     lead: dict[str, int] = {}

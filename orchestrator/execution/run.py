@@ -218,13 +218,13 @@ class SweepRun:
             self._computed += new
             self._stream.forget([entry])
             unreached = self._in_flight.complete(rows.chunk, rows.columns.get("point", ()))
-            self._agenda.hear(rows, unreached, cold=rows.node not in self._seen)
+            self._agenda.observe(rows, unreached, cold=rows.node not in self._seen)
             self._agenda.count(rows, new, self._store, self._definition.sweep)
             self._seen.add(rows.node)
             self._memory_bytes = max(self._memory_bytes, rows.memory_bytes)
             came = True
         if came:
-            self._in_flight.heard()
+            self._in_flight.rows_came()
             self._first_rows = self._first_rows or time.monotonic()
             if not self._checked and self._agenda.counts.get(Status.OK):
                 self._checked = True
@@ -246,7 +246,7 @@ class SweepRun:
             if not keep(self._redis, self._keys, self._definition):
                 self._hooks.publish_again()
             self._generation = send_again(self._cluster, self._keys, self._in_flight, lost, self._generation)
-            self._in_flight.heard()
+            self._in_flight.rows_came()
 
     def _report(self) -> None:
         """Progress for the user who waits, and now and then for `watch`, `list` and the exporter."""

@@ -54,11 +54,11 @@ def test_an_estimate_times_each_point_once(stored: set[int], early: int) -> None
         sent.append(sampler.next(2))
         handed += sent[-1]
     for chunk in sent:  # stopped after their first points, which say what features depend on
-        sampler.hear(rows(chunk[:1], 1.0), chunk[1:], cold=False)
+        sampler.observe(rows(chunk[:1], 1.0), chunk[1:], cold=False)
         handed = [point for point in handed if point not in chunk[1:]]
     while chunk := sampler.next(2):
         handed += chunk
-        sampler.hear(rows(chunk, 0.01 * len(chunk)), [], cold=False)
+        sampler.observe(rows(chunk, 0.01 * len(chunk)), [], cold=False)
     assert len(set(handed)) == len(handed) > 0
     assert not stored.intersection(handed)
 
@@ -66,13 +66,13 @@ def test_an_estimate_times_each_point_once(stored: set[int], early: int) -> None
 def test_what_was_sent_in_another_order_says_nothing_about_this_one() -> None:
     sampler = SamplePlanner([(0, GRID.size - 1)], GRID)
     first, second = sampler.next(2), sampler.next(2)
-    sampler.hear(rows(first[:1], 9.0), first[1:], cold=True)
+    sampler.observe(rows(first[:1], 9.0), first[1:], cold=True)
     assert sampler.speeds.seconds_per_point() is None
-    sampler.hear(rows(second[:1], 9.0), second[1:], cold=False)
+    sampler.observe(rows(second[:1], 9.0), second[1:], cold=False)
     assert sampler.speeds.seconds_per_point() is None
     chunk = sampler.next(2)
     assert not set(chunk) & {*first, *second}
-    sampler.hear(rows(chunk, 0.1 * len(chunk)), [], cold=False)
+    sampler.observe(rows(chunk, 0.1 * len(chunk)), [], cold=False)
     assert sampler.speeds.seconds_per_point() == pytest.approx(0.1)
 
 
