@@ -32,12 +32,12 @@ Answers = dict[int, list[FeedNeed]]
 Asking = Generator[list[int], Answers, Answers]
 
 
-def asking(grid: Grid, seed: int) -> Asking:
-    """Ask around. Ends after the first points when all of them are refused."""
+def asking(grid: Grid, seed: int, also: Iterable[int] = ()) -> Asking:
+    """Ask around. Ends after the first points when all of them are refused. `also`: more of these first points."""
     answers: Answers = {}
     chance = random.Random(seed)
     at_random = (chance.randrange(grid.size) for _ in range(min(AT_RANDOM, grid.size)))
-    yield from _ask({0, grid.size - 1, *_around(grid, 0), *at_random}, answers)
+    yield from _ask({0, grid.size - 1, *_around(grid, 0), *at_random, *also}, answers)
     if not any(answers.values()):
         return answers
     base = min(point for point, needs in answers.items() if needs)

@@ -7,13 +7,14 @@ move on to the next item as soon as an earlier one has no points left to hand ou
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from orchestrator.execution.planner import Planner, Speeds
 from orchestrator.execution.source import GridSource
-from tasks.grid import Grid, spread
+from orchestrator.sweepfile.skip import points_of, skip_of, spread_kept
+from tasks.grid import Grid
 from tasks.protocol.messages import Chunk, Rows, Status, SweepDefinition
 from tasks.protocol.scenario import PLAIN, Scenario
 
@@ -134,13 +135,22 @@ def grid_item(
     probes: int = 0,
 ) -> Item:
     """The whole grid under a scenario. `probes`: points that go first and alone where nothing is stored yet."""
-    grid = Grid.from_mapping(definition.grid)
+    grid, size = Grid.from_mapping(definition.grid), points_of(definition)
     counts = stored_counts(store, definition.sweep, scenario, None)
-    missing = store.missing_runs(definition.sweep, grid.size, str(scenario))
-    source = GridSource(missing, grid.size - counts.total(), grid)
-    first = [] if counts else spread(grid.size, probes)
+    source = GridSource(missing_runs(store, definition, scenario), size - counts.total(), grid)
+    first = [] if counts else spread_kept(grid, probes, skip_of(definition))
     planner = Planner(source, target_s=target_s, probes=first)
-    return Item(scenario, planner, grid.size, counts, period_s(scenario, definition))
+    return Item(scenario, planner, size, counts, period_s(scenario, definition))
+
+
+def missing_runs(store: Store, definition: SweepDefinition, scenario: Scenario = PLAIN) -> Iterator[tuple[int, int]]:
+    """Closed ranges of the points that are to be run and have no row under a scenario, ascending, read lazily."""
+    skip = skip_of(definition)
+    for first, last in store.missing_runs(definition.sweep, Grid.from_mapping(definition.grid).size, str(scenario)):
+        if skip is None:
+            yield first, last
+        else:
+            yield from skip.runs(first, last)
 
 
 def points_item(

@@ -20,9 +20,9 @@ from orchestrator.execution.stages import run_stages
 from orchestrator.progress.watcher import Silent, Watcher
 from orchestrator.results.output_path import check_target
 from orchestrator.results.store import Store
+from orchestrator.sweepfile.skip import points_of, skip_of, spread_kept
 from orchestrator.sweepfile.sweep import Sweep
 from tasks.errors import ExpressionError, HummingsweepError, SweepFileError
-from tasks.grid import spread
 from tasks.protocol.messages import Kind
 from tasks.settings import Settings
 
@@ -76,7 +76,7 @@ def run_sweep(
         store, definition = session.store, session.definition
         if retry:
             store.forget_failed(definition.sweep)
-        watcher.say(f"{sweep.name}: {sweep.grid.size} points, ready after {time.monotonic() - started:.1f} s")
+        watcher.say(f"{sweep.name}: {_size(sweep, definition)}, ready after {time.monotonic() - started:.1f} s")
         summary = run(
             session.cluster,
             store,
@@ -160,7 +160,7 @@ def verify(
     publish.precheck(sweep)
     with broker.session(settings, say=watcher.say) as cluster:
         definition = publish.publish(sweep, cluster, watcher)
-        chosen = list(points) or spread(sweep.grid.size, sample)
+        chosen = list(points) or spread_kept(sweep.grid, sample, skip_of(definition))
         return ask(cluster, definition, Kind.VERIFY, chosen, watcher)
 
 
@@ -169,7 +169,15 @@ def audit(sweep: Sweep, settings: Settings, sample: int, cuts: int, watcher: Wat
     publish.precheck(sweep)
     with broker.session(settings, say=watcher.say) as cluster:
         definition = publish.publish(sweep, cluster, watcher)
-        return ask(cluster, definition, Kind.AUDIT, spread(sweep.grid.size, sample), watcher, cuts=cuts)
+        points = spread_kept(sweep.grid, sample, skip_of(definition))
+        return ask(cluster, definition, Kind.AUDIT, points, watcher, cuts=cuts)
+
+
+def _size(sweep: Sweep, definition: SweepDefinition) -> str:
+    """The number of points, with and without those that `skip` leaves out."""
+    kept, whole = points_of(definition), sweep.grid.size
+    without = f" ({whole:,} without `skip`, which leaves out {whole - kept:,})" if kept < whole else ""
+    return f"{kept:,} points{without}"
 
 
 def _check_ranking(sweep: Sweep, table: pa.Table) -> None:

@@ -1,8 +1,8 @@
 """Publishes what a sweep needs on the broker: controllers, slices, trading rules, definition.
 
-The one place where the orchestrator touches candles. What needs hummingbot (is the config accepted, which feeds does the
-controller ask for?) is asked of a child through a probe, a chunk like any other (tasks.feeds says which points). A point
-whose config is refused will be a row that says so; a sweep is refused when no point that was asked has a config.
+The one place where the orchestrator touches candles. What needs hummingbot (is the config accepted, which feeds does
+the controller ask for?) is asked of a child through a probe, a chunk like any other (tasks.feeds says which points). A
+point whose config is refused will be a row that says so; a sweep is refused when no point that was asked has a config.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from orchestrator.cluster.broker import wait_for_children
 from orchestrator.execution.gather import gather
 from orchestrator.progress.watcher import Silent, Watcher
 from orchestrator.sweepfile import rules
+from orchestrator.sweepfile.skip import skip_of, spread_kept
 from orchestrator.sweepfile.sweep import Sweep, sweep_id
 from tasks import feeds
 from tasks.candles.formats import demand_folder, find
@@ -33,6 +34,8 @@ from tasks.suggest import nearest
 if TYPE_CHECKING:
     from orchestrator.cluster.broker import Cluster
 
+#: Points that are asked in any case where `skip` leaves others out.
+KEPT_ASKED = 8
 #: Seconds a fresh node may take until its children have imported hummingbot.
 CHILDREN_READY_S = 180.0
 
@@ -109,15 +112,16 @@ def _needs(bare: SweepDefinition, cluster: Cluster, watcher: Watcher) -> list[Fe
     grid = Grid.from_mapping(bare.grid)
     probe = announce(dataclasses.replace(bare, sweep=f"probe-{uuid.uuid4().hex[:10]}"), cluster)
     rows: dict[int, dict[str, Any]] = {}
-    asking = feeds.asking(grid, bare.seed)
+    skip = skip_of(bare)
+    asking = feeds.asking(grid, bare.seed, also=spread_kept(grid, KEPT_ASKED, skip) if skip is not None else ())
     try:
         points = next(asking)
         while True:
-            came = gather(cluster, probe, points, Silent())
+            kept = [point for point in points if skip is None or not skip(point)]
+            came = gather(cluster, probe, kept, Silent())
             rows |= {row["point"]: row for row in came}
-            points = asking.send(
-                {row["point"]: [FeedNeed(*fields) for fields in row.get("feeds") or ()] for row in came}
-            )
+            needs = {row["point"]: [FeedNeed(*fields) for fields in row.get("feeds") or ()] for row in came}
+            points = asking.send({point: needs.get(point, []) for point in points})
     except StopIteration as end:
         answers: feeds.Answers = end.value
     finally:

@@ -20,6 +20,7 @@ from orchestrator.cluster import broker
 from orchestrator.cluster.collect import Stream
 from orchestrator.cluster.lease import CLAIM_S, collector_lease
 from orchestrator.execution import publish
+from orchestrator.execution.agenda import missing_runs
 from orchestrator.execution.gather import gather
 from orchestrator.execution.planner import Planner
 from orchestrator.execution.run import collect_waiting, write_status
@@ -27,9 +28,10 @@ from orchestrator.execution.session import opened
 from orchestrator.execution.source import GridSource
 from orchestrator.progress.watcher import NodeProgress, Progress, Watcher
 from orchestrator.results.store import Store, resolve
+from orchestrator.sweepfile.skip import points_of, skip_of, spread_kept
 from orchestrator.sweepfile.sweep import Sweep
 from tasks.errors import BrokerError, HummingsweepError, StoreError
-from tasks.grid import Grid, spread
+from tasks.grid import Grid
 from tasks.protocol.keys import SWEEPS_KEY, Keys
 from tasks.protocol.messages import Chunk, Kind, Status, SweepDefinition
 from tasks.settings import Settings
@@ -66,8 +68,8 @@ def submit(sweep: Sweep, out: Path, settings: Settings, watcher: Watcher) -> Sen
             generation = int(redis.incr(keys.generation))
             redis.delete(keys.cancelled)
             stored = sum(collect_waiting(Stream(redis, keys), store, definition.sweep).values())
-            size = sweep.grid.size
-            missing = store.missing_runs(definition.sweep, size)
+            size = points_of(definition)
+            missing = missing_runs(store, definition)
             source = GridSource(missing, size - stored, sweep.grid)
             planner = Planner(source, target_s=settings.chunk_seconds)
             _time_points(cluster, definition, planner, source, watcher)
@@ -262,13 +264,14 @@ def _time_points(
 ) -> None:
     """Tell the planner how long a point takes in a child that has run some, from a few that are run for it."""
     timed = publish.with_kind(definition, Kind.RUN, cluster)
-    size = Grid.from_mapping(definition.grid).size
+    grid, skip = Grid.from_mapping(definition.grid), skip_of(definition)
+    size = grid.size
     first = max(0, size - NEIGHBOURS) // 2
-    neighbours = list(range(first, min(size, first + NEIGHBOURS)))
+    neighbours = [point for point in range(first, min(size, first + NEIGHBOURS)) if skip is None or not skip(point)]
     try:
-        took = _seconds(gather(cluster, timed, spread(size, TIMED_POINTS), watcher, learn=source.learn))
+        took = _seconds(gather(cluster, timed, spread_kept(grid, TIMED_POINTS, skip), watcher, learn=source.learn))
         each = mean(took) if took else CHEAP_S
-        if each <= CHEAP_S:
+        if each <= CHEAP_S and neighbours:
             took = _seconds(gather(cluster, timed, neighbours, watcher, within_s=CHEAP_S, learn=source.learn))
             each = median(took) if took else each
     finally:

@@ -21,10 +21,11 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.cluster.collect import Stream
 from orchestrator.cluster.lease import CollectorLease, collector_lease
-from orchestrator.execution.agenda import Agenda, Item, agenda_of, grid_item, period_s, stored_counts
+from orchestrator.execution.agenda import Agenda, Item, agenda_of, grid_item, missing_runs, period_s, stored_counts
 from orchestrator.execution.estimate import ENOUGH_S, LEAST, SamplePlanner
 from orchestrator.execution.in_flight import InFlight, fill, give_up_waiting, send_again
 from orchestrator.progress.watcher import Progress, Watcher
+from orchestrator.sweepfile.skip import points_of
 from tasks.grid import Grid
 from tasks.protocol.blobs import EXPIRY_S
 from tasks.protocol.keys import SWEEPS_KEY, Keys, blob_key
@@ -83,14 +84,14 @@ def run(
     `estimate`: stop as soon as points from all over the grid have said how expensive they are. Raises BrokerError,
     StoreError.
     """
-    grid = Grid.from_mapping(definition.grid)
+    size = points_of(definition)
 
     def agenda() -> Agenda:
         if estimate:
-            planner = SamplePlanner(store.missing_runs(definition.sweep, grid.size), grid)
+            planner = SamplePlanner(missing_runs(store, definition), Grid.from_mapping(definition.grid))
             counts = stored_counts(store, definition.sweep, PLAIN, None)
-            return Agenda([Item(PLAIN, planner, grid.size, counts, period_s(PLAIN, definition))])
-        probes = min(PROBES, grid.size // PROBED)
+            return Agenda([Item(PLAIN, planner, size, counts, period_s(PLAIN, definition))])
+        probes = min(PROBES, size // PROBED)
         return Agenda([grid_item(store, definition, target_s=target_s, probes=probes)])
 
     return SweepRun(cluster, store, definition, watcher, agenda, hooks or Hooks(), estimate=estimate).run()

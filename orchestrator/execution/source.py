@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Protocol
 
@@ -64,11 +64,10 @@ class GridSource:
         missing: Iterable[tuple[int, int]],
         size: int,
         grid: Grid | None = None,
-        skipped: Callable[[int], bool] | None = None,
     ):
         """`missing`: closed ranges of points, ascending, read lazily. `size`: how many points they hold.
 
-        `grid`: whose points they are; without it their order stays. `skipped`: whether a point is left out.
+        `grid`: whose points they are; without it their order stays.
         """
         self._missing = iter(missing)
         self._rest: tuple[int, int] | None = None  # of the range under way
@@ -77,7 +76,6 @@ class GridSource:
         self._total = size
         self._left = size
         self._grid = grid
-        self._skipped = skipped
         self._order: Grouped | None = None
         #: which points share their features: until it is known, those are taken for such that differ in the last axis
         self._groups = Grouped(grid, grid.names[:-1]) if grid is not None else None
@@ -86,7 +84,7 @@ class GridSource:
 
     @property
     def total(self) -> int:
-        """The missing points, without those that were found to be skipped."""
+        """The missing points."""
         return self._total
 
     def next(self, count: int) -> list[int]:
@@ -131,19 +129,11 @@ class GridSource:
             self._ahead.extend(islice(self._coming, 1))
         return not self._ahead
 
-    def _wanted(self, point: int) -> bool:
-        if self._skipped is not None and self._skipped(point):
-            self._total -= 1
-            self._left -= 1
-            return False
-        return True
-
     def _in_order(self) -> Iterator[int]:
         for first, last in self._missing:
             for point in range(first, last + 1):
                 self._rest = (point + 1, last)
-                if self._wanted(point):
-                    yield point
+                yield point
 
     def _group(self, grid: Grid) -> None:
         """From now on by features: where few points are left at once, otherwise lazily and only the first time."""
@@ -172,5 +162,4 @@ class GridSource:
             place = bisect_right(firsts, point) - 1
             if place >= 0 and point <= rest[place][1]:
                 left -= 1
-                if self._wanted(point):
-                    yield point
+                yield point

@@ -30,6 +30,7 @@ from orchestrator.report.facts import facts
 from orchestrator.report.text import a_point, cell_text, plural
 from orchestrator.results.output_path import check_target
 from orchestrator.sweepfile.expressions import parse_objective
+from orchestrator.sweepfile.skip import points_of
 from tasks.errors import StoreError
 from tasks.protocol.messages import Status
 from tasks.times import utc_minute
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from orchestrator.results.store import Store
-    from tasks.grid import Grid
     from tasks.protocol.messages import SweepDefinition
 
 _FOLDER = Path(__file__).parent
@@ -134,8 +134,8 @@ def _contents(
         title=sweep.rpartition("-")[0] or sweep,
         subtitle=_subtitle(definition),
         objective=objective,
-        tiles=_tiles(ranking, objective, counts, grid, distribution, table),
-        checks=checks(Evidence(definition, grid.size, counts, ranking, table, meta.get("audit") or {})),
+        tiles=_tiles(ranking, objective, counts, points_of(definition), distribution, table),
+        checks=checks(Evidence(definition, points_of(definition), counts, ranking, table, meta.get("audit") or {})),
         ranking_note=tables.ranking_note(ranking),
         heads=tables.heads(ranking, objective, names),
         rows=tables.rows(ranking, objective, grid, names),
@@ -171,7 +171,7 @@ def _tiles(
     ranking: Ranking,
     objective: str,
     counts: dict[Status, int],
-    grid: Grid,
+    size: int,
     distribution: dict[str, Any] | None,
     table: pa.Table,
 ) -> list[SimpleNamespace]:
@@ -182,9 +182,7 @@ def _tiles(
         return SimpleNamespace(label=label, value=value, note=note)
 
     tiles = [
-        tile(
-            "points with a row", f"{done:,}", f"of {grid.size:,}; {failed:,} failed" if failed else f"of {grid.size:,}"
-        ),
+        tile("points with a row", f"{done:,}", f"of {size:,}; {failed:,} failed" if failed else f"of {size:,}"),
         tile(
             "ranked", f"{ranking.matching:,}", f"where {ranking.where}" if ranking.where else "every point that is ok"
         ),

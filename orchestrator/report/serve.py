@@ -30,8 +30,8 @@ from orchestrator.report.page import render_sweeps, shows, write_report
 from orchestrator.results.database import FILE, LOCK
 from orchestrator.results.layout import StoredSweep
 from orchestrator.results.store import Store
+from orchestrator.sweepfile.skip import points_of
 from tasks.errors import HummingsweepError, StoreError
-from tasks.grid import Grid
 from tasks.protocol.messages import Status
 from tasks.times import utc_day
 
@@ -135,7 +135,7 @@ class Sweeps:
 
 def _line(folder: str, stored: StoredSweep, counts: dict[Status, int], *, running: bool) -> Line:
     definition = stored.definition
-    points, done = Grid.from_mapping(definition.grid).size, sum(counts.values())
+    points, done = points_of(definition), sum(counts.values())
     start, end = map(utc_day, (definition.start, definition.end))
     about = [definition.controller.get(key) for key in ("controller_name", "connector_name", "trading_pair")]
     return Line(

@@ -328,14 +328,3 @@ def test_a_probe_that_comes_back_is_handed_out_once_more() -> None:
         handed += chunk
         planner.speeds.add("node", 1.0, 1)
     assert sorted(handed) == list(range(20))
-
-
-def test_skipped_points_are_never_handed_out_and_do_not_count() -> None:
-    source = GridSource([(0, 99)], 100, skipped=lambda point: point % 3 == 0)
-    planner = Planner(source, target_s=5.0)
-    handed: list[int] = []
-    while chunk := planner.next(2):
-        handed += chunk
-    assert handed == [point for point in range(100) if point % 3]
-    assert (source.total, planner.left) == (66, 0)
-    assert source.is_complete()
