@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+import benchmarks  # noqa: F401  found now: hummingbot puts its own folder first, where another package has this name
+
 # the machines that run this share their cores: how long a draw takes says nothing about the code
 settings.register_profile("shared cores", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("shared cores")

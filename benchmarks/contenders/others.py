@@ -131,7 +131,6 @@ def celery(folder: Path, workers: int) -> Iterator[Sweep]:
     )  # fmt: skip
     try:
         from celery import group
-
         from contenders.per_point import point as task
 
         def sweep(points: list[int]) -> Iterator[Row]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from contenders.others import Sweep
 from contenders.work import COMPARED, WARMING, Row
+
 from orchestrator.cluster import broker
 from orchestrator.cluster.broker import Cluster
 from orchestrator.execution import publish

@@ -4,7 +4,6 @@ import os
 
 from celery import Celery
 from celery.signals import worker_process_init
-
 from contenders.work import compute, enter
 
 app = Celery("peers", broker=os.environ.get("PEERS_BROKER"), backend=os.environ.get("PEERS_BROKER"))

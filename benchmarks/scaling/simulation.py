@@ -11,10 +11,11 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from scaling.costs import Costs
+
 from orchestrator.cluster.collect import BATCH
 from orchestrator.execution.in_flight import DEPTH
 from orchestrator.execution.planner import MAX_POINTS
-from scaling.costs import Costs
 
 #: Use under which a cluster is said to be limited.
 GOOD = 0.95

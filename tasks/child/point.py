@@ -142,17 +142,15 @@ class PointRunner:
 
         if name == "jump":
             return JumpEngine(shared=shared)
-        from tasks.engine.fills import HonestSimulators
+        from tasks.engine.fills import FillRules
 
-        return JumpEngine(
-            simulators=HonestSimulators(
-                maker_cost=definition.maker_cost if definition.maker_cost is not None else definition.trade_cost,
-                taker_cost=definition.taker_cost if definition.taker_cost is not None else definition.trade_cost,
-                slippage_bps=definition.slippage_bps,
-                funding=definition.funding,
-            ),
-            shared=shared,
+        rules = FillRules(
+            maker_cost=definition.maker_cost,
+            taker_cost=definition.taker_cost,
+            slippage_bps=definition.slippage_bps,
+            funding=definition.funding,
         )
+        return JumpEngine(rules, shared)
 
     async def _back_test(self, point: int) -> Row:
         definition = self._definition

@@ -195,9 +195,9 @@ def begin(settings: Settings | None = None) -> Child:
     if settings.lean:
         stubs.install_lean_imports()
     patches.apply()
-    from tasks.engine.jump import kernels
+    from tasks.engine.executors.warm import warm
 
-    kernels.warm()  # a compiler that runs inside a point would count as the point's time
+    warm()  # a compiler that runs inside a point would count as the point's time
     # what the imports left is there for good: the collector need not walk through it at every full collection
     gc.collect()
     gc.freeze()

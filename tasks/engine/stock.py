@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tasks.engine._base import Market, Outcome
-from tasks.engine.equity import EquityCurve, kept_amounts, linear_exposure
+from tasks.engine.equity import EquityCurve, kept_amounts
+from tasks.engine.executors import kind_of
+from tasks.engine.executors._base import side_of
 from tasks.upstream.backtest.build import controller_class, upstream_class_cache
 from tasks.upstream.backtest.failure import failure, unsupported
 from tasks.upstream.backtest.features import prepare_market_data
@@ -130,7 +132,12 @@ class _Engine(BacktestingEngineBase):  # type: ignore[misc]  # upstream has no t
         curve = EquityCurve(self.features["close"].to_numpy(dtype=np.float64))
         for life in self._lives:
             first = int(index.searchsorted(life.frame.index[0]))
-            pnl, value, traded = _lived(life.simulation, life.frame, closes=life.kept is None)
+            kind = kind_of(life.simulation.config)
+            assert kind is not None
+            value, traded = kind.stock_exposure(
+                life.simulation, life.frame, side_of(life.simulation.config), closes=life.kept is None
+            )
+            pnl = life.frame["net_pnl_quote"].to_numpy(dtype=np.float64)
             curve.add_executor(first, pnl, value, traded, kept=life.kept is not None)
             if life.kept is not None:
                 curve.add_held(first + len(life.frame) - 1, *life.kept)
@@ -157,32 +164,3 @@ def plain_results(results: dict[str, Any]) -> dict[str, Any]:
     plain = {name: value.item() if isinstance(value, np.generic) else value for name, value in results.items()}
     plain["close_types"] = {name: int(count) for name, count in (results["close_types"] or {}).items()}
     return plain
-
-
-def _lived(simulation: Any, frame: pd.DataFrame, *, closes: bool) -> tuple[Floats, Floats, Floats]:
-    """Running pnl, value of what is held, and quote traded, per row of an executor's life."""
-    pnl = frame["net_pnl_quote"].to_numpy(dtype=np.float64)
-    fees = frame["cum_fees_quote"].to_numpy(dtype=np.float64)
-    side = 1 if simulation.config.side.name == "BUY" else -1
-    if hasattr(simulation, "fill_events"):
-        return pnl, *_grid_exposure(simulation, frame, side, closes=closes)
-    cost = frame["filled_amount_quote"].to_numpy(dtype=np.float64).copy()
-    if len(frame) == len(simulation.executor_simulation) and simulation.config.type != "order_executor":
-        cost[-1] /= 2  # upstream doubles the last row of an executor that closed by itself
-    return pnl, *linear_exposure(side, cost, pnl, fees, closes=closes)
-
-
-def _grid_exposure(simulation: Any, frame: pd.DataFrame, side: int, *, closes: bool) -> tuple[Floats, Floats]:
-    """A grid's inventory from its fills: a level's take-profit gives back the base its entry took."""
-    base, traded = np.zeros(len(frame)), np.zeros(len(frame))
-    for event in simulation.fill_events:
-        if event["timestamp"] > frame.index[-1]:
-            break
-        row = frame.index.searchsorted(event["timestamp"])
-        amount = event["amount_quote"] / simulation.grid_level_prices[event["level_idx"]]
-        base[row] += amount if event["side"] == "entry" else -amount
-        traded[row] += amount * event["price"]
-    value = side * np.cumsum(base) * frame["close"].to_numpy(dtype=np.float64)
-    if closes:
-        traded[-1] += abs(value[-1])
-    return value, traded

@@ -27,6 +27,7 @@ Not simulated, as in stock fills: partial fills, queues, balances, margin and li
 also max_open_orders, order_frequency and the trailing stop.
 """
 
-from tasks.engine.fills.simulators import HonestSimulators
+from tasks.engine.fills.rules import STOCK, FillRules
+from tasks.engine.fills.run import RunFills
 
-__all__ = ["HonestSimulators"]
+__all__ = ["STOCK", "FillRules", "RunFills"]

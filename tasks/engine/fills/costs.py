@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tasks.engine.jump.candles import Candles, Floats
+from tasks.engine.candles import Candles, Floats
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel
 
-from tasks.engine.jump.lazy_config import LazyPositionConfig
+from tasks.engine.executors.lazy_config import LazyPositionConfig
 
 _new, _set = object.__new__, object.__setattr__
 #: References to an object that only its owner holds, seen from `compact`: the owner's, the local name, the argument.

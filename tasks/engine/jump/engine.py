@@ -3,10 +3,10 @@
 A run is the stock engine's: make the controller, let it derive its features once, merge them with the engine's
 candles, and step over the rows. What differs:
 
-- An executor is simulated on arrays when it is created (`simulators`), and its end is known from then on.
+- An executor is simulated on arrays when it is created (tasks.engine.executors), and its end is known from then on.
 - What a controller reads of its executors is built when it reads it (`view`, `lazy`).
 - Where the decision methods are the base class's own, the engine goes straight to the rows on which they can act
-  (`deciders`); any other controller is asked on every row.
+  (`schedulers`); any other controller is asked on every row.
 
 A controller with decision logic of its own may say when it next wants to be asked, and is skipped over until then:
 
@@ -27,18 +27,17 @@ from decimal import Decimal
 from typing import Any
 
 from tasks.engine._base import Market, Outcome
+from tasks.engine.candles import Candles
 from tasks.engine.equity import EquityCurve
-from tasks.engine.jump.accepted import accepted
-from tasks.engine.jump.candles import Candles
+from tasks.engine.executors import NotReproduced, kind_of, simulate
+from tasks.engine.fills import STOCK, FillRules, RunFills
+from tasks.engine.fills.costs import Funding
 from tasks.engine.jump.lazy import LazyList
-from tasks.engine.jump.lazy_config import LazyPositionConfig
 from tasks.engine.jump.ledger import Ledger
 from tasks.engine.jump.locked import Shape, WrittenTo, lock, noticed
 from tasks.engine.jump.scheduler_choice import broken, choose
 from tasks.engine.jump.series import Series, results
 from tasks.engine.jump.shared import FieldAccessTracker, SharedFeatures, State
-from tasks.engine.jump.simulators import StockSimulators
-from tasks.engine.jump.trajectory import NotReproduced, Simulators, Trajectory
 from tasks.engine.jump.view import View
 from tasks.engine.stock import StockEngine, plain_results
 from tasks.errors import ControllerError
@@ -52,10 +51,6 @@ from tasks.upstream.backtest.features import prepare_market_data
 from tasks.upstream.backtest.provider import SweepDataProvider, interval_seconds
 from tasks.upstream.names import (
     CandlesConfig,
-    DCAExecutorConfig,
-    GridExecutorConfig,
-    OrderExecutorConfig,
-    PositionExecutorConfig,
     generate_unique_id,
 )
 
@@ -69,18 +64,20 @@ FEW = 10
 class JumpEngine:
     """Implements tasks.engine._base.Engine.
 
-    `simulators`: how executors fill; None for stock fills. With stock fills the outcome equals StockEngine's in every
+    `fills`: how orders fill. With stock fills the outcome equals StockEngine's in every
     field; `Outcome.engine` says how the rows were walked ("jump", "step"), or that the stock engine itself ran, and
-    `engine_note` why. With other fills there is nothing to fall back to: what cannot be run raises ControllerError.
+    `engine_note` why. With other
+    fills there is nothing to fall back to: what cannot be run raises ControllerError.
     `shared`: what points of one market derived before.
     """
 
     name = "jump"
 
-    def __init__(self, simulators: Simulators | None = None, shared: SharedFeatures | None = None) -> None:
+    def __init__(self, fills: FillRules = STOCK, shared: SharedFeatures | None = None) -> None:
         self._shared = shared
-        self._simulators = simulators or StockSimulators()
-        self._stock = StockEngine() if simulators is None else None
+        self._fills = fills
+        self._funding = Funding(fills.funding)
+        self._stock = StockEngine() if fills.is_stock else None
 
     async def run(self, config: Any, market: Market, *, curves: bool = True) -> Outcome:
         """Back-test one controller config.
@@ -153,13 +150,22 @@ class JumpEngine:
             lock(candles.frame)  # not before: the kernels are compiled for arrays that may be written to
         shape = None if writable else Shape(controller.processed_data)
 
-        funding = self._simulators.funding_per_base(candles, controller.config.trading_pair)
+        fills = RunFills(
+            self._fills,
+            candles,
+            trade_cost=market.trade_cost,
+            trading_rules=provider.get_trading_rules,
+            funding=self._funding,
+        )
+        funding = None if self._fills.is_stock else fills.funding_per_base(controller.config.trading_pair)
         curve = EquityCurve(candles.close, funding) if curves else None
         ledger = Ledger(candles, curve)
         view = View(controller, ledger, candles)
 
         def create(executor_config: Any) -> None:
-            ledger.create(self._simulate(candles, ledger.row, executor_config, market.trade_cost, provider, config))
+            if kind_of(executor_config) is None:
+                raise unsupported(executor_config, config, provider)
+            ledger.create(simulate(executor_config, candles, ledger.row, fills))
 
         scheduler = choice.scheduler(controller, ledger, view, candles, create)
         ledger.move_to(0)
@@ -197,26 +203,6 @@ class JumpEngine:
             outcome.extras["turnover"] = curve.turnover()
             outcome.extras["trades"] = ledger.trades()
         return outcome
-
-    def _simulate(
-        self, candles: Candles, row: int, config: Any, trade_cost: float, provider: Any, of: Any
-    ) -> Trajectory | None:
-        simulators = self._simulators
-        if type(config) is LazyPositionConfig:
-            return simulators.position(candles, row, config, trade_cost)
-        if isinstance(config, DCAExecutorConfig):
-            return simulators.dca(candles, row, accepted(config, DCAExecutorConfig), trade_cost)
-        if isinstance(config, PositionExecutorConfig):
-            return simulators.position(candles, row, accepted(config, PositionExecutorConfig), trade_cost)
-        if isinstance(config, GridExecutorConfig):
-            try:
-                rules = provider.get_trading_rules(config.connector_name, config.trading_pair)
-            except (KeyError, AttributeError):
-                rules = None
-            return simulators.grid(candles, row, accepted(config, GridExecutorConfig), trade_cost, rules)
-        if isinstance(config, OrderExecutorConfig):
-            return simulators.order(candles, row, accepted(config, OrderExecutorConfig), trade_cost)
-        raise unsupported(config, of, provider)
 
 
 def _copied(config: Any) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from tasks.engine.jump.trajectory import State, Trajectory
+from tasks.engine.executors._base import State, Trajectory
 from tasks.upstream.names import ExecutorInfo, RunnableStatus
 
 _new, _set = object.__new__, object.__setattr__

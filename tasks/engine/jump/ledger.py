@@ -15,12 +15,12 @@ from decimal import Decimal
 from sys import getrefcount
 from typing import Any, NamedTuple
 
+from tasks.engine.candles import Candles
 from tasks.engine.equity import EquityCurve, kept_amounts
-from tasks.engine.jump.candles import Candles
+from tasks.engine.executors._base import NotReproduced, State, Trajectory
+from tasks.engine.executors.lazy_config import LazyPositionConfig
 from tasks.engine.jump.compact import Compactor, materialise
 from tasks.engine.jump.info import executor_info
-from tasks.engine.jump.lazy_config import LazyPositionConfig
-from tasks.engine.jump.trajectory import NotReproduced, State, Trajectory
 from tasks.market_names import price_key
 from tasks.upstream.names import BacktestingEngineBase, BacktestPositionHold, CloseType, RunnableStatus
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from tasks.engine.jump.candles import Candles
+from tasks.engine.candles import Candles
 from tasks.engine.jump.schedulers import (
     UNKNOWN_POSITION,
     DecisionScheduler,
@@ -57,7 +57,7 @@ _MARKET_MAKING_FIELDS = (
     "sell_amounts_pct",
     "executor_refresh_time", "cooldown_time", "position_rebalance_threshold_pct", "skip_rebalance",
 )  # fmt: skip
-#: Of those, what the deciders reckon with: times and counts.
+#: Of those, what the schedulers count with: times and counts.
 _NUMBERS = ("max_executors_per_side", "cooldown_time", "executor_refresh_time")
 _READING = ("__getattr__", "__getattribute__")
 _REBALANCE_METHODS = ("get_spreads_and_amounts_in_quote", "get_required_base_amount")

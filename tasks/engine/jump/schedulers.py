@@ -22,10 +22,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tasks.engine.jump.candles import Candles
-from tasks.engine.jump.lazy_config import LazyPositionConfig
+from tasks.engine.candles import Candles
+from tasks.engine.executors._base import NotReproduced
+from tasks.engine.executors.lazy_config import LazyPositionConfig
 from tasks.engine.jump.ledger import WINDOW_S, Executor, Ledger
-from tasks.engine.jump.trajectory import NotReproduced
 from tasks.engine.jump.view import View
 from tasks.upstream.names import (
     CloseType,

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tasks.engine.jump.candles import Candles, Floats
+from tasks.engine.candles import Candles, Floats
 from tasks.engine.jump.lazy import LazyList
 from tasks.engine.jump.ledger import Executor, Ledger
 from tasks.upstream.names import BacktestingEngineBase, CloseType, TradeType

@@ -33,8 +33,8 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel
 
+from tasks.engine.candles import Candles
 from tasks.engine.compare import same_data
-from tasks.engine.jump.candles import Candles
 from tasks.engine.jump.copyable import copyable
 from tasks.engine.jump.locked import lock
 from tasks.isolation.process_state import ProcessState

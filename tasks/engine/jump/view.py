@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from tasks.engine.jump.candles import Candles
+from tasks.engine.candles import Candles
 from tasks.engine.jump.lazy import LazyList
 from tasks.engine.jump.ledger import Ledger
 from tasks.market_names import price_key

@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tasks.engine.candles import Candles
 from tasks.engine.equity import EquityCurve, kept_amounts
-from tasks.engine.fills import HonestSimulators
-from tasks.engine.jump.candles import Candles
+from tasks.engine.executors import Trajectory, simulate
+from tasks.engine.fills import FillRules, RunFills
 from tasks.engine.jump.info import executor_info
-from tasks.engine.jump.trajectory import Trajectory
 from tasks.upstream.names import (
     CloseType,
     DCAExecutorConfig,
@@ -50,8 +50,19 @@ def number(value: float | None) -> Decimal | None:
     return None if value is None else Decimal(str(value))
 
 
-def honest(**changes: Any) -> HonestSimulators:
-    return HonestSimulators(**({"maker_cost": MAKER, "taker_cost": TAKER} | changes))
+def honest(**changes: Any) -> FillRules:
+    return FillRules(**({"maker_cost": MAKER, "taker_cost": TAKER} | changes))
+
+
+def simulated(market: Candles, first: int, config: Any, rules: FillRules | None = None) -> Trajectory:
+    fills = RunFills(rules or honest(), market, trade_cost=0.001, trading_rules=no_rules)
+    trajectory = simulate(config, market, first, fills)
+    assert trajectory is not None
+    return trajectory
+
+
+def no_rules(connector: str, trading_pair: str) -> None:
+    raise KeyError(trading_pair)
 
 
 def position(
@@ -65,7 +76,7 @@ def position(
     target_order: OrderType = OrderType.LIMIT,
     limit_s: int | None = None,
     trailing: tuple[float, float] | None = None,
-    simulators: HonestSimulators | None = None,
+    rules: FillRules | None = None,
     first: int = 0,
 ) -> Trajectory:
     config = PositionExecutorConfig(
@@ -85,9 +96,7 @@ def position(
             take_profit_order_type=target_order,
         ),
     )
-    trajectory = (simulators or honest()).position(market, first, config, 0.001)
-    assert trajectory is not None
-    return trajectory
+    return simulated(market, first, config, rules)
 
 
 def outcome(trajectory: Trajectory) -> tuple[int | None, int, str, float]:
@@ -127,9 +136,9 @@ def test_a_price_beyond_the_market_fills_at_the_close_as_taker() -> None:
 
 
 def test_a_limit_order_never_slips_beyond_its_price() -> None:
-    trajectory = position(candles(QUIET, QUIET), entry=100.01, simulators=honest(slippage_bps=50))
+    trajectory = position(candles(QUIET, QUIET), entry=100.01, rules=honest(slippage_bps=50))
     assert trajectory.at(0).average_price == 100.01
-    assert position(candles(QUIET, QUIET), entry=102, simulators=honest(slippage_bps=50)).at(0).average_price == (
+    assert position(candles(QUIET, QUIET), entry=102, rules=honest(slippage_bps=50)).at(0).average_price == (
         pytest.approx(100.5)
     )
 
@@ -147,7 +156,7 @@ def test_a_limit_maker_order_that_would_cross_rests_at_the_close() -> None:
 
 
 def test_a_market_order_fills_at_the_close_of_the_decision_with_slippage() -> None:
-    trajectory = position(candles(QUIET, QUIET), order=OrderType.MARKET, simulators=honest(slippage_bps=10))
+    trajectory = position(candles(QUIET, QUIET), order=OrderType.MARKET, rules=honest(slippage_bps=10))
     assert outcome(trajectory) == (0, 1, "TIME_LIMIT", pytest.approx(pnl(100.1, TAKER, 99.9, TAKER)))
 
 
@@ -157,7 +166,7 @@ def test_without_an_entry_price_the_close_is_taken() -> None:
 
 def test_costs_default_to_the_trade_cost_of_the_market() -> None:
     market = candles(QUIET, (100, 100, 98.5, 99.5), QUIET)
-    row = outcome(position(market, simulators=HonestSimulators()))
+    row = outcome(position(market, rules=FillRules()))
     assert row[3] == pytest.approx(pnl(99, 0.001, 100, 0.001))
 
 
@@ -243,9 +252,9 @@ def test_the_higher_of_two_stops_is_met_first() -> None:
 
 def test_slippage_moves_taker_exits_only() -> None:
     slip = honest(slippage_bps=10)
-    stopped = position(candles(*FALL, (99, 99, 97, 98)), stop=0.02, simulators=slip)
+    stopped = position(candles(*FALL, (99, 99, 97, 98)), stop=0.02, rules=slip)
     assert outcome(stopped)[3] == pytest.approx(pnl(99, MAKER, 97.02 * 0.999, TAKER))
-    target = position(candles(*FALL, (99.5, 100, 99.2, 99.3)), target=0.01, simulators=slip)
+    target = position(candles(*FALL, (99.5, 100, 99.2, 99.3)), target=0.01, rules=slip)
     assert outcome(target)[3] == pytest.approx(pnl(99, MAKER, 99.99, MAKER))
 
 
@@ -253,7 +262,7 @@ def test_slippage_moves_taker_exits_only() -> None:
 
 
 def test_a_stop_by_the_controller_sells_at_the_close_as_taker() -> None:
-    trajectory = position(candles(*FALL, QUIET, QUIET), simulators=honest(slippage_bps=10))
+    trajectory = position(candles(*FALL, QUIET, QUIET), rules=honest(slippage_bps=10))
     state = trajectory.stopped(2, keep=False)
     assert state.net_pnl_quote == pytest.approx(pnl(99, MAKER, 99.9, TAKER))
     assert state.cum_fees_quote == pytest.approx(2 * 99 * MAKER + 2 * 99.9 * TAKER)
@@ -287,7 +296,7 @@ def test_funding_is_paid_by_what_is_open_when_it_is_due(side: TradeType, paid: f
     rates = {"BTC-USDT": [[START + 150, 0.001], [START, 0.5], [START + 120, 0.002]], "ETH-USDT": [[START + 60, 0.9]]}
     market = candles(QUIET, QUIET, (101, 101, 101, 101), (102, 102, 102, 102), (102, 102, 102, 102))
     free = position(market, order=OrderType.MARKET, side=side)
-    charged = position(market, order=OrderType.MARKET, side=side, simulators=honest(funding=rates))
+    charged = position(market, order=OrderType.MARKET, side=side, rules=honest(funding=rates))
     costs = [0, 0, paid * 2 * 101 * 0.002, paid * 2 * (101 * 0.002 + 102 * 0.001), paid * 2 * (101 * 0.002 + 0.102)]
     for row in range(5):
         assert free.at(row).net_pnl_quote - charged.at(row).net_pnl_quote == pytest.approx(costs[row])
@@ -310,7 +319,7 @@ def dca(market: Candles, **changes: Any) -> Trajectory:
         "take_profit": Decimal("0.01"),
         "stop_loss": Decimal("0.02"),
     }
-    trajectory = honest().dca(market, 0, DCAExecutorConfig(**(values | changes)), 0.001)
+    trajectory = simulated(market, 0, DCAExecutorConfig(**(values | changes)))
     assert trajectory is not None
     return trajectory
 
@@ -363,7 +372,7 @@ def order(market: Candles, strategy: ExecutionStrategy, price: float | None = 99
         execution_strategy=strategy,
         **changes,
     )
-    trajectory = honest().order(market, 0, config, 0.001)
+    trajectory = simulated(market, 0, config)
     assert trajectory is not None
     return trajectory
 
@@ -411,7 +420,7 @@ def test_a_chaser_follows_the_close_and_fills_where_it_rests() -> None:
 OFF_MARKET = 99.5 * (1 - 0.0001)
 
 
-def grid(market: Candles, simulators: HonestSimulators | None = None, **changes: Any) -> Trajectory:
+def grid(market: Candles, rules: FillRules | None = None, **changes: Any) -> Trajectory:
     """Four levels at 97, 98, 99 and 100 of 100 quote each, targets 1% above."""
     barriers = {"take_profit": Decimal("0.01"), "take_profit_order_type": OrderType.LIMIT}
     values: dict[str, Any] = {
@@ -428,7 +437,7 @@ def grid(market: Candles, simulators: HonestSimulators | None = None, **changes:
     }
     barriers |= changes.pop("barriers", {})
     config = GridExecutorConfig(**(values | changes), triple_barrier_config=TripleBarrierConfig(**barriers))
-    trajectory = (simulators or honest()).grid(market, 0, config, 0.001, None)
+    trajectory = simulated(market, 0, config, rules)
     assert trajectory is not None
     return trajectory
 
@@ -476,7 +485,7 @@ def test_what_a_grid_keeps_carries_what_it_gained() -> None:
         (98.9, 98.9, 97.5, 97.6),
         (97.6, 98.2, 97.5, 98.1),
     )
-    whole = grid(market, simulators=honest(funding={"BTC-USDT": [[START + 240, 0.001]]}))
+    whole = grid(market, rules=honest(funding={"BTC-USDT": [[START + 240, 0.001]]}))
     row = 4
     state = whole.stopped(row, keep=True)
     info = executor_info(whole, row, state, RunnableStatus.TERMINATED, close_type=CloseType.POSITION_HOLD)
@@ -551,7 +560,7 @@ def test_an_order_stopped_on_the_row_it_fills_on_is_sold_at_the_close() -> None:
         timestamp=float(START), trading_pair="BTC-USDT", connector_name="binance_perpetual", side=TradeType.BUY,
         amount=Decimal(2), execution_strategy=ExecutionStrategy.MARKET,
     )  # fmt: skip
-    trajectory = honest().order(market, 0, config, 0.001)
+    trajectory = simulated(market, 0, config)
     assert trajectory is not None and trajectory.last == 0
     assert trajectory.stopped(0, keep=False).net_pnl_quote == pytest.approx(-2 * 200 * TAKER)
     assert trajectory.stopped(0, keep=True).net_pnl_quote == 0.0

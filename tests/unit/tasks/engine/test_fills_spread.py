@@ -16,7 +16,7 @@ import pytest
 
 from benchmarks.workloads.controllers import SimpleMakerConfig
 from tasks.engine._base import Market, Outcome
-from tasks.engine.fills import HonestSimulators
+from tasks.engine.fills import STOCK, FillRules
 from tasks.engine.jump.engine import JumpEngine
 from tasks.upstream.names import TradingRule
 
@@ -41,7 +41,7 @@ def market(shared_data: Path) -> Market:
     )
 
 
-def run(market: Market, simulators: HonestSimulators | None, spreads: str) -> Outcome:
+def run(market: Market, fills: FillRules, spreads: str) -> Outcome:
     config = SimpleMakerConfig(
         id="maker",
         connector_name=CONNECTOR,
@@ -59,14 +59,14 @@ def run(market: Market, simulators: HonestSimulators | None, spreads: str) -> Ou
     )
 
     async def go() -> Outcome:
-        return await JumpEngine(simulators).run(config, market)
+        return await JumpEngine(fills).run(config, market)
 
     return asyncio.run(go())
 
 
 def test_stock_pnl_is_flat_in_the_spread_and_honest_pnl_rises(market: Market) -> None:
-    stock = [run(market, None, str(spread)).results["net_pnl_quote"] for spread in SPREADS]
-    honest = [run(market, HonestSimulators(), str(spread)).results["net_pnl_quote"] for spread in SPREADS]
+    stock = [run(market, STOCK, str(spread)).results["net_pnl_quote"] for spread in SPREADS]
+    honest = [run(market, FillRules(), str(spread)).results["net_pnl_quote"] for spread in SPREADS]
     print("\nspread   stock  honest  (quote, before costs)")
     for spread, one, other in zip(SPREADS, stock, honest, strict=True):
         print(f"{spread:6.2%} {one:7.1f} {other:7.1f}")
@@ -82,7 +82,7 @@ def test_of_two_orders_that_one_candle_fills_the_wider_earns_the_difference_with
     spreads = (0.0005, 0.001, 0.0015, 0.002)
     listed = ",".join(map(str, spreads))
     day = replace(market, end=market.start + 86400)
-    stock, honest = run(day, None, listed), run(day, HonestSimulators(), listed)
+    stock, honest = run(day, STOCK, listed), run(day, FillRules(), listed)
     differences = filled_together(stock)
     assert len(differences) > 50
     assert max(map(abs, (gain for gain, _ in differences))) < 1e-12

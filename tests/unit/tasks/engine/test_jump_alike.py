@@ -16,8 +16,9 @@ from benchmarks.workloads.controllers import Bollinger, BollingerConfig
 from benchmarks.workloads.market import PAIR, market_of, random_walk
 from tasks.engine._base import Market, Outcome
 from tasks.engine.compare import compare
-from tasks.engine.fills import HonestSimulators
-from tasks.engine.jump import lazy_config, ledger
+from tasks.engine.executors import lazy_config
+from tasks.engine.fills import FillRules
+from tasks.engine.jump import ledger
 from tasks.engine.jump.engine import JumpEngine
 from tasks.engine.stock import StockEngine
 from tasks.upstream import fingerprint
@@ -90,8 +91,8 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
             super().__init__(*args)
             those.append(self)
 
-    for module in ("deciders", "engine", "ledger", "frozen"):
-        monkeypatch.setattr(f"tasks.engine.jump.{module}.LazyPositionConfig", Counted)
+    for module in ("jump.schedulers", "jump.ledger", "jump.compact", "executors.registry"):
+        monkeypatch.setattr(f"tasks.engine.{module}.LazyPositionConfig", Counted)
     return those
 
 
@@ -238,10 +239,10 @@ def test_the_last_candle_is_seen_though_no_other_one_was(market: Market, made: l
 
 
 def test_honest_fills_take_them_too(market: Market, made: list[Any]) -> None:
-    honest = HonestSimulators(maker_cost=0.0002, taker_cost=0.0005, slippage_bps=1.0)
-    alike_ones = run(JumpEngine(simulators=honest), config_of(), market, curves=True)
+    honest = FillRules(maker_cost=0.0002, taker_cost=0.0005, slippage_bps=1.0)
+    alike_ones = run(JumpEngine(fills=honest), config_of(), market, curves=True)
     assert made
-    each = run(JumpEngine(simulators=honest), config_of(Own), market, curves=True)
+    each = run(JumpEngine(fills=honest), config_of(Own), market, curves=True)
     assert compare(each, alike_ones) == []
     assert (each.equity == alike_ones.equity).all()
 

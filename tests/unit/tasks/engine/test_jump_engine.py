@@ -24,6 +24,7 @@ from benchmarks.workloads.controllers import (
 from benchmarks.workloads.market import PAIR, market_of, random_walk
 from tasks.engine._base import Market, Outcome
 from tasks.engine.compare import compare
+from tasks.engine.fills import FillRules
 from tasks.engine.jump import ledger
 from tasks.engine.jump.engine import JumpEngine
 from tasks.engine.stock import StockEngine
@@ -389,17 +390,9 @@ def test_an_info_built_by_the_engine_is_the_one_pydantic_builds(market: Market) 
         }
 
 
-def test_other_simulators_are_used_and_have_no_stock_engine_to_fall_back_to(market: Market) -> None:
-    class NoFills:
-        def position(self, candles: Any, first: int, config: Any, trade_cost: float) -> None:
-            return None
-
-        def funding_per_base(self, candles: Any, pair: str) -> None:
-            return None
-
-    assert run(JumpEngine(simulators=NoFills()), bollinger(), market).results["total_executors"] == 0
+def test_fills_other_than_stock_have_no_stock_engine_to_fall_back_to(market: Market) -> None:
     with pytest.raises(ControllerError, match="needs stock fills"):
-        run(JumpEngine(simulators=NoFills()), bollinger(ClashingBollinger), market)
+        run(JumpEngine(FillRules()), bollinger(ClashingBollinger), market)
 
 
 def test_the_side_of_a_short_signal_counts_longs_too(market: Market) -> None:

@@ -20,7 +20,7 @@ from benchmarks.workloads.controllers import Bollinger, BollingerConfig
 from benchmarks.workloads.market import PAIR, market_of, random_walk
 from tasks.engine._base import Market, Outcome
 from tasks.engine.compare import compare
-from tasks.engine.fills import HonestSimulators
+from tasks.engine.fills import FillRules
 from tasks.engine.jump.engine import JumpEngine
 from tasks.engine.jump.shared import SharedFeatures
 from tasks.engine.stock import StockEngine
@@ -458,7 +458,7 @@ class WritesTimes(Bollinger):
 
 def test_who_writes_into_the_times_of_its_features_runs_on_the_stock_engine(market: Market) -> None:
     shares(market, WritesTimes, {"stop_loss": "0.01"}, {"stop_loss": "0.003"})  # both equal to stock's
-    engine = JumpEngine(HonestSimulators(maker_cost=0.0002, taker_cost=0.0005), SharedFeatures(proofs=0))
+    engine = JumpEngine(FillRules(maker_cost=0.0002, taker_cost=0.0005), SharedFeatures(proofs=0))
     first, second = (run(engine, config(WritesTimes), market).results for _ in range(2))
     assert first == second
 
@@ -544,7 +544,7 @@ class WritesCandles(Bollinger):
 
 def test_honest_fills_of_a_point_do_not_depend_on_the_one_before(market: Market) -> None:
     shared = SharedFeatures(proofs=0)
-    engine = JumpEngine(simulators=HonestSimulators(maker_cost=0.0002, taker_cost=0.0005), shared=shared)
+    engine = JumpEngine(fills=FillRules(maker_cost=0.0002, taker_cost=0.0005), shared=shared)
     first, second = (run(engine, config(WritesCandles), market).results for _ in range(2))
     assert shared.hits == 1
     assert first == second

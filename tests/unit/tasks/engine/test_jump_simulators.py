@@ -10,11 +10,15 @@ import pandas as pd
 import pytest
 
 from benchmarks.workloads.market import PAIR, START, random_walk
+from tasks.engine import compiled
+from tasks.engine.candles import Candles, float_at_or_above, float_at_or_below
 from tasks.engine.equity import EquityCurve
-from tasks.engine.jump import kernels
-from tasks.engine.jump.candles import Candles, float_at_or_above, float_at_or_below
-from tasks.engine.jump.simulators import StockSimulators
-from tasks.engine.jump.trajectory import Trajectory
+from tasks.engine.executors import Trajectory, simulate
+from tasks.engine.executors import dca as dca_executors
+from tasks.engine.executors import grid as grid_executors
+from tasks.engine.executors import position as position_executors
+from tasks.engine.executors.warm import warm
+from tasks.engine.fills import STOCK, RunFills
 from tasks.upstream.names import (
     BacktestingEngineBase,
     CloseType,
@@ -67,14 +71,11 @@ def upstream(candles: Candles, first: int, config: Any) -> Any:
 
 
 def ours(candles: Candles, first: int, config: Any) -> Any:
-    simulators = StockSimulators()
-    if isinstance(config, DCAExecutorConfig):
-        return simulators.dca(candles, first, config, COST)
-    if isinstance(config, GridExecutorConfig):
-        return simulators.grid(candles, first, config, COST, None)
-    if isinstance(config, OrderExecutorConfig):
-        return simulators.order(candles, first, config, COST)
-    return simulators.position(candles, first, config, COST)
+    return simulate(config, candles, first, RunFills(STOCK, candles, trade_cost=COST, trading_rules=no_rules))
+
+
+def no_rules(connector: str, trading_pair: str) -> None:
+    raise KeyError(trading_pair)
 
 
 def assert_same(candles: Candles, first: int, config: Any) -> Any:
@@ -275,15 +276,19 @@ def test_searches_skip_blocks_and_find_the_same_row() -> None:
 
 
 def test_warming_compiles_what_runs_call() -> None:
-    kernels.warm()
+    warm()
     for config in (position("100", stop_loss="0.01"), dca(["100", "99"], stop_loss="0.01", trailing_stop=TRAILING),
                    grid("95", "105", limit="94"), order(ExecutionStrategy.LIMIT, "99")):  # fmt: skip
         life = ours(walk(1), 0, config)
         if life.fill_row is not None:
             life.add_to(EquityCurve(life.candles.close), life.last, life.at(life.last).net_pnl_quote, kept=False)
-    compiled = [getattr(kernels, name) for name in vars(kernels) if hasattr(getattr(kernels, name), "signatures")]
-    assert len(compiled) == 6
-    assert {len(function.signatures) for function in compiled} == {1}
+    loops = {
+        id(found): found
+        for module in (compiled, position_executors, dca_executors, grid_executors)
+        for found in vars(module).values()
+        if hasattr(found, "signatures")
+    }
+    assert {len(loop.signatures) for loop in loops.values()} == {1}
 
 
 @pytest.mark.parametrize("seed", range(6))

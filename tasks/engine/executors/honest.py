@@ -1,17 +1,91 @@
-"""What an executor is worth, row by row, once its fills are known."""
+"""What executors share under fills other than stock: entries, the ladder of entries, and their lives row by row."""
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from tasks.engine.fills import kernels
+from tasks.engine.candles import Candles, Floats
+from tasks.engine.compiled import compiled
+from tasks.engine.executors._base import (
+    CLOSE_TYPES,
+    STOP_LOSS,
+    TAKE_PROFIT,
+    TIME_LIMIT,
+    TRAILING_STOP,
+    State,
+    Table,
+    Trajectory,
+    Unfilled,
+    fraction,
+    side_of,
+)
 from tasks.engine.fills.costs import Costs
-from tasks.engine.jump.candles import Candles, Floats
-from tasks.engine.jump.trajectory import State, Table, Trajectory
+from tasks.upstream.names import CloseType, OrderType
+
+if TYPE_CHECKING:
+    from tasks.engine.fills.run import RunFills
+
+INF = math.inf
+
+
+def ladder(
+    candles: Candles, first: int, last: int, config: Any, fills: RunFills,
+    *, orders: list[tuple[Any, float, float]], take_profit: Any, stop_loss: Any, trailing: Any,
+    target_rests: bool, before: float,
+) -> Trajectory:  # fmt: skip
+    """An executor that enters at one or more prices and closes whole: position and DCA.
+
+    `orders`: (hummingbot OrderType, price, base) of each entry. `target_rests`: the take profit is a limit order.
+    `before`: the average price to show before the first fill.
+    """
+    side, costs = side_of(config), fills.costs
+    entries = [enter(candles, first, side, costs, *order) for order in orders]
+    start = first + 1
+    if all(entry.row < 0 for entry in entries):
+        nearest = (max if side > 0 else min)(entry.price for entry in entries)
+        start = traded_through(candles, start, last, side, nearest)
+        if start < 0:
+            return Unfilled(candles, config, first, last, CloseType.TIME_LIMIT, before)
+    rows = np.array([entry.row for entry in entries])
+    end, how, price = ladder_life(
+        candles.open, candles.high, candles.low, candles.close, start, last, side,
+        np.array([entry.price for entry in entries]), np.array([entry.base for entry in entries]), rows,
+        fraction(take_profit), fraction(stop_loss),
+        fraction(trailing.activation_price if trailing else None),
+        fraction(trailing.trailing_delta if trailing else None), target_rests,
+    )  # fmt: skip
+    filled = [entry._replace(row=int(row)) for entry, row in zip(entries, rows, strict=True) if row >= 0]
+    resting = how == TAKE_PROFIT and target_rests
+    exit_ = Exit(price, costs.maker) if resting else Exit(costs.taken(-side, price), costs.taker)
+    return Ladder(
+        candles, config, first, end, CLOSE_TYPES[how], side=side, costs=costs,
+        funding=fills.funding_per_base(config.trading_pair), fills=filled, exit_=exit_, before=before,
+    )  # fmt: skip
+
+
+def enter(candles: Candles, first: int, side: int, costs: Costs, order_type: Any, price: float, base: float) -> Fill:
+    """An entry placed at a row's close: filled there as taker, or with row -1 where it rests."""
+    close = float(candles.close[first])
+    through = side * price > side * close
+    if not order_type.is_limit_type():
+        price = costs.taken(side, close)
+    elif not through or order_type == OrderType.LIMIT_MAKER:
+        price = close if through else price
+        return Fill(-1, base, price, costs.maker * base * price)
+    else:
+        price = side * min(side * price, side * costs.taken(side, close))
+    return Fill(first, base, price, costs.taker * base * price)
+
+
+def traded_through(candles: Candles, first: int, last: int, side: int, price: float) -> int:
+    """The first row in first .. last that trades beyond a resting order's price; or -1."""
+    beyond = math.nextafter(price, -math.inf if side > 0 else math.inf)
+    return candles.first_touched(first, last, beyond, falling=side > 0)
 
 
 class Fill(NamedTuple):
@@ -179,97 +253,93 @@ class Ladder(HonestTrajectory):
         return table
 
 
-class HonestGrid(HonestTrajectory):
-    """A grid executor. Its rows are computed by one pass over its life, and again where they were released."""
+@compiled
+def ladder_life(  # type: ignore[no-untyped-def]  # compiled
+    open_,
+    high,
+    low,
+    close,
+    start,
+    last,
+    side,
+    prices,
+    bases,
+    fill_rows,
+    take_profit,
+    stop_loss,
+    activation,
+    delta,
+    target_rests,
+):
+    """An executor that enters at one or more prices and closes whole: position and DCA.
 
-    __slots__ = ("_life", "_limit_price", "_rows", "_state", "fill_events", "level_prices", "tp_prices")
+    Looks at the rows start .. last. `prices`, `bases`: float64, shape (levels,), what each level pays and gets.
+    `fill_rows`: int64, shape (levels,), -1 for a level that rests, or the row on which it has filled; written to.
+    take_profit, stop_loss, activation, delta: fractions, NaN where not set; the stop loss holds once all levels are
+    filled. `target_rests`: the take profit is a limit order.
 
-    def __init__(
-        self, candles: Candles, config: Any, life: tuple[Any, ...], close_types: dict[int, Any],
-        *, side: int, costs: Costs, funding: Floats, prices: Floats, targets: Floats, amounts: Floats,
-        limit_price: float | None,
-    ) -> None:  # fmt: skip
-        """`life`: the arguments of kernels.grid_life."""
-        first = life[5]
-        last, how, columns, events = kernels.grid_life(*life)
-        filled = np.flatnonzero(columns[5] > 0)
-        super().__init__(
-            candles, config, first, last, close_types[how], first + int(filled[0]) if len(filled) else None,
-            side=side, costs=costs, funding=funding,
-        )  # fmt: skip
-        self._life = life
-        self._rows: Floats | None = columns
-        self._limit_price = limit_price
-        self.level_prices: list[float] = prices.tolist()
-        self.tp_prices: list[float] = targets.tolist()
-        #: every fill of the executor's whole life, in the form of upstream's simulator
-        self.fill_events: list[dict[str, Any]] = [
-            {
-                "timestamp": float(candles.timestamp[int(row)]),
-                "price": price,
-                "side": "entry" if is_entry else "tp",
-                "level_idx": int(level),
-                "amount_quote": float(amounts[int(level)]),
-            }
-            for row, level, is_entry, price in events.tolist()
-        ]
-        self._state = self._ending()
-
-    def open_at(self, row: int) -> tuple[State, float, float, float, float]:
-        """See HonestTrajectory."""
-        k = row - self.first
-        realised, _, paid, base, cost, _ = (float(column[k]) for column in self._lived())
-        return self.at(row), base, cost, realised, paid
-
-    def at(self, row: int) -> State:
-        """One row; the last one without the table."""
-        return self._state if row == self.last else super().at(row)
-
-    def release(self) -> None:
-        """Forget the rows too."""
-        super().release()
-        self._rows = None
-
-    def custom_info(self, row: int, state: State) -> dict[str, Any]:
-        """GridExecutorSimulation.get_custom_info, with the fills up to the row: upstream tells those to come too."""
-        now = self.candles.timestamp[row]
-        return {
-            **super().custom_info(row, state),
-            "fill_events": [event for event in self.fill_events if event["timestamp"] <= now],
-            "grid_level_prices": self.level_prices,
-            "grid_tp_prices": self.tp_prices,
-            "grid_side": self.config.side.name,
-            "grid_limit_price": self._limit_price,
-        }
-
-    def exposure(self, end: int, *, closes: bool) -> tuple[Floats, Floats]:
-        """See Trajectory."""
-        rows = self._lived()[:, : end - self.first + 1]
-        value = self._side * rows[3] * self.candles.close[self.first : end + 1]
-        traded = np.diff(rows[5], prepend=0.0)
-        if closes and end < self.last:
-            traded[-1] += rows[3, -1] * self._costs.taken(-self._side, float(self.candles.close[end]))
-        return value, traded
-
-    def _lived(self) -> Floats:
-        if self._rows is None:
-            self._rows = kernels.grid_life(*self._life)[2]
-        return self._rows
-
-    def _ending(self) -> State:
-        """The last row: what is left open is kept, with what the grid has gained and paid in its price and fees."""
-        state = super().at(self.last)
-        k = self.last - self.first
-        realised, fees, paid, base, cost, _ = (float(column[k]) for column in self._lived())
+    Returns (last row, how, price of the exit before slippage; NaN where nothing was filled).
+    """
+    levels = len(prices)
+    base = cost = 0.0
+    resting = 0
+    for level in range(levels):
+        if fill_rows[level] >= 0:
+            base += bases[level]
+            cost += bases[level] * prices[level]
+        else:
+            resting += 1
+    armed = False
+    trigger = -INF
+    for row in range(start, last + 1):
+        opened, closed = side * open_[row], side * close[row]
+        bottom = low[row] if side > 0 else -high[row]
+        top = high[row] if side > 0 else -low[row]
+        if base > 0:
+            target = cost / base * (1 + side * take_profit)
+            if side * target < opened or (not target_rests and side * target == opened):
+                return row, TAKE_PROFIT, target
+        entered = False
+        if resting > 0:
+            for level in range(levels):
+                if fill_rows[level] < 0 and bottom < side * prices[level]:
+                    fill_rows[level] = row
+                    base += bases[level]
+                    cost += bases[level] * prices[level]
+                    resting -= 1
+                    entered = True
         if base == 0:
-            return state
-        return self._kept(base, cost, realised, fees + paid)
+            continue
+        average = cost / base
+        stop = -INF
+        if resting == 0 and not math.isnan(stop_loss):
+            stop = side * average * (1 - side * stop_loss)
+        trail = side * average * (1 + side * trigger) if armed else -INF
+        level_hit = max(stop, trail)
+        if bottom <= level_hit:
+            return row, TRAILING_STOP if trail > stop else STOP_LOSS, side * min(level_hit, opened)
+        target = average * (1 + side * take_profit)
+        reached = closed if entered else top
+        if side * target < reached or (not target_rests and side * target == reached):
+            return row, TAKE_PROFIT, target
+        gain = side * (close[row] / average - 1)
+        if gain > activation:
+            armed = True
+        if armed:
+            trigger = max(trigger, gain - delta)
+    return last, TIME_LIMIT, close[last] if base > 0 else math.nan
 
-    def _build(self) -> Table:
-        realised, fees, paid, base, cost, traded = self._lived()
-        close = self.candles.close[self.first : self.last + 1]
-        pnl = realised + self._side * (base * close - cost) - fees - paid
-        pct, average = np.zeros(len(base)), np.zeros(len(base))
-        np.divide(pnl, traded, out=pct, where=traded > 0)
-        np.divide(cost, base, out=average, where=base > 0)
-        return Table(pct, pnl, fees.copy(), traded.copy(), average)
+
+@compiled
+def chased_row(high, low, close, first, last, side, distance, threshold):  # type: ignore[no-untyped-def]  # compiled
+    """An order that rests at a distance from the close and is renewed when the close has moved away.
+
+    Returns (row of its fill or -1, its price). Upstream: OrderExecutor.control_limit_chaser.
+    """
+    price = close[first] * (1 - side * distance)
+    for row in range(first + 1, last + 1):
+        if (low[row] < price) if side > 0 else (high[row] > price):
+            return row, price
+        if side * (close[row] - price) > close[row] * threshold:
+            price = close[row] * (1 - side * distance)
+    return -1, price

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from tasks.engine.jump import kernels
+from tasks.engine import compiled
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,7 +48,7 @@ class Candles:
 
     @cached_property
     def close_minima(self) -> Floats:
-        """The lowest close of every block of kernels.BLOCK rows."""
+        """The lowest close of every block of compiled.BLOCK rows."""
         return _per_block(np.minimum, self.close)
 
     @cached_property
@@ -69,17 +69,17 @@ class Candles:
     def first_reached(self, first: int, last: int, level: Decimal, *, falling: bool) -> int:
         """The first row in first .. last whose close is at `level` or beyond it, below where falling; or -1."""
         if falling:
-            at = kernels.first_at_or_below(self.close, self.close_minima, first, last, float_at_or_below(level))
+            at = compiled.first_at_or_below(self.close, self.close_minima, first, last, float_at_or_below(level))
         else:
-            at = kernels.first_at_or_above(self.close, self.close_maxima, first, last, float_at_or_above(level))
+            at = compiled.first_at_or_above(self.close, self.close_maxima, first, last, float_at_or_above(level))
         return int(at)
 
     def first_touched(self, first: int, last: int, level: Decimal | float, *, falling: bool) -> int:
         """The first row in first .. last whose low (where falling) or high is at `level` or beyond it; or -1."""
         if falling:
-            at = kernels.first_at_or_below(self.low, self.low_minima, first, last, float_at_or_below(level))
+            at = compiled.first_at_or_below(self.low, self.low_minima, first, last, float_at_or_below(level))
         else:
-            at = kernels.first_at_or_above(self.high, self.high_maxima, first, last, float_at_or_above(level))
+            at = compiled.first_at_or_above(self.high, self.high_maxima, first, last, float_at_or_above(level))
         return int(at)
 
     def again(self, frame: pd.DataFrame) -> Candles:
@@ -142,4 +142,4 @@ def float_at_or_above(level: Decimal | float) -> float:
 
 
 def _per_block(pick: np.ufunc, values: Floats) -> Floats:
-    return np.asarray(pick.reduceat(values, np.arange(0, len(values), kernels.BLOCK)), dtype=np.float64)
+    return np.asarray(pick.reduceat(values, np.arange(0, len(values), compiled.BLOCK)), dtype=np.float64)

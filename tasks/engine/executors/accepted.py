@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from tasks.engine.jump.trajectory import NotReproduced
+from tasks.engine.executors._base import NotReproduced
 from tasks.upstream.names import TrailingStop, TripleBarrierConfig
 
 _BARRIERS, _TRAILING = TripleBarrierConfig.__pydantic_validator__, TrailingStop.__pydantic_validator__

@@ -1,0 +1,1 @@
+"""Benchmarks, and the workloads that tests share with them."""
