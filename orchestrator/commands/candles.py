@@ -73,11 +73,12 @@ def import_candles(
 ) -> None:
     """Bring candles of any layout into one Parquet file per feed, joined with what is there already.
 
-    Understands candles_<connector>_<PAIR>_<interval>.csv|.csv.gz|.parquet, quants-lab's
-    <connector>|<PAIR>|<interval>.parquet, the dashboard's <connector>_<PAIR>_<day>_<day>.csv, Binance's public kline
-    zips (BTCUSDT-1m-2024-01.zip, with --connector), and any CSV or Parquet with --connector, --pair and --interval.
-    Names are believed: what contradicts an option is left out, with a word. Columns are never lost: a feed with volumes
-    of takers does not take candles without.
+    Understands Hummingbot's, quants-lab's and the dashboard's files, Binance's public klines in their folders however
+    deep, Kraken's OHLCVT, CryptoDataDownload, MetaTrader, freqtrade, JSON as ccxt and the exchanges give it, feather,
+    Parquet, and text with any delimiter, order, header and notation of times. What such a file does not say itself is
+    asked for: --connector always, --pair where the symbol is unknown or could be read in two ways. How a file was read
+    is said; what could mean two things (day or month first) is refused. What contradicts an option is left out, with a
+    word. Columns are never lost: a feed with volumes of takers does not take candles without.
 
     Examples:
       hummingsweep candles import downloads --to data/candles --connector binance

@@ -106,7 +106,11 @@ def examine(file: CandleFile) -> Examination:
     times = raw.columns["timestamp"]
     known = np.isfinite(times)
     if not known.any():
-        findings.append(Finding(Severity.ERROR, "empty", 1, "no candles in it"))
+        if rows:
+            what = "of no row can the timestamp be read; `hummingsweep candles import` takes other layouts"
+            findings.append(Finding(Severity.ERROR, "no times", rows, what))
+        else:
+            findings.append(Finding(Severity.ERROR, "empty", 1, "no candles in it"))
         return Examination(file, rows, None, None, (), size, tuple(findings))
     findings += _time_faults(raw, file.interval)
     # the same candles as they should be, so that one fault does not show up as another

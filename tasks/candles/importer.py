@@ -3,7 +3,7 @@
 Beside the layouts of formats.py these are understood:
 
     <SYMBOL>-<interval>-<YYYY-MM>[-<DD>].zip | .csv     Binance's public data: monthly and daily klines (binance.py)
-    any .csv, .csv.gz or .parquet                       when connector, pair and interval are given
+    any text, JSON, Parquet or feather with candles     as exchanges and vendors write them (foreign)
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from pathlib import Path
 import numpy as np
 from pyarrow import parquet
 
-from tasks.candles import binance
+from tasks.candles import binance, foreign
 from tasks.candles.formats import CandleFile, file_name
 from tasks.candles.rowgroups import GROUP_ROWS
 from tasks.candles.slicer import find_gaps, join, read
 from tasks.candles.slices import Columns, Gap, to_table
 from tasks.candles.sources import Given, sources
-from tasks.candles.validation import broken, other_spacing
+from tasks.candles.validation import broken, other_spacing, to_seconds
 from tasks.errors import CandlesError
 from tasks.files import written_beside
 
@@ -122,11 +122,18 @@ def _demand_same_columns(paths: Sequence[Path], pieces: Sequence[Columns]) -> No
 
 def _whole(file: CandleFile, say: Callable[[str], None]) -> Columns:
     """Every candle of one file. Raises CandlesBroken, CandlesMissing."""
-    if binance.named(file.path) or file.path.suffix == ".zip":
+    if binance.named(file.path):
         columns = binance.klines(file.path, file.interval)
-    else:
+    elif foreign.is_ours(file.path):
         with tempfile.TemporaryDirectory() as cache:  # a compressed file is unpacked once and not again
             columns = read([file], -np.inf, np.inf, cache=Path(cache)).columns
+    else:
+        found = foreign.read(file.path, base=file.pair.partition("-")[0])
+        for note in found.notes:
+            say(f"{file.path}: {note}")
+        columns = to_seconds(
+            file.path, to_table(found.columns), 1.0, file.interval, lambda index: f"candle {index + 1}"
+        )
     if apart := other_spacing(columns["timestamp"], file.interval):
         remedy = "give it the name (or --interval) of what it holds, or fetch it again"
         raise broken(file.path, "", f"its candles open {apart} apart, not {file.interval}", remedy)

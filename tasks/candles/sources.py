@@ -11,15 +11,22 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tasks.candles import binance
+from tasks.candles import binance, foreign, symbols
+from tasks.candles.foreign import names, sheet
 from tasks.candles.formats import CandleFile, Layout, candle_file
-from tasks.errors import CandlesError, CandlesMissing
+from tasks.errors import CandlesBroken, CandlesError, CandlesMissing
 from tasks.intervals import interval_of, interval_seconds, is_regular
 
 #: Endings of what can be read.
-_ENDINGS = (".csv", ".csv.gz", ".parquet", ".zip")
+_ENDINGS = tuple(ending + packed for ending in sheet.ENDINGS for packed in ("", ".gz"))
 #: What looks like a table, so that leaving it out deserves a word.
-_TABLE = re.compile(r".+\.(csv|tsv|parquet|pq|feather|arrow|xlsx?|gz|zip)", re.IGNORECASE)
+_TABLE = re.compile(r".+\.(csv|tsv|txt|json|parquet|pq|feather|arrow|xlsx?|gz|zip)", re.IGNORECASE)
+#: Folders of Binance's tree whose klines are not those of trades, and what they hold.
+_NOT_TRADES = {
+    "markPriceKlines": "mark prices",
+    "indexPriceKlines": "prices of an index",
+    "premiumIndexKlines": "a premium",
+}
 _CONNECTOR = re.compile(r"[a-z0-9_]+")
 # Some names hold small letters (kPEPE-USD, stETH-USDT, USDe-USDT), but none has no others.
 _PAIR = re.compile(r"(?=.*[A-Z0-9])[^\s_|/\\-]+-[^\s_|/\\-]+")
@@ -67,8 +74,9 @@ def sources(source: Path, given: Given, say: Callable[[str], None]) -> list[Cand
     if not source.is_dir():
         raise CandlesMissing(f"{source}: no such file or folder")
     files = []
-    for path in sorted([*source.glob("*"), *source.glob("*/*")]):
-        if path.name.startswith(".") or not _TABLE.fullmatch(path.name) or not path.is_file():
+    for path in sorted(source.rglob("*")):
+        hidden = any(part.startswith(".") for part in path.relative_to(source).parts)
+        if hidden or not _TABLE.fullmatch(path.name) or not path.is_file():
             continue
         try:
             files.append(_identify(path, given, alone=False))
@@ -90,10 +98,8 @@ def _identify(path: Path, given: Given, *, alone: bool) -> CandleFile:
     file = candle_file(path)
     if file is None:
         if not path.name.endswith(_ENDINGS):
-            raise _LeftOut(f"not one of {', '.join(_ENDINGS)}; convert it first")
-        if not (given.connector and given.pair and given.interval):
-            raise _LeftOut("its name does not say what it is; give --connector, --pair and --interval")
-        return CandleFile(given.connector, given.pair, given.interval, path, Layout.HUMMINGBOT)
+            raise _LeftOut(f"not one of {', '.join(sheet.ENDINGS)}; convert it first")
+        return _of_others(path, given)
     _demand_same("connector", file.connector, given.connector)
     _demand_same("pair", file.pair, given.pair)
     if file.interval:
@@ -110,7 +116,34 @@ def _identify(path: Path, given: Given, *, alone: bool) -> CandleFile:
     return file
 
 
+def _of_others(path: Path, given: Given) -> CandleFile:
+    """A file whose name follows no layout of ours: name, columns and distances say what the options leave open."""
+    if not given.connector:
+        raise _LeftOut("its name does not say what it is; give --connector, --pair and --interval")
+    stem = path.name[: -len(next(ending for ending in sorted(_ENDINGS, key=len)[::-1] if path.name.endswith(ending)))]
+    try:
+        seen = foreign.peek(path)
+    except CandlesBroken as error:
+        raise _LeftOut(str(error).removeprefix(f"{path}: ")) from None
+    ways = symbols.readings(seen.symbol) or names.symbols_in(stem)
+    if given.pair and ways and given.pair.upper() not in map(str.upper, ways):
+        _refuse("pair", seen.symbol or ways[0], given.pair)
+    if not given.pair and len(ways) != 1:
+        raise _LeftOut(symbols.ask_for_pair(seen.symbol or stem, ways))
+    interval = given.interval or seen.interval or names.interval_in(stem)
+    if not interval:
+        raise _LeftOut("cannot tell the interval from the distance of its candles; give --interval")
+    return CandleFile(given.connector, given.pair or ways[0], interval, path, Layout.HUMMINGBOT)
+
+
 def _of_binance(path: Path, klines: binance.Named, given: Given, *, alone: bool) -> CandleFile:
+    folders = path.parts[:-1]
+    if other := next((_NOT_TRADES[part] for part in folders if part in _NOT_TRADES), ""):
+        raise _LeftOut(f"holds {other}, not candles of trades")
+    perpetual = given.connector.endswith("_perpetual")
+    if given.connector and (("spot" in folders and perpetual) or ("futures" in folders and not perpetual)):
+        market = "spot" if perpetual else "futures"
+        raise _LeftOut(f"its folder says that it is of {market}, --connector says {given.connector}")
     if not given.connector:
         raise CandlesError(
             f"{path.name}: Binance's files do not say their market; give it, --connector binance or "

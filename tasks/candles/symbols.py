@@ -20,6 +20,10 @@ QUOTES = tuple(
 _BETWEEN = re.compile(r"[-_/:]")
 #: What exchanges write behind the pair of a contract.
 _BEHIND = re.compile(r"([-_.]?PERP|[-_]SWAP|:[A-Z]+)$")
+#: Assets that are well known: XBTUSD is not XB-TUSD, ARBUSD is not AR-BUSD.
+_KNOWN = frozenset(
+    "BTC XBT ETH BNB XRP SOL ADA DOGE DOT LTC BCH LINK UNI AVAX ATOM XLM TRX EOS BTT ARB SHIB SUI APT TON NEAR".split()  # noqa: SIM905
+)
 #: Kraken's older symbols: X before a coin, Z before a currency.
 _KRAKEN = re.compile(r"X([A-Z]{3})Z([A-Z]{3})")
 _KRAKEN_ASSETS = {"XBT": "BTC", "XDG": "DOGE"}
@@ -44,7 +48,8 @@ def readings(symbol: str, quotes: Collection[str] = QUOTES) -> list[str]:
     ends = sorted((quote for quote in quotes if text.endswith(quote) and text != quote), key=len, reverse=True)
     # one letter more may as well end the base (TUSD, BUSD, AEUR); nobody's base ends in the FD of FDUSD
     kept = [quote for quote in ends if len(ends[0]) - len(quote) <= 1]
-    return [_pair(text[: -len(quote)], quote) for quote in kept]
+    known = [quote for quote in kept[1:] if text[: -len(quote)] in _KNOWN]
+    return [_pair(text[: -len(quote)], quote) for quote in known[:1] or kept]
 
 
 def ask_for_pair(symbol: str, found: list[str]) -> str:

@@ -49,8 +49,8 @@ def check_header(path: Path, names: list[str]) -> list[str]:
     """The candle columns a file has, in the order of COLUMNS. Raises CandlesBroken when a needed one is missing."""
     lacking = [name for name in NEEDED if name not in names]
     if lacking:
-        if packing := _packing(path):
-            raise broken(path, "", f"its name says {path.suffix}, but it looks {packing}", "unpack or convert it")
+        if looks := packing(path):
+            raise broken(path, "", f"its name says {path.suffix}, but it looks {looks}", "unpack or convert it")
         there = ", ".join(name or "(unnamed)" for name in names[:12])[:200]
         raise broken(
             path,
@@ -197,7 +197,7 @@ _BEGINNINGS = {
 }
 
 
-def _packing(path: Path) -> str:
+def packing(path: Path) -> str:
     """What a file named .csv looks like by its first bytes; empty when it looks like text."""
     if path.suffix != ".csv":
         return ""

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tasks.candles.foreign.sheet import ENDINGS
 from tasks.candles.sources import Given, sources
 from tasks.errors import CandlesError, CandlesMissing
 
@@ -27,7 +28,7 @@ def test_what_looks_like_a_table_and_is_left_out_is_said(tmp_path: Path) -> None
     assert said == [
         f"{tmp_path}/btc_2.csv: left out: its name does not say what it is; give --connector, --pair and --interval",
         f"{tmp_path}/candles_okx_BTC-USDT_1m.CSV: left out: its ending is not in small letters; rename it",
-        f"{tmp_path}/prices.xlsx: left out: not one of .csv, .csv.gz, .parquet, .zip; convert it first",
+        f"{tmp_path}/prices.xlsx: left out: not one of {', '.join(ENDINGS)}; convert it first",
     ]
 
 
