@@ -144,7 +144,7 @@ trap 'rm -rf "$work"' EXIT
 say "hummingsweep node on $system, from $dir, as $user"
 run make -C "$dir" setup
 if [ -x "$dir/.venv/bin/python" ]; then
-  say "versions: $("$dir/.venv/bin/python" -c 'from tasks.settings import queue_name, versions; print(queue_name(versions()))')"
+  say "versions: $("$dir/.venv/bin/python" -P -c 'from tasks.settings import queue_name, versions; print(queue_name(versions()))')"
 fi
 
 copy "$password_file" $etc/broker.password 0400 "$user"

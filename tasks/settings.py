@@ -19,8 +19,9 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
-from urllib.parse import SplitResult, quote, urlsplit, urlunsplit
+from urllib.parse import SplitResult, quote, unquote, urlsplit, urlunsplit
 
+from tasks import launch
 from tasks.errors import BrokerError, HummingsweepError
 
 PREFIX = "HUMMINGSWEEP_"
@@ -42,6 +43,13 @@ SINGLE_THREAD = dict.fromkeys(
 
 #: glibc would keep the large arrays of one point for the next; given back at once they cost a child 15 to 35 MB less.
 MEMORY_BACK = {"MALLOC_MMAP_THRESHOLD_": str(1 << 20)}
+
+#: Settings that name a folder.
+_FOLDERS = frozenset({"cache", "mirror"})
+#: Files that a broker's address may name.
+_CERTIFICATES = frozenset({"ssl_ca_certs", "ssl_certfile", "ssl_keyfile"})
+#: Environment variables that name a file.
+_FILES = (PREFIX + "SETTINGS", PREFIX + "KEY_FILE", PREFIX + "BROKER_PASSWORD_FILE")
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
@@ -88,6 +96,10 @@ class Settings:
                 found.update(tomllib.loads(file.read_text()))
             except (tomllib.TOMLDecodeError, OSError) as error:
                 raise HummingsweepError(f"{file}: not a settings file ({error}); mend it or delete it") from error
+            for name in [
+                name for name in _FOLDERS if found.get(name)
+            ]:  # relative to the file, whatever folder one stands in
+                found[name] = str(file.absolute().parent / str(found[name]))
         names = {field.name for field in dataclasses.fields(cls)}
         unknown = sorted(set(found) - names)
         if unknown:
@@ -114,6 +126,18 @@ class Settings:
         """Where this process may keep what can be made again."""
         return Path(self.cache) if self.cache else user_cache_folder(platform.system(), os.environ)
 
+    def enter_work_folder(self) -> None:
+        """Make a folder of ours the current one, in a process that stays: what a controller reads by a relative name
+        and what libraries look for in the current folder (`flowerconfig.py`, `.numba_config.yaml`) is then the same,
+        wherever the process was started. The root folder where the cache cannot be written.
+        """
+        folder = self.cache_folder / "work"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            os.chdir(folder)
+        except OSError:
+            os.chdir("/")
+
     @property
     def queue(self) -> str:
         """The queue on which an orchestrator and a node of these settings meet."""
@@ -125,12 +149,22 @@ class Settings:
         return self.children or core_count(platform.system())
 
     def to_environment(self) -> dict[str, str]:
-        """As HUMMINGSWEEP_* variables, for a process this one starts; only what differs from the defaults."""
-        return {
-            PREFIX + field.name.upper(): str(getattr(self, field.name))
-            for field in dataclasses.fields(self)
-            if getattr(self, field.name) != field.default
-        }
+        """As HUMMINGSWEEP_* variables, for a process this one starts; only what differs from the defaults.
+
+        Files and folders are absolute: the process works in a folder of its own.
+        """
+        defaults = {field.name: field.default for field in dataclasses.fields(self)}
+        changed = {name: value for name, value in dataclasses.asdict(self).items() if value != defaults[name]}
+        for name in _FOLDERS & changed.keys():
+            changed[name] = Path(changed[name]).absolute()
+        if "broker" in changed:
+            changed["broker"] = _with_absolute_files(changed["broker"])
+        return {PREFIX + name.upper(): str(value) for name, value in changed.items()}
+
+    def process_environment(self, current: Mapping[str, str]) -> dict[str, str]:
+        """The whole environment of a process of ours that this one starts, in whatever folder: see tasks.launch."""
+        files = {name: str(Path(current[name]).absolute()) for name in _FILES if current.get(name)}
+        return {**launch.environment(current), **files, **self.to_environment()}
 
 
 def settings_file(environment: Mapping[str, str]) -> Path:
@@ -195,6 +229,17 @@ def with_password(url: str, password: str) -> str:
     user = parts.username or ""
     host = parts.netloc.rpartition("@")[2]
     return urlunsplit(parts._replace(netloc=f"{user}:{quote(password, safe='')}@{host}"))
+
+
+def _with_absolute_files(url: str) -> str:
+    """The address, the certificates that it names as absolute paths."""
+    parts = _split(url)
+    query = [
+        f"{name}={quote(str(Path(unquote(value)).absolute()))}" if name in _CERTIFICATES and value else pair
+        for pair in parts.query.split("&")
+        for name, _, value in [pair.partition("=")]
+    ]
+    return urlunsplit(parts._replace(query="&".join(query))) if parts.query else url
 
 
 def without_password(url: str) -> str:

@@ -293,9 +293,10 @@ def wait_for_children(cluster: Cluster, patience_s: float, say: Callable[[str], 
     told = cluster.embedded is not None
     while True:
         cluster.check_alive(say)
-        if count := cluster.children():
+        nodes = cluster.nodes()  # asked once: a node that comes between two questions is none of the others
+        if count := sum(node.children for node in nodes if node.queue == cluster.settings.queue):
             return count
-        others = cluster.nodes()
+        others = [node for node in nodes if node.queue != cluster.settings.queue]
         waited = time.monotonic() - started
         if waited > (min(patience_s, OTHERS_PATIENCE_S) if others else patience_s):
             break

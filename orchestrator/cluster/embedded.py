@@ -17,11 +17,11 @@ import select
 import shutil
 import signal
 import subprocess
-import sys
 import threading
 from pathlib import Path
 from typing import Any
 
+from tasks import launch
 from tasks.errors import BrokerError
 from tasks.settings import Settings
 
@@ -36,7 +36,8 @@ class Embedded:
     def __init__(self, settings: Settings, *, node: bool):
         """Start them. Raises BrokerError."""
         self._guardian = subprocess.Popen(
-            [sys.executable, "-m", "orchestrator.cluster.guardian"],
+            launch.command("orchestrator.cluster.guardian"),
+            env=settings.process_environment(os.environ),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             bufsize=0,  # what it says later must not be read ahead

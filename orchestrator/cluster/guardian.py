@@ -31,6 +31,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.cluster.embedded import ending
+from tasks import launch
 
 #: Seconds the server may take to answer.
 SERVER_READY_S = 10.0
@@ -144,7 +145,7 @@ def start_node(folder: Path, environment: dict[str, str]) -> subprocess.Popen[by
     """A node of this machine; its log goes into the folder."""
     with (folder / "node.log").open("ab") as log:
         return subprocess.Popen(
-            [sys.executable, "-m", "tasks.node.worker"],
+            launch.command("tasks.node.worker"),
             env={**os.environ, **environment, "HUMMINGSWEEP_NODE_STDIN": "watch"},
             # the node watches this pipe: it leaves when the guardian is gone
             stdin=subprocess.PIPE,

@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from orchestrator.commands._shared import Json, say
+from tasks import launch
 from tasks.errors import HummingsweepError
 
 #: The checkout, when this is one.
@@ -94,8 +95,7 @@ def command(name: Benchmark, repository: Path, *, quick: bool, json: bool) -> li
 
 
 def _environment() -> dict[str, str]:
-    path = os.pathsep.join(filter(None, [str(REPOSITORY), os.environ.get("PYTHONPATH", "")]))
-    return {**os.environ, "PYTHONPATH": path}
+    return {**launch.environment(os.environ), "PYTHONPATH": f"{REPOSITORY}{os.pathsep}{REPOSITORY / 'benchmarks'}"}
 
 
 def _document(done: subprocess.CompletedProcess[str]) -> object:

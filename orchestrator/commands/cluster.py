@@ -13,6 +13,7 @@ import typer
 from orchestrator.cluster import broker as brokers
 from orchestrator.commands._shared import Broker, Exit, Json, answer_json, say, settings_for
 from orchestrator.monitoring import doctor as doctors
+from tasks import launch
 from tasks.errors import HummingsweepError
 from tasks.settings import PREFIX, SINGLE_THREAD
 
@@ -39,9 +40,9 @@ def worker(
         )
     brokers.reach(settings)
     threads = {name: str(settings.threads) for name in SINGLE_THREAD}
-    environment = {**os.environ, **threads, **settings.to_environment()}
+    environment = {**settings.process_environment(os.environ), **threads}
     # this process becomes the node: signals reach it directly, and the address is not on its command line
-    os.execve(sys.executable, [sys.executable, "-m", "tasks.node.worker"], environment)
+    os.execve(sys.executable, launch.command("tasks.node.worker"), environment)
 
 
 def flower(
@@ -72,10 +73,11 @@ def flower(
     # what says nothing here (every task has the same name) makes room for sweep, chunk and how far the sweep is
     arguments += ["--tasks-columns=uuid,args,state,received,runtime,worker"]
     if db:
-        arguments += ["--persistent=True", f"--db={db}", "--state-save-interval=60000"]
+        arguments += ["--persistent=True", f"--db={db.absolute()}", "--state-save-interval=60000"]
     # secrets go through the environment, never on the command line
-    environment = {**os.environ, **settings.to_environment(), "FLOWER_BASIC_AUTH": auth}
-    os.execve(sys.executable, [sys.executable, "-m", "celery", "-A", "tasks.broker.app", *arguments], environment)
+    environment = {**settings.process_environment(os.environ), "FLOWER_BASIC_AUTH": auth}
+    settings.enter_work_folder()
+    os.execve(sys.executable, launch.command("tasks.broker.celery_command", *arguments), environment)
 
 
 def doctor(broker: Broker = "", json: Json = False) -> None:

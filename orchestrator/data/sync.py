@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import os
 import re
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -26,6 +26,7 @@ from orchestrator.progress.sync_watcher import Watcher
 from orchestrator.sweepfile.rules import load
 from orchestrator.sweepfile.sweep import Moment, Sweep
 from orchestrator.sweepfile.values import no_interval
+from tasks import launch
 from tasks.errors import HummingsweepError, TradingRulesMissing
 from tasks.intervals import INTERVALS, interval_seconds
 from tasks.protocol.messages import Kind as SweepKind
@@ -104,7 +105,8 @@ def sync(order: Order, watcher: Watcher) -> Event:
     """
     with tempfile.TemporaryFile("w+") as complaints:
         process = subprocess.Popen(
-            [sys.executable, "-m", "tasks.sync"],
+            launch.command("tasks.sync.__main__"),
+            env=launch.environment(os.environ),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=complaints,

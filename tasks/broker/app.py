@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 @lru_cache(maxsize=4)
 def make_app(settings: Settings) -> Celery:
     """The app for a broker. Opens nothing. Celery is imported here: most commands never need it."""
-    from celery import Celery
     from celery.signals import before_task_publish
+
+    from tasks.broker.own_celery import OwnCelery
 
     options = {
         "visibility_timeout": settings.visibility_timeout_s,
@@ -27,7 +28,7 @@ def make_app(settings: Settings) -> Celery:
         "health_check_interval": 15,
         "retry_on_timeout": True,
     }
-    app = Celery("hummingsweep", broker=settings.broker, include=["tasks.child.chunk"])
+    app = OwnCelery("hummingsweep", broker=settings.broker, include=["tasks.child.chunk"])
     app.conf.update(
         task_default_queue=settings.queue,
         task_serializer="ujson",

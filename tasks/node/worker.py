@@ -35,6 +35,8 @@ def main() -> int:
     except HummingsweepError as error:
         print(f"hummingsweep worker: {error}", file=sys.stderr)  # noqa: T201  one line for a person
         return 2
+    os.environ.update(settings.process_environment(os.environ))  # its children read them again, in the work folder
+    settings.enter_work_folder()
     for name, value in SINGLE_THREAD.items():
         os.environ[name] = str(settings.threads) if value == "1" else value
     os.environ.update(MEMORY_BACK)  # spawned children read it when they start

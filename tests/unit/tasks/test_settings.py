@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import os
 from importlib import metadata
 from pathlib import Path
 
@@ -159,3 +161,41 @@ def test_an_address_that_cannot_be_read_shows_no_part_of_its_password(address: s
     with pytest.raises(BrokerError) as found:
         check_broker(address)
     assert "hunter2" not in str(found.value)
+
+
+def test_a_process_that_is_started_gets_absolute_files_and_folders(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It works in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+    current = {
+        "HUMMINGSWEEP_BROKER": "rediss://node@host:6380/0?ssl_ca_certs=ca.pem&ssl_check_hostname=true",
+        "HUMMINGSWEEP_CACHE": "cache",
+        "HUMMINGSWEEP_KEY_FILE": "key",
+        "HUMMINGSWEEP_SETTINGS": os.devnull,
+    }
+    Path("key").write_text("secret")
+    made = Settings.read(current).process_environment(current)
+    assert made["HUMMINGSWEEP_BROKER"] == (
+        f"rediss://node@host:6380/0?ssl_ca_certs={tmp_path}/ca.pem&ssl_check_hostname=true"
+    )
+    assert made["HUMMINGSWEEP_CACHE"] == f"{tmp_path}/cache"
+    assert made["HUMMINGSWEEP_KEY_FILE"] == f"{tmp_path}/key"
+    assert made["HUMMINGSWEEP_SETTINGS"] == os.devnull
+    assert Settings.read(made) == dataclasses.replace(
+        Settings.read(current), cache=f"{tmp_path}/cache", broker=made["HUMMINGSWEEP_BROKER"]
+    )
+
+
+def test_a_folder_in_the_settings_file_is_relative_to_the_file(tmp_path: Path) -> None:
+    (tmp_path / "settings.toml").write_text('cache = "mine"\n')
+    assert Settings.read({"HUMMINGSWEEP_SETTINGS": str(tmp_path / "settings.toml")}).cache == f"{tmp_path}/mine"
+
+
+def test_the_work_folder_is_in_the_cache_or_the_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Settings(cache=str(tmp_path / "cache")).enter_work_folder()
+    assert Path.cwd() == tmp_path / "cache" / "work"
+    (tmp_path / "file").write_text("")
+    Settings(cache=str(tmp_path / "file")).enter_work_folder()
+    assert Path.cwd() == Path("/")
