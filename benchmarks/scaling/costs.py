@@ -242,7 +242,7 @@ def _rows(
     """(commit, its broker CPU), (collect, its broker CPU) of chunks of `size` rows; bytes of a row in the message."""
     keys = Keys(definition.sweep)
     attempts = Attempts(connect(cluster.settings, patient=True), keys)
-    stream = Stream(cluster.redis, keys)
+    stream = Stream(cluster.redis, definition)
     chance = random.Random(size)
     row_bytes = 0.0
 

@@ -120,7 +120,8 @@ def start_server(folder: Path, bind: str = "127.0.0.1") -> tuple[subprocess.Pope
     config = folder / "server.conf"
     config.write_text(
         f"bind {bind}\nport {port}\nrequirepass {password}\ndir {folder}\nappendonly yes\nappendfsync everysec\n"
-        f'save ""\nmaxmemory-policy noeviction\nlogfile {folder / "server.log"}\ndaemonize no\n'
+        f'save ""\nmaxmemory-policy noeviction\nproto-max-bulk-len 64mb\n'
+        f"logfile {folder / 'server.log'}\ndaemonize no\n"
     )
     config.chmod(0o600)
     process = subprocess.Popen(

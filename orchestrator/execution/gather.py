@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.cluster.collect import Stream
-from orchestrator.execution.in_flight import DEPTH, InFlight
+from orchestrator.execution.in_flight import DEPTH, InFlight, send_refused
 from orchestrator.progress.watcher import Progress, Watcher
 from tasks.errors import BrokerError
 from tasks.protocol.keys import Keys
@@ -44,7 +44,7 @@ def gather(
     for start in range(0, len(points), part):
         chunk = Chunk.of(generation, points[start : start + part], scenario)
         cluster.send(definition.sweep, chunk, in_flight.add(chunk), within_s)
-    stream = Stream(redis, keys)
+    stream = Stream(redis, definition)
     rows: dict[int, dict[str, Any]] = {}
     started, explained = time.monotonic(), False
     while in_flight.chunks:
@@ -58,6 +58,10 @@ def gather(
             learn(came.feature_axes)
             in_flight.complete(came.chunk)
             in_flight.rows_came()
+        for aside in stream.take_set_aside():
+            cluster.say(str(aside))
+            if refused := in_flight.chunks.get(aside.chunk):
+                send_refused(cluster, keys, in_flight, refused, str(aside))
         if in_flight.lost(cluster):
             raise BrokerError("the broker lost the messages of this command: start it again")
         seconds = time.monotonic() - started

@@ -63,11 +63,19 @@ class InFlight:
         """Rows came in."""
         self._quiet_since, self._missing = time.monotonic(), set()
 
-    def lose(self, chunk: Chunk) -> None:
-        """This chunk is lost and its points are to be sent again. Raises BrokerError when that happened too often."""
+    def lose(self, chunk: Chunk, why: str = "") -> None:
+        """This chunk is lost and its points are to be sent again. `why`: what was wrong with its rows.
+
+        Raises BrokerError when that happened too often.
+        """
         self.complete(chunk.id)
         points = chunk.scenario, chunk.runs
         self._losses[points] += 1
+        if self._losses[points] >= LOSSES and why:
+            raise BrokerError(
+                f"{why} (chunk {chunk.id}, {LOSSES} times): look into that node, or take it off the cluster; the same "
+                "command goes on"
+            )
         if self._losses[points] >= LOSSES:
             raise BrokerError(
                 f"the broker lost the points of chunk {chunk.id} {LOSSES} times, and no node handed in rows for them: "
@@ -123,6 +131,13 @@ def send_again(cluster: Cluster, keys: Keys, in_flight: InFlight, lost: list[Chu
         in_flight.lose(chunk)
         _send(cluster, keys, in_flight, replace(chunk, generation=generation))
     return generation
+
+
+def send_refused(cluster: Cluster, keys: Keys, in_flight: InFlight, chunk: Chunk, why: str) -> None:
+    """Send a chunk once more whose rows did not fit, under its own name: the broker forgets that it was done."""
+    in_flight.lose(chunk, why)
+    cluster.redis.srem(keys.done, chunk.id)
+    _send(cluster, keys, in_flight, chunk)
 
 
 def give_up_waiting(cluster: Cluster, keys: Keys, in_flight: InFlight) -> None:

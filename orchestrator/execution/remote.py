@@ -67,7 +67,7 @@ def submit(sweep: Sweep, out: Path, settings: Settings, watcher: Watcher) -> Sen
         with collector_lease(redis, keys, watcher.say):
             generation = int(redis.incr(keys.generation))
             redis.delete(keys.cancelled)
-            stored = sum(collect_waiting(Stream(redis, keys), store, definition.sweep).values())
+            stored = sum(collect_waiting(Stream(redis, definition, out), store, definition.sweep).values())
             size = points_of(definition)
             missing = missing_runs(store, definition)
             source = GridSource(missing, size - stored, sweep.grid)
@@ -95,7 +95,10 @@ def watch(reference: str, settings: Settings, watcher: Watcher) -> None:
         while True:
             if folder and not redis.exists(keys.collector) and redis.xlen(keys.rows):
                 with collector_lease(redis, keys, watcher.say), Store.create(folder) as store:
-                    counts = collect_waiting(Stream(redis, keys), store, name)
+                    stream = Stream(redis, store.definition(name), folder)
+                    counts = collect_waiting(stream, store, name)
+                    for aside in stream.take_set_aside():
+                        watcher.say(str(aside))
                     done = sum(counts.values())
                     redis.hset(keys.status, mapping={"done": done, "failed": done - counts.get(Status.OK, 0)})
             standing = _standing(cluster, name)

@@ -19,11 +19,12 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.cluster.collect import Stream
+from orchestrator.cluster.collect import SET_ASIDE, Stream
+from orchestrator.cluster.distrust import Distrust
 from orchestrator.cluster.lease import CollectorLease, collector_lease
 from orchestrator.execution.agenda import Agenda, Item, agenda_of, grid_item, missing_runs, period_s, stored_counts
 from orchestrator.execution.estimate import ENOUGH_S, LEAST, SamplePlanner
-from orchestrator.execution.in_flight import InFlight, fill, give_up_waiting, send_again
+from orchestrator.execution.in_flight import InFlight, fill, give_up_waiting, send_again, send_refused
 from orchestrator.progress.watcher import Progress, Watcher
 from orchestrator.sweepfile.skip import points_of
 from tasks.grid import Grid
@@ -48,6 +49,8 @@ NEEDED_S = 3600.0
 #: that goes on after them.
 PROBES = 8
 PROBED = 125
+#: Messages of rows that were set aside, of one child, that are said one by one.
+SAID_PER_CHILD = 3
 
 
 @dataclass
@@ -160,6 +163,8 @@ class SweepRun:
         self._looked, self._reported, self._kept = -10.0, -10.0, time.monotonic()
         self._first_rows: float | None = None
         self._reported_points, self._checked = -1, False
+        #: child -> messages of rows that did not fit
+        self._set_aside: Counter[str] = Counter()
 
     def run(self) -> Summary:
         """Raises BrokerError, StoreError."""
@@ -183,9 +188,12 @@ class SweepRun:
         """Become the newest generation, and store what an earlier run left in the stream."""
         self._generation = int(self._redis.incr(self._keys.generation))
         self._redis.delete(self._keys.cancelled)
-        self._stream = Stream(self._redis, self._keys)
+        self._distrust = Distrust(self._cluster, self._definition.sweep)
+        self._distrust.clear()
+        self._stream = Stream(self._redis, self._definition, self._store.folder)
         collect_waiting(self._stream, self._store, self._definition.sweep)
         self._agenda = self._make_agenda()
+        self._send_refused()
 
     def _look(self, held: CollectorLease) -> None:
         """Once a second: how many children there are, and whether everybody who is needed is alive."""
@@ -194,6 +202,7 @@ class SweepRun:
             return
         self._looked, self._children = now, self._cluster.children()
         self._cluster.check_alive(self._cluster.say)
+        self._distrust.look()
         held.check()
         if now - self._kept > NEEDED_S:
             self._kept = now
@@ -224,6 +233,7 @@ class SweepRun:
             self._seen.add(rows.node)
             self._memory_bytes = max(self._memory_bytes, rows.memory_bytes)
             came = True
+        self._send_refused()
         if came:
             self._in_flight.rows_came()
             self._first_rows = self._first_rows or time.monotonic()
@@ -231,6 +241,16 @@ class SweepRun:
                 self._checked = True
                 self._hooks.on_first_rows()
         return came
+
+    def _send_refused(self) -> None:
+        """Points whose rows did not fit are computed again, on another node where there is one."""
+        for aside in self._stream.take_set_aside():
+            self._set_aside[aside.node] += 1
+            if self._set_aside[aside.node] <= SAID_PER_CHILD:
+                self._watcher.say(f"{aside} ({self._store.folder / SET_ASIDE}); its points are computed again")
+            self._distrust.add(aside.node)
+            if chunk := self._in_flight.chunks.get(aside.chunk):
+                send_refused(self._cluster, self._keys, self._in_flight, chunk, str(aside))
 
     def _finish_running(self) -> None:
         """After an interrupt: chunks that no child has begun are skipped by the children."""
@@ -264,6 +284,10 @@ class SweepRun:
         state = "done" if done else "stopped"
         write_status(self._cluster, self._keys, self._agenda.size, self._agenda.counts, state, self._stage)
         self._redis.delete(self._keys.cancelled)
+        self._distrust.clear()
+        if total := self._set_aside.total():
+            nodes = ", ".join(sorted({child.partition("/")[0] or "unknown" for child in self._set_aside}))
+            self._watcher.say(f"{total} messages of rows did not fit their chunks and were set aside (nodes: {nodes})")
         keys = self._keys
         lists = (keys.sent, keys.done, keys.rows, keys.attempts, keys.running, keys.tally)
         for key in (*lists, keys.status, keys.generation):

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 #: Deaths of the child, with a point marked as under way, after which that point is given up.
 DEATHS = 2
 
-DONE, CANCELLED = -1, -2
+DONE, CANCELLED, FOR_ANOTHER = -1, -2, -3
 
 _UNDER_WAY = "under way"
 
@@ -38,11 +38,18 @@ class Attempts:
     keys: Keys
 
     def begin(self, chunk: str, who: str) -> tuple[int, str]:
-        """The number of this attempt, or DONE or CANCELLED; and the address of the sweep's definition, or ""."""
+        """The number of this attempt, or DONE, CANCELLED or FOR_ANOTHER; and the address of the sweep's definition."""
         keys = self.keys
         number, address = self._script("begin")(
             keys=[keys.done, keys.sent, keys.attempts, keys.running, keys.cancelled, keys.generation],
-            args=[chunk, f"{who} {time.time()}", Chunk.parse(chunk).generation, keys.definition],
+            args=[
+                chunk,
+                f"{who} {time.time()}",
+                Chunk.parse(chunk).generation,
+                keys.definition,
+                keys.distrusted,
+                who.partition("/")[0],
+            ],
         )
         return int(number), address.decode()
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 import time
 from contextlib import closing
 from typing import Any
@@ -23,10 +24,10 @@ from celery.signals import worker_process_init
 from redis.exceptions import RedisError
 
 from tasks.child import heartbeat
-from tasks.child.attempts import CANCELLED, DONE, Attempts, scripts
+from tasks.child.attempts import CANCELLED, DONE, FOR_ANOTHER, Attempts, scripts
 from tasks.child.deadline import hung
 from tasks.child.process import Child, begin, child, peak_memory_bytes
-from tasks.errors import HummingsweepError, ParcelMissing, describe
+from tasks.errors import HummingsweepError, MessageError, ParcelMissing, describe
 from tasks.protocol.keys import Keys
 from tasks.protocol.messages import CHUNK_TASK, Chunk, Rows, Status, SweepDefinition
 from tasks.protocol.scenario import Scenario
@@ -56,13 +57,20 @@ def run_chunk(sweep: str, chunk_id: str, limit_s: float = 0.0) -> None:
     # A node that leaves in a hurry hands the chunk back, so its child may simply end.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     me = child()
-    attempts = Attempts(me.redis, Keys(sweep))
+    try:
+        attempts = Attempts(me.redis, Keys(sweep))
+        chunk = Chunk.parse(chunk_id)
+    except MessageError as error:  # not of an orchestrator of ours
+        print(f"a message is passed over: {error}", file=sys.stderr, flush=True)  # noqa: T201  the node's log
+        return
     attempt, address = attempts.begin(chunk_id, me.name)
     if attempt in (DONE, CANCELLED):
         return
+    if attempt == FOR_ANOTHER:
+        time.sleep(REFUSED_WAIT_S)  # for another node to take it
+        raise Reject(f"chunk {chunk_id} is for another node", requeue=True)
     started = time.perf_counter()
     me.quota.turn_to(sweep)
-    chunk = Chunk.parse(chunk_id)
     finished: dict[int, dict[str, Any]] = {}
     todo = chunk.points
     course = _ChunkRun(me, chunk_id, attempts)

@@ -104,6 +104,11 @@ class Keys:
         return self._key("collector")
 
     @property
+    def distrusted(self) -> str:
+        """Set: nodes that get no chunk of this sweep any more, see orchestrator.cluster.distrust."""
+        return self._key("distrusted")
+
+    @property
     def all_of_it(self) -> str:
         """Pattern that every key of the sweep matches; an id holds no character that means something in a pattern."""
         return self._key("*")

@@ -27,6 +27,11 @@ from tasks.protocol.scenario import PLAIN, Scenario
 #: Celery's name of THE task; the orchestrator sends by name and never imports the task's module.
 CHUNK_TASK = "hummingsweep.chunk"
 
+#: Points of a chunk at most; the planner sends some thousand.
+MAX_CHUNK_POINTS = 10_000
+#: Characters of a chunk's id at most: that many points which share no pattern.
+MAX_CHUNK_ID = 40 * MAX_CHUNK_POINTS
+
 
 class Status(StrEnum):
     """How a point ended."""
@@ -179,7 +184,8 @@ class Run(NamedTuple):
         return (self.last - self.first + 1) * math.prod(times for _, times in self.repeats)
 
 
-_RUN = re.compile(r"(\d+)-(\d+)((?:\+\d+x\d+)*)")
+#: Numbers of at most 18 digits, and no run of runs deeper than a grid is ever cut.
+_RUN = re.compile(r"(\d{1,18})-(\d{1,18})((?:\+\d{1,18}x\d{1,9}){0,24})", re.ASCII)
 
 
 def runs_of(points: Iterable[int]) -> list[Run]:
@@ -239,13 +245,19 @@ class Chunk:
 
     @classmethod
     def parse(cls, chunk_id: str) -> Chunk:
-        """From the id. Raises MessageError."""
+        """From the id. Raises MessageError, also where it is too large to be one of ours."""
+        if not isinstance(chunk_id, str) or len(chunk_id) > MAX_CHUNK_ID:
+            raise MessageError("not a chunk id", str(chunk_id)[:200].encode("utf-8", "backslashreplace"))
         try:
             generation, _, rest = chunk_id.partition(":")
             runs, _, scenario = rest.partition("@")
-            return cls(int(generation), tuple(Run.parse(run) for run in runs.split(",")), Scenario.parse(scenario))
-        except ValueError as error:
-            raise MessageError("not a chunk id", chunk_id.encode()) from error
+            chunk = cls(int(generation), tuple(Run.parse(run) for run in runs.split(",")), Scenario.parse(scenario))
+            # looked at before the points are counted out: an id of twenty characters can name 10^11
+            if not all(run.size > 0 for run in chunk.runs) or len(chunk) > MAX_CHUNK_POINTS or chunk.id != chunk_id:
+                raise ValueError(chunk_id)
+        except (ValueError, OverflowError) as error:
+            raise MessageError("not a chunk id", chunk_id.encode("utf-8", "backslashreplace")) from error
+        return chunk
 
     @property
     def id(self) -> str:

@@ -19,8 +19,6 @@ _NODE = re.compile(r"[A-Za-z0-9_.-]{1,128}(@[A-Za-z0-9_.-]{1,255})?")
 _HASH = re.compile(r"[0-9a-f]{64}")
 #: The part of a node's name that its owner chooses (HUMMINGSWEEP_NODE).
 _LABEL = re.compile(r"[A-Za-z0-9_.-]{1,64}")
-#: Characters of a chunk id. A chunk of 1,024 points that share no pattern takes some 15,000.
-MAX_CHUNK_ID = 1 << 20
 
 
 class InvalidName(MessageError):
@@ -56,3 +54,10 @@ def _matching(pattern: re.Pattern[str], text: str, what: str) -> str:
     if not isinstance(text, str) or pattern.fullmatch(text) is None:
         raise InvalidName(f"not {what}", str(text).encode("utf-8", "backslashreplace"))
     return text
+
+
+def printable(text: str, most: int = 200) -> str:
+    """A foreign text on one line: what a terminal would obey or could not show is written out; cut after `most`."""
+    if not text.isprintable():
+        text = "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
+    return text[:most]

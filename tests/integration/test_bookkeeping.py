@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import json
+import resource
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from orchestrator.cluster import guardian
-from orchestrator.cluster.collect import Stream
+from orchestrator.cluster.collect import SET_ASIDE, Stream
 from orchestrator.cluster.lease import CollectorLease, collector_lease
 from tasks.broker.connect import connect
-from tasks.child.attempts import CANCELLED, DEATHS, DONE, Attempts
+from tasks.child.attempts import CANCELLED, DEATHS, DONE, FOR_ANOTHER, Attempts
 from tasks.child.deadline import HARD_GRACE_S
 from tasks.errors import BlobError, BrokerError
 from tasks.protocol.blobs import PART_BYTES, Blobs
 from tasks.protocol.keys import Keys, blob_key, node_heartbeat_key
-from tasks.protocol.messages import Rows
+from tasks.protocol.messages import Rows, SweepDefinition
 from tasks.settings import Settings
+from tests.made import definition
 
 
 @pytest.fixture(scope="module")
@@ -106,14 +111,19 @@ def test_a_chunk_that_may_not_begin_is_not_running(attempts: Attempts, redis: An
     assert redis.hkeys(attempts.keys.running) == []
 
 
+def sweep_of(attempts: Attempts) -> SweepDefinition:
+    """A definition under the name of these attempts, of six points."""
+    return definition(attempts.keys.sweep, {"length": [5, 10, 20], "stop": [0.1, 0.2]})
+
+
 def test_the_stream_keeps_what_is_not_stored(attempts: Attempts, redis: Any) -> None:
     for chunk in ("1:0-0", "1:1-1"):
         attempts.commit(chunk, rows(chunk, int(chunk[-1])))
-    stream = Stream(redis, attempts.keys)
+    stream = Stream(redis, sweep_of(attempts))
     entries = list(stream.read(0.01))
     assert [came.chunk for _, came in entries] == ["1:0-0", "1:1-1"]
     stream.forget([entries[0][0]])
-    assert [came.chunk for _, came in Stream(redis, attempts.keys).read(0.01)] == ["1:1-1"]
+    assert [came.chunk for _, came in Stream(redis, sweep_of(attempts)).read(0.01)] == ["1:1-1"]
 
 
 def test_who_does_not_wait_does_not_block(attempts: Attempts, redis: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,15 +131,50 @@ def test_who_does_not_wait_does_not_block(attempts: Attempts, redis: Any, monkey
     asked: list[int | None] = []
     read = redis.xread
     monkeypatch.setattr(redis, "xread", lambda *names, **how: asked.append(how["block"]) or read(*names, **how))
-    assert list(Stream(redis, attempts.keys).read(0)) == []
-    assert list(Stream(redis, attempts.keys).read(0.05)) == []
+    assert list(Stream(redis, sweep_of(attempts)).read(0)) == []
+    assert list(Stream(redis, sweep_of(attempts)).read(0.05)) == []
     assert asked == [None, 50]
 
 
-def test_an_undecodable_entry_does_not_stop_the_others(attempts: Attempts, redis: Any) -> None:
+def test_what_does_not_fit_is_taken_off_the_stream_and_kept_in_the_output_folder(
+    attempts: Attempts, redis: Any, tmp_path: Path
+) -> None:
     redis.xadd(attempts.keys.rows, {"rows": b"{broken"})
+    redis.xadd(attempts.keys.rows, {"else": b"1"})
+    attempts.commit("1:1-1", rows("1:1-1", -5))
     attempts.commit("1:0-0", rows("1:0-0", 0))
-    assert [came.chunk for _, came in Stream(redis, attempts.keys).read(0.01)] == ["1:0-0"]
+    stream = Stream(redis, sweep_of(attempts), tmp_path)
+    assert [came.chunk for _, came in stream.read(0.01)] == ["1:0-0"]
+    aside = stream.take_set_aside()
+    assert [(each.chunk, each.node) for each in aside] == [("", ""), ("", ""), ("1:1-1", "node/1")]
+    assert "node node do not fit their chunk" in str(aside[2])
+    assert "point -5 is not of chunk 1:1-1" in str(aside[2])
+    assert stream.take_set_aside() == []
+    assert redis.xlen(attempts.keys.rows) == 1
+    kept = [json.loads(file.read_text()) for file in sorted((tmp_path / SET_ASIDE).iterdir())]
+    assert kept[0]["message"] == "{broken"
+    assert kept[2]["node"] == "node/1"
+
+
+def test_large_messages_do_not_come_in_the_company_of_others(attempts: Attempts, redis: Any) -> None:
+    for _ in range(6):
+        redis.xadd(attempts.keys.rows, {"rows": b"x" * (40 << 20)})
+    attempts.commit("1:0-0", rows("1:0-0", 0))
+    stream = Stream(redis, sweep_of(attempts))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    came: list[str] = []
+    while not came:
+        came = [rows.chunk for _, rows in stream.read(0)]
+    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    assert grown < (250 << 20 if sys.platform == "darwin" else 250 << 10)
+    assert len(stream.take_set_aside()) == 6
+
+
+def test_a_distrusted_node_begins_no_chunk_of_the_sweep(attempts: Attempts, redis: Any) -> None:
+    redis.sadd(attempts.keys.distrusted, "n@host")
+    assert attempts.begin("1:0-0", "n@host/7")[0] == FOR_ANOTHER
+    assert attempts.begin("1:0-0", "m@host/7")[0] == 1
+    assert redis.hlen(attempts.keys.running) == 1
 
 
 def test_parcels_come_back_and_are_sent_once(redis: Any) -> None:
