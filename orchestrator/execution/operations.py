@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,15 +16,16 @@ from orchestrator.cluster import broker
 from orchestrator.execution import publish
 from orchestrator.execution.planner import check_points
 from orchestrator.execution.run import Hooks, Summary, run
-from orchestrator.execution.session import SweepSession, ask, opened, stored_sweep
-from orchestrator.execution.stages import run_stages
+from orchestrator.execution.session import SweepSession, ask, known_feeds, opened, stored_sweep
+from orchestrator.execution.stages import STAGES, run_stages
 from orchestrator.progress.watcher import Silent, Watcher
+from orchestrator.results.database import FILE
 from orchestrator.results.output_path import check_target
 from orchestrator.results.store import Store
 from orchestrator.sweepfile.skip import points_of, skip_of, spread_kept
 from orchestrator.sweepfile.sweep import Sweep
 from tasks.errors import ExpressionError, HummingsweepError, SweepFileError
-from tasks.protocol.messages import Kind
+from tasks.protocol.messages import Kind, Status
 from tasks.settings import Settings
 
 if TYPE_CHECKING:
@@ -71,6 +73,9 @@ def run_sweep(
     Raises HummingsweepError for whatever the user can mend; nothing is left running in any case.
     """
     watcher = watcher or Silent()
+    if not (estimate or retry) and (finished := _finished(sweep, out, audit=audit, report=report, top=top)):
+        watcher.say(f"{sweep.name}: every point has its row, nothing is computed")
+        return finished
     started = time.monotonic()
     with opened(sweep, out, settings, watcher) as session:
         store, definition = session.store, session.definition
@@ -91,9 +96,7 @@ def run_sweep(
         )
         if estimate or summary.interrupted:
             return Answer(summary, out, None)
-        table = store.table(definition.sweep)
-        _check_ranking(sweep, table)
-        ranking = rank(table, sweep.rank_by, sweep.where, grid=sweep.grid, top=max(top, SHOWN_CURVES))
+        ranking = _ranking(sweep, store, definition, max(top, SHOWN_CURVES))
         answer = Answer(summary, out, dataclasses.replace(ranking, rows=ranking.rows[:top]))
         best = [row["point"] for row in ranking.rows[:SHOWN_CURVES]]
         if best and audit:
@@ -102,7 +105,60 @@ def run_sweep(
         if report:
             details = session.ask(Kind.DETAIL, best) if best else []
             answer.report = _write(store, definition.sweep, out / "report.html", store.meta(definition.sweep), details)
+        store.set_meta(definition.sweep, "finished", _closing(sweep, audit=audit, report=report))
         return answer
+
+
+def _finished(sweep: Sweep, out: Path, *, audit: bool, report: bool, top: int) -> Answer | None:
+    """The answer of a sweep that has run to its end before, from its store; None where something is to be computed.
+
+    Raises CandlesError, ControllerError, ... as publishing would: candles or controllers may be gone by now.
+    """
+    page = out / "report.html"
+    if not (out / FILE).is_file() or (report and not page.is_file()):
+        return None
+    with Store.open(out) as store:
+        stored = store.sweeps()
+        if not stored or stored[0].meta.get("finished") != _closing(sweep, audit=audit, report=report):
+            return None
+        publish.precheck(sweep)
+        definition = publish.without_cluster(sweep, known_feeds(store))
+        if definition is None or definition.sweep != stored[0].sweep:
+            return None
+        counts = Counter(store.counts(definition.sweep))
+        if counts.total() < points_of(definition):
+            return None
+        meta = stored[0].meta
+        ranking = _ranking(sweep, store, definition, top)
+        summary = Summary(
+            sweep=definition.sweep,
+            points=points_of(definition),
+            done=counts.total(),
+            failed=counts.total() - counts[Status.OK],
+            seconds=0.0,
+            computed=0,
+        )
+        return Answer(
+            summary,
+            out,
+            ranking,
+            audit=str((meta.get("audit") or {}).get("verdict", "")) if audit else "",
+            report=page if report else None,
+            findings={name: meta[name] for name in STAGES if name in meta},
+        )
+
+
+def _closing(sweep: Sweep, *, audit: bool, report: bool) -> dict[str, Any]:
+    """What decides what is done after the last row: where it is the same, it need not be done again."""
+    asked = {"rank_by": sweep.rank_by, "where": sweep.where, "audit": audit, "report": report}
+    return {**asked, "validate": sweep.validation.model_dump(mode="json")}
+
+
+def _ranking(sweep: Sweep, store: Store, definition: SweepDefinition, top: int) -> Ranking:
+    """The best points. Raises SweepFileError for a ranking that cannot be made."""
+    table = store.table(definition.sweep)
+    _check_ranking(sweep, table)
+    return rank(table, sweep.rank_by, sweep.where, grid=sweep.grid, top=top)
 
 
 def report(

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import dataclasses
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from itertools import islice, product
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,7 @@ from tasks.candles.resample import slice_for
 from tasks.candles.validation import contradiction
 from tasks.errors import ControllerError
 from tasks.grid import Grid
-from tasks.protocol.blobs import EXPIRY_S, pack_controllers
+from tasks.protocol.blobs import EXPIRY_S, digest_of, pack_controllers
 from tasks.protocol.keys import Keys
 from tasks.protocol.messages import FeedNeed, Kind, SweepDefinition
 from tasks.settings import versions
@@ -61,18 +62,77 @@ def precheck(sweep: Sweep) -> None:
             )
 
 
-def publish(sweep: Sweep, cluster: Cluster, watcher: Watcher, *, kind: Kind = Kind.RUN) -> SweepDefinition:
+@dataclass
+class Feeds:
+    """The feeds that a sweep's points need, as a child said; kept in the store, so that nobody asks twice."""
+
+    #: digest of what decides them: config, grid, controllers, versions, resolution, ...
+    of: str = ""
+    needs: list[FeedNeed] = field(default_factory=list)
+    #: what is worth knowing about points whose config is refused; "" when there are none
+    refused: str = ""
+
+    @classmethod
+    def from_document(cls, document: dict[str, Any]) -> Feeds:
+        """The inverse of `to_document`; of an empty document, feeds of nothing."""
+        needs = [FeedNeed(*fields) for fields in document.get("needs", ())]
+        return cls(document.get("of", ""), needs, document.get("refused", ""))
+
+    def to_document(self) -> dict[str, Any]:
+        """As JSON values."""
+        needs = [[need.connector, need.trading_pair, need.interval, need.max_records] for need in self.needs]
+        return {"of": self.of, "needs": needs, "refused": self.refused}
+
+
+def publish(
+    sweep: Sweep, cluster: Cluster, watcher: Watcher, *, kind: Kind = Kind.RUN, known: Feeds | None = None
+) -> SweepDefinition:
     """Publish everything and return the definition with its final id.
 
-    Raises ControllerError (every config that was asked is refused), CandlesError, TradingRulesMissing,
-    BrokerError, BlobError.
+    `known`: feeds that were asked for before; filled in when they are of another sweep. Raises ControllerError (every
+    config that was asked is refused), CandlesError, TradingRulesMissing, BrokerError, BlobError.
     """
+    known = Feeds() if known is None else known
     bundle = pack_controllers(sweep.controllers)
     controllers = cluster.blobs.put(bundle, sign=True)
-    wait_for_children(cluster, CHILDREN_READY_S, watcher.say)
     bare = sweep.definition(kind=Kind.PROBE, controllers=controllers, versions=versions())
-    needs = _needs(bare, cluster, watcher)
-    slices, lead = _slices(sweep, needs, cluster, watcher)
+    if known.of != digest_of(bare.encode()):
+        wait_for_children(cluster, CHILDREN_READY_S, watcher.say)
+        known.needs, known.refused = _ask_for_feeds(bare, cluster)
+        known.of = digest_of(bare.encode())
+    if known.refused:
+        watcher.say(known.refused)
+    definition = defined(sweep, known.needs, controllers, cluster.blobs.put, watcher, kind=kind)
+    return announce(definition, cluster)
+
+
+def without_cluster(sweep: Sweep, known: Feeds) -> SweepDefinition | None:
+    """The definition that `publish` would give, found without broker and child; None where a child must be asked.
+
+    Raises ControllerError, CandlesError, TradingRulesMissing, BlobError.
+    """
+    controllers = digest_of(pack_controllers(sweep.controllers))
+    bare = sweep.definition(kind=Kind.PROBE, controllers=controllers, versions=versions())
+    if known.of != digest_of(bare.encode()):
+        return None
+    return defined(sweep, known.needs, controllers, digest_of, Silent())
+
+
+def defined(
+    sweep: Sweep,
+    needs: Sequence[FeedNeed],
+    controllers: str,
+    put: Callable[[bytes], str],
+    watcher: Watcher,
+    *,
+    kind: Kind = Kind.RUN,
+) -> SweepDefinition:
+    """The definition of a sweep whose feeds are known, with its final id.
+
+    `controllers`: address of the bundle. `put`: stores the bytes of a slice and gives their address. Raises
+    CandlesError, TradingRulesMissing, BlobError.
+    """
+    slices, lead = _slices(sweep, needs, put, watcher)
     held_out = sweep.period.end > sweep.end
     definition = sweep.definition(
         kind=kind,
@@ -84,7 +144,7 @@ def publish(sweep: Sweep, cluster: Cluster, watcher: Watcher, *, kind: Kind = Ki
         candles_end=sweep.period.end if held_out else 0,
         trading_rules=rules.load(sweep.trading_rules, markets(sweep)),
     )
-    return announce(dataclasses.replace(definition, sweep=sweep_id(definition)), cluster)
+    return dataclasses.replace(definition, sweep=sweep_id(definition))
 
 
 def announce(definition: SweepDefinition, cluster: Cluster) -> SweepDefinition:
@@ -107,8 +167,11 @@ def forget(definition: SweepDefinition, cluster: Cluster) -> None:
         cluster.redis.delete(*names)
 
 
-def _needs(bare: SweepDefinition, cluster: Cluster, watcher: Watcher) -> list[FeedNeed]:
-    """The feeds of all points, each with the deepest history any probed point asks for. Raises ControllerError."""
+def _ask_for_feeds(bare: SweepDefinition, cluster: Cluster) -> tuple[list[FeedNeed], str]:
+    """The feeds of all points, each with the deepest history any probed point asks for, and what points are refused.
+
+    Raises ControllerError when every point that was asked is refused.
+    """
     grid = Grid.from_mapping(bare.grid)
     probe = announce(dataclasses.replace(bare, sweep=f"probe-{uuid.uuid4().hex[:10]}"), cluster)
     rows: dict[int, dict[str, Any]] = {}
@@ -133,15 +196,16 @@ def _needs(bare: SweepDefinition, cluster: Cluster, watcher: Watcher) -> list[Fe
         why = f"point {first['point']} ({values}): {first['error']}"
         if len(refused) == len(rows):
             raise ControllerError(why)
-        watcher.say(
+        sentence = (
             f"{len(refused)} of the {len(rows)} points that were asked refuse their config and will be rows that say "
             f"so: {why}"
         )
-    return feeds.deepest(answers)
+        return feeds.deepest(answers), sentence
+    return feeds.deepest(answers), ""
 
 
 def _slices(
-    sweep: Sweep, needs: Sequence[FeedNeed], cluster: Cluster, watcher: Watcher
+    sweep: Sweep, needs: Sequence[FeedNeed], put: Callable[[bytes], str], watcher: Watcher
 ) -> tuple[dict[str, str], dict[str, int]]:
     """Slice every feed and publish the slices: feed key -> address, feed key -> candles before the period."""
     files = find(sweep.candles)
@@ -161,7 +225,7 @@ def _slices(
             watcher.say(f"{need.key}: {odd}")
         for gap in cut.gaps[:1]:
             watcher.say(f"{need.key}: {len(cut.gaps)} gaps in the candles, the first after {gap} (gaps: {sweep.gaps})")
-        addresses[need.key] = cluster.blobs.put(cut.ipc())
+        addresses[need.key] = put(cut.ipc())
         lead[need.key] = cut.lead
     return addresses, lead
 

@@ -100,8 +100,9 @@ def opened(sweep: Sweep, out: Path, settings: Settings, watcher: Watcher) -> Ite
         watcher.say(where(cluster))
         for sentence in unused(sweep):
             watcher.say(sentence)
-        definition = publish.publish(sweep, cluster, watcher)
-        remember(store, definition, sweep, watcher)
+        known = known_feeds(store)
+        definition = publish.publish(sweep, cluster, watcher, known=known)
+        remember(store, definition, sweep, watcher, known)
         yield SweepSession(sweep, definition, store, cluster, watcher, settings)
 
 
@@ -123,11 +124,22 @@ def reopened(folder: Path, settings: Settings, watcher: Watcher) -> Iterator[Swe
         yield session
 
 
-def remember(store: Store, definition: SweepDefinition, sweep: Sweep, watcher: Watcher) -> None:
+def known_feeds(store: Store) -> publish.Feeds:
+    """The feeds of the folder's latest sweep; feeds of nothing where there is none."""
+    stored = store.sweeps()
+    return publish.Feeds.from_document(stored[0].meta.get("feeds", {}) if stored else {})
+
+
+def remember(store: Store, definition: SweepDefinition, sweep: Sweep, watcher: Watcher, known: publish.Feeds) -> None:
     """The sweep into the store, with what is needed to rank it, report on it and resume it."""
     if sentence := another_sweep(store, definition):
         watcher.say(sentence)
-    meta = {"rank_by": sweep.rank_by, "where": sweep.where, "file": str(sweep.file.resolve())}
+    meta = {
+        "rank_by": sweep.rank_by,
+        "where": sweep.where,
+        "file": str(sweep.file.resolve()),
+        "feeds": known.to_document(),
+    }
     store.add_sweep(definition, sweep.text, meta)
 
 
