@@ -126,6 +126,28 @@ class Sweep:
         frame.attrs |= {"sweep": name, "out": str(self.out)}
         return frame
 
+    def walk_forward(self) -> pd.DataFrame:
+        """The walk-forward, one row a fold: index `fold` (from 1 on), the windows' first and last moments (UTC), the
+        chosen point, its values, objective and return (fraction) in training and test, and what random points did.
+
+        `attrs` has the rest of the answer as `hummingsweep walk --json` gives it: joined, choices, control, parameters,
+        efficiency, holdout. Folds whose windows have no rows yet are left out. Raises StoreError when nothing was run
+        or the sweep has no windows.
+        """
+        import pandas as pd
+
+        from orchestrator.execution.windows import walk_forward
+
+        document = walk_forward(self.out)
+        answer = document["walk_forward"] or {"folds": []}
+        folds = [{**fold, **(fold.get("values") or {}), "fold": fold["fold"] + 1} for fold in answer["folds"]]
+        frame = pd.DataFrame([{name: item for name, item in fold.items() if name != "values"} for fold in folds])
+        for name in ("train_start", "train_end", "test_start", "test_end"):
+            if name in frame:
+                frame[name] = pd.to_datetime(frame[name], unit="s", utc=True)
+        frame.attrs |= {name: item for name, item in {**document, **answer}.items() if name != "folds"}
+        return frame.set_index("fold") if len(frame) else frame
+
     def ranking(self, top: int | None = 10) -> Ranking:
         """The best points and what they stand on (edges, neighbours), see orchestrator.analysis.rank. Raises
         StoreError.

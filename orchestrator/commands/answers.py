@@ -34,6 +34,9 @@ def rows(
     format: Annotated[str, typer.Option("--format", help="csv, json or parquet.")] = "csv",
     to: Annotated[Path | None, typer.Option("--to", help="File to write; default standard output.")] = None,
     status: Annotated[str, typer.Option(help="Only rows with this status: ok, error, crashed, timeout.")] = "",
+    windows: Annotated[
+        bool, typer.Option("--windows", help="One row per (point, window) of walk-forward and hold-out.")
+    ] = False,
 ) -> None:
     """Every row, machine-readable, at full precision; works while the sweep runs.
 
@@ -41,12 +44,17 @@ def rows(
       hummingsweep rows runs/mine > rows.csv
       hummingsweep rows runs/mine --format parquet --to rows.parquet
       hummingsweep rows runs/mine --format json --status error
+      hummingsweep rows runs/mine --windows > windows.csv
     """
-    from orchestrator.results.export import write
+    from orchestrator.execution.windows import window_rows
+    from orchestrator.results.export import RowSource, write
 
     found = SweepRef.find(sweep)
     with Store.open(found.folder) as store:
-        write(store, found.sweep, format, to or sys.stdout.buffer, status=status or None)
+        source: RowSource = store
+        if windows:
+            source = window_rows(store)
+        write(source, found.sweep, format, to or sys.stdout.buffer, status=status or None)
 
 
 def report(

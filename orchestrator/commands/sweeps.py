@@ -20,6 +20,7 @@ from orchestrator.commands._shared import (
     say,
     settings_for,
 )
+from orchestrator.commands.out_of_sample import closing_lines
 from orchestrator.commands.tables import ranking_table
 from orchestrator.execution import operations, remote
 from orchestrator.execution.run import Summary
@@ -27,8 +28,19 @@ from orchestrator.execution.session import stored_sweep
 from orchestrator.progress.watcher import Watcher, watcher_for
 from orchestrator.results.store import Store, resolve
 from orchestrator.sweepfile.sweep import Sweep, read
+from orchestrator.validation.answer import planned_candles
 from tasks.errors import one_line
 from tasks.times import span, utc_second
+
+#: Stages that answer what `validate` asks.
+OUT_OF_SAMPLE = ("walk_forward", "robustness", "holdout")
+HoldoutLook = Annotated[
+    bool,
+    typer.Option(
+        "--holdout-look/--no-holdout-look",
+        help="Run the best points on the hold-out at the end; every look at it is counted.",
+    ),
+]
 
 
 def run(
@@ -43,6 +55,7 @@ def run(
     audit: Annotated[bool, typer.Option(help="A small look-ahead audit of the best point at the end.")] = True,
     report: Annotated[bool, typer.Option(help="Write report.html into the output folder.")] = True,
     top: Annotated[int, typer.Option(min=0, help="Rows of the ranking that are shown.")] = 10,
+    holdout_look: HoldoutLook = True,
     json: Json = False,
 ) -> None:
     """Run a sweep: submit, watch, rank. With the same file and folder it continues what is there.
@@ -62,6 +75,7 @@ def run(
         report,
         top,
         json,
+        () if holdout_look else ("holdout",),
     )
 
 
@@ -71,6 +85,7 @@ def resume(
     children: Children = 0,
     retry: Annotated[bool, typer.Option("--retry", help="Compute failed points again.")] = False,
     top: Annotated[int, typer.Option(min=0, help="Rows of the ranking that are shown.")] = 10,
+    holdout_look: HoldoutLook = True,
     json: Json = False,
 ) -> None:
     """Go on with the sweep of an output folder: the points without a row are computed.
@@ -85,7 +100,8 @@ def resume(
     folder = resolve(sweep)
     with Store.open(folder) as store:
         stored = stored_sweep(store)
-    _run(stored, folder, settings_for(broker, children), False, retry, True, True, top, json)
+    skip = () if holdout_look else ("holdout",)
+    _run(stored, folder, settings_for(broker, children), False, retry, True, True, top, json, skip)
 
 
 def submit(file: SweepFile, out: Out = None, broker: Broker = "", json: Json = False) -> None:
@@ -180,17 +196,27 @@ def _run(
     report: bool,
     top: int,
     json: bool,
+    skip_stages: tuple[str, ...],
 ) -> None:
     watcher: Watcher = watcher_for(json)
     try:
         answer = operations.run_sweep(
-            sweep, out, settings, watcher, estimate=estimate, retry=retry, audit=audit, report=report, top=top
+            sweep,
+            out,
+            settings,
+            watcher,
+            estimate=estimate,
+            retry=retry,
+            audit=audit,
+            report=report,
+            top=top,
+            skip_stages=skip_stages,
         )
     finally:
         watcher.close()
     summary = answer.summary
     if json:
-        answer_json(_document(answer, sweep))
+        answer_json(_document(answer, sweep, estimate))
     else:
         for line in _closing_lines(answer, sweep, estimate):
             say(line)
@@ -200,7 +226,7 @@ def _run(
         raise typer.Exit(Exit.POINTS_FAILED)
 
 
-def _document(answer: operations.Answer, sweep: Sweep) -> dict[str, Any]:
+def _document(answer: operations.Answer, sweep: Sweep, estimate: bool) -> dict[str, Any]:
     ranking = answer.ranking
     return {
         **dataclasses.asdict(answer.summary),
@@ -209,6 +235,8 @@ def _document(answer: operations.Answer, sweep: Sweep) -> dict[str, Any]:
         "rank_by": sweep.rank_by,
         "ranking": ranking.rows if ranking else [],
         "audit": answer.audit,
+        "out_of_sample": {name: answer.findings[name] for name in OUT_OF_SAMPLE if name in answer.findings} or None,
+        "windows": windows_estimate(answer.summary, sweep) if estimate else None,
         "report": str(answer.report) if answer.report else None,
         "left_s": estimated_seconds(answer.summary),
         "points_per_s": estimated_speed(answer.summary),
@@ -227,12 +255,18 @@ def _closing_lines(answer: operations.Answer, sweep: Sweep, estimate: bool) -> l
             f"estimate: {each:.3f} s a point, {estimated_speed(summary) or 0.0:.1f} points/s on {summary.children} "
             f"children, {summary.points - summary.done} points left: {span(left) if left is not None else 'unknown'}"
         )
+        if windows := windows_estimate(summary, sweep):
+            lines.append(
+                f"windows: {windows['candles']:,} candles beside the {windows['plain_candles']:,} of the sweep itself: "
+                f"{span(windows['left_s']) if windows['left_s'] is not None else 'unknown'} more"
+            )
         megabytes = summary.memory_bytes / 2**20
         lines.append(f"memory: {megabytes:.0f} MB a child, {megabytes * summary.children:.0f} MB for all children")
     lines.append(
         f"sweep {summary.sweep}: {summary.done}/{summary.points} points, {summary.failed} failed, "
         f"{summary.computed} computed in {span(summary.seconds)}"
     )
+    lines += closing_lines(answer.findings)
     if answer.audit:
         lines.append(f"audit of the best point: {answer.audit}")
     lines.append(f"rows: {answer.out / 'results.sqlite'} (hummingsweep rows {answer.out} --format csv)")
@@ -245,6 +279,18 @@ def _closing_lines(answer: operations.Answer, sweep: Sweep, estimate: bool) -> l
             for error, count in store.errors(summary.sweep)[:5]:
                 lines.append(f"failed: {count} x {one_line(error)}")
     return lines
+
+
+def windows_estimate(summary: Summary, sweep: Sweep) -> dict[str, Any] | None:
+    """What the windows of `validate` cost beside the sweep: candles, and seconds on these children; None without."""
+    planned = planned_candles(sweep)
+    if planned is None:
+        return None
+    plain = planned["plain_candles"]
+    candles = sum(planned.values()) - plain
+    each, children = summary.seconds_per_point, summary.children
+    left = each * summary.points * candles / plain / children if each and children else None
+    return {**planned, "candles": candles, "left_s": left}
 
 
 def estimated_speed(summary: Summary) -> float | None:

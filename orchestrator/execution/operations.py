@@ -15,7 +15,6 @@ from orchestrator.analysis.rank import Ranking, rank, scored
 from orchestrator.cluster import broker
 from orchestrator.execution import publish
 from orchestrator.execution.planner import check_points
-from orchestrator.execution.precheck import precheck
 from orchestrator.execution.run import Hooks, Summary, run
 from orchestrator.execution.session import SweepSession, ask, known_feeds, opened, stored_sweep
 from orchestrator.execution.stages import STAGES, run_stages
@@ -74,7 +73,9 @@ def run_sweep(
     Raises HummingsweepError for whatever the user can mend; nothing is left running in any case.
     """
     watcher = watcher or Silent()
-    if not (estimate or retry) and (finished := _finished(sweep, out, audit=audit, report=report, top=top)):
+    if not (estimate or retry) and (
+        finished := _finished(sweep, out, _closing(sweep, audit, report, skip_stages), top)
+    ):
         watcher.say(f"{sweep.name}: every point has its row, nothing is computed")
         return finished
     started = time.monotonic()
@@ -103,26 +104,30 @@ def run_sweep(
         if best and audit:
             answer.audit = _closing_audit(session, best[0])
         answer.findings = run_stages(session, ranking, skip_stages)
+        if session.interrupted:
+            summary.interrupted = True
+            return answer
         if report:
             details = session.ask(Kind.DETAIL, best) if best else []
             answer.report = _write(store, definition.sweep, out / "report.html", store.meta(definition.sweep), details)
-        store.set_meta(definition.sweep, "finished", _closing(sweep, audit=audit, report=report))
+        store.set_meta(definition.sweep, "finished", _closing(sweep, audit, report, skip_stages))
         return answer
 
 
-def _finished(sweep: Sweep, out: Path, *, audit: bool, report: bool, top: int) -> Answer | None:
+def _finished(sweep: Sweep, out: Path, closing: dict[str, Any], top: int) -> Answer | None:
     """The answer of a sweep that has run to its end before, from its store; None where something is to be computed.
 
-    Raises CandlesError, ControllerError, ... as publishing would: candles or controllers may be gone by now.
+    `closing`: what is asked for after the last row, see `_closing`. Raises CandlesError, ControllerError, ... as
+    publishing would: candles or controllers may be gone by now.
     """
-    page = out / "report.html"
+    page, report, audit = out / "report.html", closing["report"], closing["audit"]
     if not (out / FILE).is_file() or (report and not page.is_file()):
         return None
     with Store.open(out) as store:
         stored = store.sweeps()
-        if not stored or stored[0].meta.get("finished") != _closing(sweep, audit=audit, report=report):
+        if not stored or stored[0].meta.get("finished") != closing:
             return None
-        precheck(sweep)
+        publish.precheck(sweep)
         definition = publish.without_cluster(sweep, known_feeds(store))
         if definition is None or definition.sweep != stored[0].sweep:
             return None
@@ -145,14 +150,14 @@ def _finished(sweep: Sweep, out: Path, *, audit: bool, report: bool, top: int) -
             ranking,
             audit=str((meta.get("audit") or {}).get("verdict", "")) if audit else "",
             report=page if report else None,
-            findings={name: meta[name] for name in STAGES if name in meta},
+            findings={name: meta[name] for name in STAGES if meta.get(name) and name not in closing["skip_stages"]},
         )
 
 
-def _closing(sweep: Sweep, *, audit: bool, report: bool) -> dict[str, Any]:
+def _closing(sweep: Sweep, audit: bool, report: bool, skip_stages: Sequence[str]) -> dict[str, Any]:
     """What decides what is done after the last row: where it is the same, it need not be done again."""
     asked = {"rank_by": sweep.rank_by, "where": sweep.where, "audit": audit, "report": report}
-    return {**asked, "validate": sweep.validation.model_dump(mode="json")}
+    return {**asked, "skip_stages": sorted(skip_stages), "validate": sweep.validation.model_dump(mode="json")}
 
 
 def _ranking(sweep: Sweep, store: Store, definition: SweepDefinition, top: int) -> Ranking:
@@ -214,7 +219,7 @@ def verify(
     Compared as the sweep asks for them (its own shift and warm-up), with stock fills.
     """
     check_points(sweep.name, points, sweep.grid.size)
-    precheck(sweep)
+    publish.precheck(sweep)
     with broker.session(settings, say=watcher.say) as cluster:
         definition = publish.publish(sweep, cluster, watcher)
         chosen = list(points) or spread_kept(sweep.grid, sample, skip_of(definition))
@@ -223,7 +228,7 @@ def verify(
 
 def audit(sweep: Sweep, settings: Settings, sample: int, cuts: int, watcher: Watcher) -> list[dict[str, Any]]:
     """Rows with the look-ahead `audit` of N points spread over the grid."""
-    precheck(sweep)
+    publish.precheck(sweep)
     with broker.session(settings, say=watcher.say) as cluster:
         definition = publish.publish(sweep, cluster, watcher)
         points = spread_kept(sweep.grid, sample, skip_of(definition))

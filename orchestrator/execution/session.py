@@ -11,12 +11,11 @@ from typing import Any
 from orchestrator.cluster import broker
 from orchestrator.execution import publish
 from orchestrator.execution.gather import gather
-from orchestrator.execution.precheck import precheck
 from orchestrator.execution.run import Hooks, Summary, compute
 from orchestrator.progress.watcher import Silent, Watcher
 from orchestrator.results.identity import another_sweep
 from orchestrator.results.store import Store
-from orchestrator.sweepfile.lint import lint
+from orchestrator.sweepfile.lint import unused
 from orchestrator.sweepfile.sweep import Sweep, parse
 from tasks.errors import BrokerError
 from tasks.protocol.messages import Kind, SweepDefinition
@@ -34,6 +33,8 @@ class SweepSession:
     cluster: broker.Cluster
     watcher: Watcher
     settings: Settings
+    #: an interrupt ended the last `compute` before everything had its row: nothing more is to be begun
+    interrupted: bool = False
 
     def compute(self, work: Mapping[Scenario, Iterable[int] | None], stage: str) -> Summary:
         """Compute points under scenarios, where they have no row yet; the rows are in the store afterwards.
@@ -41,7 +42,7 @@ class SweepSession:
         `work`: scenario -> points, None for the whole grid. `stage`: what it is for, shown beside the progress. Raises
         BrokerError, StoreError.
         """
-        return compute(
+        summary = compute(
             self.cluster,
             self.store,
             self.definition,
@@ -51,6 +52,8 @@ class SweepSession:
             stage=stage,
             hooks=Hooks(publish_again=self.publish_again),
         )
+        self.interrupted = self.interrupted or summary.interrupted
+        return summary
 
     def ask(
         self, kind: Kind, points: Sequence[int], *, scenario: Scenario = PLAIN, watched: bool = False, **options: Any
@@ -96,10 +99,10 @@ def opened(sweep: Sweep, out: Path, settings: Settings, watcher: Watcher) -> Ite
 
     Raises HummingsweepError for whatever the user can mend; nothing is left running in any case.
     """
-    precheck(sweep)
+    publish.precheck(sweep)
     with Store.create(out) as store, broker.session(settings, say=watcher.say) as cluster:
         watcher.say(where(cluster))
-        for sentence in lint(sweep):
+        for sentence in unused(sweep):
             watcher.say(sentence)
         known = known_feeds(store)
         definition = publish.publish(sweep, cluster, watcher, known=known)

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from enum import StrEnum
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, TextIO
+from typing import IO, TYPE_CHECKING, Any, Protocol, TextIO
 
 import ujson
 
@@ -27,7 +27,23 @@ from tasks.files import written_beside
 from tasks.protocol.messages import Status
 
 if TYPE_CHECKING:
-    from orchestrator.results.store import Store
+    import pyarrow as pa
+
+
+class RowSource(Protocol):
+    """What rows are written from: a Store, or the rows of a sweep's windows."""
+
+    def pages(self, sweep: str, status: Status | None) -> tuple[pa.Schema, Iterator[dict[str, list[Any]]]]:
+        """See Store.pages."""
+        ...
+
+    def batches(self, sweep: str, status: Status | None) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+        """See Store.batches."""
+        ...
+
+    def rows(self, sweep: str, *, status: Status | None) -> Iterator[dict[str, Any]]:
+        """See Store.rows."""
+        ...
 
 
 class Format(StrEnum):
@@ -39,7 +55,7 @@ class Format(StrEnum):
 
 
 def write(
-    store: Store, sweep: str, format: Format | str, to: Path | IO[bytes], *, status: Status | str | None = None
+    store: RowSource, sweep: str, format: Format | str, to: Path | IO[bytes], *, status: Status | str | None = None
 ) -> int:
     """Write a sweep's rows into a file or a binary stream; how many there were.
 
@@ -61,7 +77,7 @@ def write(
         return write_as(store, sweep, stream, wanted)
 
 
-def _csv(store: Store, sweep: str, stream: IO[bytes], status: Status | None) -> int:
+def _csv(store: RowSource, sweep: str, stream: IO[bytes], status: Status | None) -> int:
     schema, pages = store.pages(sweep, status)
     text = io.TextIOWrapper(stream, encoding="utf-8", errors="backslashreplace", newline="", write_through=True)
     writer = csv.writer(_UnixLines(text))
@@ -79,7 +95,7 @@ def _csv(store: Store, sweep: str, stream: IO[bytes], status: Status | None) -> 
     return count
 
 
-def _json(store: Store, sweep: str, stream: IO[bytes], status: Status | None) -> int:
+def _json(store: RowSource, sweep: str, stream: IO[bytes], status: Status | None) -> int:
     count = 0
     stream.write(b"[")
     for row in store.rows(sweep, status=status):
@@ -90,7 +106,7 @@ def _json(store: Store, sweep: str, stream: IO[bytes], status: Status | None) ->
     return count
 
 
-def _parquet(store: Store, sweep: str, stream: IO[bytes], status: Status | None) -> int:
+def _parquet(store: RowSource, sweep: str, stream: IO[bytes], status: Status | None) -> int:
     import pyarrow.parquet as pq
 
     schema, batches = store.batches(sweep, status)

@@ -5,7 +5,6 @@
     joined        test windows of chosen points   -> one out-of-sample equity curve and its figures
     walk          all of it                       -> the table, the control, efficiency, how the parameters wander
     crossing      every point on every test       -> rank correlation, paths of combinatorial cross-validation
-    regimes       a curve and its candles         -> what was earned in which market
     robustness    rows under changed conditions   -> what a point's result depends on
 
 Nothing here runs a back-test; see orchestrator.execution.out_of_sample.

@@ -14,7 +14,7 @@ the indicators' warm-up is the only overlap.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
@@ -82,26 +82,32 @@ def winners(objectives: Floats, parts: Sequence[Sequence[int]], tested: int = TE
 
 
 def cross(
-    windows: Sequence[Mapping[int, Piece]], objectives: Floats, points: Sequence[int], *, ascending: bool
+    objectives: Floats,
+    points: Sequence[int],
+    pieces: Callable[[int, Sequence[int]], Mapping[int, Piece]],
+    *,
+    ascending: bool,
 ) -> dict[str, Any] | None:
     """The paths and what they say; None with fewer than TESTED + 1 windows.
 
-    `windows`: per window, the pieces of the points; `objectives` as in `winners`, for `points`.
+    `objectives` as in `winners`, for `points`; `pieces` gives what some points did on a window by its number.
     """
-    parts = groups(len(windows))
+    parts = groups(len(objectives))
     if len(parts) <= TESTED:
         return None
     won = winners(objectives, parts, ascending=ascending)
+    best = sorted({points[place] for place in won if place >= 0})
+    windows = [pieces(window, best) for window in range(len(objectives))]
     found = []
     for served in paths(len(parts)):
-        pieces = [
+        joined = [
             windows[window][points[won[split]]]
             for part, split in zip(parts, served, strict=True)
             for window in part
             if won[split] >= 0 and points[won[split]] in windows[window]
         ]
-        if pieces:
-            found.append(figures(join(pieces)))
+        if joined:
+            found.append(figures(join(joined)))
     returns = [float(each["return_per_year"]) for each in found]
     sharpes = [float(each["sharpe"]) for each in found if each["sharpe"] is not None]
     return {
@@ -109,7 +115,7 @@ def cross(
         "tested": TESTED,
         "splits": math.comb(len(parts), TESTED),
         "paths": len(found),
-        "points": len({points[place] for place in won if place >= 0}),
+        "points": len(best),
         "return_per_year": _spread(returns),
         "sharpe": _spread(sharpes),
         "losing": sum(value < 0 for value in returns) / len(returns) if returns else None,

@@ -41,10 +41,12 @@ class Piece:
     """A point on one window."""
 
     window: Window
-    #: seconds between two returns
+    #: seconds of a whole interval
     interval_s: int
     #: fractions of the account, float64, shape (intervals,); empty where the point failed there
     returns: Floats
+    #: moments at which the intervals end, seconds since epoch, float64, shape (intervals,)
+    ends: Floats
 
     @property
     def total(self) -> float:
@@ -76,6 +78,11 @@ class Curve:
     pieces: tuple[Piece, ...]
 
 
+def piece_of(window: Window, interval_s: int, returns: Floats, ends: Floats) -> Piece:
+    """A piece of stored returns: after an account was lost (-1 or less, then NaN) nothing moves any more."""
+    return Piece(window, interval_s, np.maximum(np.nan_to_num(returns, nan=0.0), -1.0), ends)
+
+
 def join(pieces: Sequence[Piece]) -> Curve:
     """One curve of windows in the order of time. Raises ValueError without one, or where two overlap."""
     if not pieces:
@@ -88,9 +95,7 @@ def join(pieces: Sequence[Piece]) -> Curve:
         if piece.window.start <= before:
             raise ValueError(f"the windows overlap at {piece.window}")
         before = piece.window.end
-        steps = np.arange(1, len(piece.returns) + 1) * float(piece.interval_s)
-        ends = np.minimum(piece.window.start + steps, max(piece.window.end, piece.window.start + piece.interval_s))
-        times.append(np.concatenate([[float(piece.window.start)], ends]))
+        times.append(np.concatenate([[float(piece.window.start)], piece.ends]))
         growth.append(level * np.concatenate([[1.0], np.cumprod(1.0 + piece.returns)]))
         level = float(growth[-1][-1])
     return Curve(

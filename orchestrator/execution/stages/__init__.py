@@ -12,22 +12,37 @@ from typing import Any
 
 from orchestrator.analysis.rank import Ranking
 from orchestrator.execution.session import SweepSession
+from orchestrator.execution.stages.holdout import holdout
+from orchestrator.execution.stages.robustness import robustness
+from orchestrator.execution.stages.walk_forward import walk_forward
 
 #: (session, ranking of the sweep) -> findings; None where the sweep file does not ask for it.
 Stage = Callable[[SweepSession, Ranking], dict[str, Any] | None]
 
 #: name -> stage.
-STAGES: dict[str, Stage] = {}
+STAGES: dict[str, Stage] = {
+    "walk_forward": walk_forward,
+    "robustness": robustness,
+    "holdout": holdout,
+}
 
 
 def run_stages(session: SweepSession, ranking: Ranking, skip: Sequence[str] = ()) -> dict[str, dict[str, Any]]:
-    """Run every stage that the sweep file asks for; findings by name. Raises what computing raises."""
+    """Run every stage that the sweep file asks for, until an interrupt; findings by name.
+
+    Raises what computing raises.
+    """
     findings: dict[str, dict[str, Any]] = {}
     for name, stage in STAGES.items():
         if name in skip:
             continue
         found = stage(session, ranking)
-        if found is not None:
+        if session.interrupted:  # what it found is not whole
+            break
+        if found is None:
+            if session.store.meta(session.definition.sweep).get(name):  # of what the sweep file asked for before
+                session.store.set_meta(session.definition.sweep, name, None)
+        else:
             session.store.set_meta(session.definition.sweep, name, found)
             findings[name] = found
     return findings

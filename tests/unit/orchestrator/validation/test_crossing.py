@@ -52,14 +52,19 @@ def test_a_point_without_an_objective_in_training_cannot_win() -> None:
 
 def test_the_best_point_of_all_windows_is_on_every_path() -> None:
     windows = [
-        {point: Piece(Window(day * DAY, (day + 1) * DAY - 60), DAY, np.array([0.01 * point])) for point in range(3)}
+        {
+            point: Piece(
+                Window(day * DAY, (day + 1) * DAY - 60), DAY, np.array([0.01 * point]), np.array([(day + 1.0) * DAY])
+            )
+            for point in range(3)
+        }
         for day in range(6)
     ]
     objectives = np.tile([0.0, 0.01, 0.02], (6, 1))
-    found = cross(windows, objectives, [0, 1, 2], ascending=False)
+    found = cross(objectives, [0, 1, 2], lambda number, wanted: windows[number], ascending=False)
     assert found is not None
     assert (found["splits"], found["paths"], found["points"], found["losing"]) == (15, 5, 1, 0.0)
 
 
 def test_two_windows_cannot_be_crossed() -> None:
-    assert cross([{}, {}], np.zeros((2, 1)), [0], ascending=False) is None
+    assert cross(np.zeros((2, 1)), [0], lambda number, wanted: {}, ascending=False) is None

@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 
 from orchestrator.validation.folds import Window
-from orchestrator.validation.joined import Piece, efficiency, figures, join, sharpe
+from orchestrator.validation.joined import Piece, efficiency, figures, join, piece_of, sharpe
 
 DAY = 86400
 
 
 def piece(day: int, *returns: float) -> Piece:
-    return Piece(Window(day * DAY, (day + len(returns)) * DAY - 60), DAY, np.array(returns))
+    ends = (day + 1 + np.arange(len(returns))) * float(DAY)
+    return Piece(Window(day * DAY, (day + len(returns)) * DAY - 60), DAY, np.array(returns), ends)
 
 
 def test_the_curve_goes_on_where_the_window_before_ended() -> None:
@@ -30,7 +31,7 @@ def test_overlapping_windows_are_refused() -> None:
 
 
 def test_a_window_on_which_the_point_failed_is_flat() -> None:
-    curve = join([piece(0, 0.1), Piece(Window(DAY, 2 * DAY - 60), DAY, np.array([])), piece(2, 0.1)])
+    curve = join([piece(0, 0.1), Piece(Window(DAY, 2 * DAY - 60), DAY, np.array([]), np.array([])), piece(2, 0.1)])
     assert curve.growth[-1] == pytest.approx(1.21)
     assert figures(curve)["winning_windows"] == pytest.approx(2 / 3)
 
@@ -78,3 +79,10 @@ def test_efficiency_compares_rates_not_totals() -> None:
 
 def test_there_is_no_efficiency_where_training_lost() -> None:
     assert efficiency([piece(0, -0.1)], [piece(1, 0.1)]) is None
+
+
+def test_a_lost_account_stays_lost() -> None:
+    returns = np.array([0.1, -1.5, np.nan, np.nan], dtype=np.float32)
+    found = piece_of(Window(0, 4 * DAY - 60), DAY, returns, np.arange(1.0, 5.0) * DAY)
+    assert found.total == -1.0
+    assert join([found, piece(4, 0.5)]).growth[-1] == 0.0

@@ -19,7 +19,9 @@ GRID = Grid.from_mapping({"a": [1, 2, 3], "b": ["x", "y"]})
 
 def result_on(window: Window, daily: float) -> WindowResult:
     days = round((window.end - window.start) / DAY)
-    return WindowResult(Piece(window, DAY, np.full(days, daily)), daily, "ok", 5)
+    return WindowResult(
+        Piece(window, DAY, np.full(days, daily), window.start + np.arange(1.0, days + 1) * DAY), daily, "ok", 5
+    )
 
 
 def fold(number: int, order: tuple[int, ...], train: float, test: dict[int, float]) -> Chosen:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from orchestrator.validation.regimes import one_sided, regimes, table
+from tasks.engine.regimes import one_sided, regimes, table
 
 DAY = 86400
 #: Monday, 2024-01-01

@@ -1,0 +1,63 @@
+"""The hold-out: the best points of the final ranking and as many random ones, on the part that nothing has seen."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.analysis.rank import rank, scored
+from orchestrator.validation import holdout as held
+from orchestrator.validation.folds import windows_of
+from orchestrator.validation.rows import results_of
+
+if TYPE_CHECKING:
+    from orchestrator.analysis.rank import Ranking
+    from orchestrator.execution.session import SweepSession
+    from orchestrator.results.store import Store
+    from tasks.protocol.messages import SweepDefinition
+
+#: Where a sweep's notes keep its looks.
+LOOKS = "holdout_looks"
+
+
+def holdout(session: SweepSession, ranking: Ranking) -> dict[str, Any] | None:
+    """The answer of `orchestrator.validation.holdout.answer`; None without a hold-out, or without a ranked point.
+
+    Raises BrokerError, StoreError.
+    """
+    sweep, store, name = session.sweep, session.store, session.definition.sweep
+    window = windows_of(sweep).holdout
+    if window is None:
+        return None
+    table = store.table(name)
+    count = sweep.validation.holdout_points
+    best_first = rank(table, sweep.rank_by, sweep.where, grid=sweep.grid, top=count)
+    best, drawn = held.points_to_look_at(best_first, table, sweep.rank_by, sweep.where, count, sweep.seed)
+    if not best:
+        return None
+    points = sorted({*best, *drawn})
+    mine = list(store.meta(name).get(LOOKS) or [])
+    if held.is_new(mine, window, points):
+        # noted before the rows are there: whoever stops the run in between may have seen them
+        store.set_meta(name, LOOKS, [*mine, held.look(window, points, time.time())])
+    session.compute({window.scenario: points}, "hold-out")
+    if session.interrupted:
+        return None
+    found = scored(table, sweep.rank_by)
+    inside = dict(zip(found.points.tolist(), found.objective.tolist(), strict=True))
+    results = results_of(store, name, window, sweep.rank_by, points)
+    looks = held.count_looks(looks_of(store, session.definition), window)
+    return held.answer(window, best, drawn, inside, results, looks, ascending=ranking.ascending)
+
+
+def looks_of(store: Store, definition: SweepDefinition) -> list[dict[str, Any]]:
+    """Every noted look at a hold-out by sweeps of this folder with the same controller on the same market."""
+    about = _about(definition)
+    return [
+        look for stored in store.sweeps() if _about(stored.definition) == about for look in stored.meta.get(LOOKS) or []
+    ]
+
+
+def _about(definition: SweepDefinition) -> tuple[str, ...]:
+    keys = ("controller_type", "controller_name", "connector_name", "trading_pair")
+    return tuple(str(definition.grid.get(key) or definition.controller.get(key)) for key in keys)

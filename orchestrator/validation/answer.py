@@ -1,0 +1,158 @@
+"""The walk-forward's answer from what a store holds: the same for a run, `walk`, the report and Python.
+
+Which points were chosen is worked out again from the training rows: the rules and the draws of the control depend on
+nothing else. Folds whose windows have no rows yet are left out, so that the answer grows while a sweep runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from orchestrator.analysis.rank import scored
+from orchestrator.sweepfile.expressions import parse_objective
+from orchestrator.sweepfile.skip import points_of
+from orchestrator.sweepfile.validate import resolution_s
+from orchestrator.validation.choice import choose, draw
+from orchestrator.validation.crossing import cross, rank_correlation
+from orchestrator.validation.folds import Windows, windows_of
+from orchestrator.validation.rows import results_of, table_of
+from orchestrator.validation.walk import CONTROLS, PLACES, Chosen, walk
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from orchestrator.results.store import Store
+    from orchestrator.sweepfile.sweep import Sweep
+    from orchestrator.validation.folds import Fold, Window
+    from orchestrator.validation.joined import Piece
+
+    Floats = npt.NDArray[np.float64]
+
+
+def chosen_points(store: Store, name: str, sweep: Sweep, fold: Fold) -> Chosen:
+    """What a rule and the control choose from a training window's rows; without what those points did.
+
+    `name`: the sweep's id. Raises ExpressionError.
+    """
+    walk_forward = sweep.validation.walk_forward
+    assert walk_forward is not None
+    table = table_of(store, name, fold.train.scenario)
+    order = choose(table, walk_forward.choice, sweep.rank_by, sweep.where, sweep.grid, PLACES)
+    everyone = choose(table, ("best", 0), sweep.rank_by, sweep.where, sweep.grid, table.num_rows)
+    control = draw(table, sweep.rank_by, sweep.where, CONTROLS, sweep.seed, fold.number)
+    return Chosen(fold, tuple(point for point, _ in order), tuple(control), len(everyone))
+
+
+def points_to_test(one: Chosen) -> list[int]:
+    """The points of a fold whose test window is run."""
+    return sorted({*one.order, *one.control})
+
+
+def walk_answer(store: Store, name: str, sweep: Sweep) -> dict[str, Any] | None:
+    """The walk-forward of a stored sweep; None where it has none. Raises ExpressionError, SweepFileError."""
+    walk_forward = sweep.validation.walk_forward
+    if walk_forward is None:
+        return None
+    windows = windows_of(sweep)
+    there = set(store.scenarios(name))
+    folds = [
+        _filled(store, name, sweep, fold)
+        for fold in windows.folds
+        if {str(fold.train.scenario), str(fold.test.scenario)} <= there
+    ]
+    answer = walk(folds, sweep.grid, walk_forward.choice, sweep.rank_by)
+    answer |= {
+        "planned": len(windows.folds),
+        "train_s": walk_forward.train,
+        "test_s": walk_forward.test,
+        "step_s": walk_forward.step or walk_forward.test,
+        "anchored": walk_forward.anchored,
+        "embargo_s": windows.embargo_s,
+        "left_over_s": windows.left_over_s,
+        "cost": cost(windows, sweep, points_of(sweep.definition()), [len(points_to_test(one)) for one in folds]),
+    }
+    if walk_forward.all:
+        answer |= _crossed(store, name, sweep, folds)
+    return answer
+
+
+def _filled(store: Store, name: str, sweep: Sweep, fold: Fold) -> Chosen:
+    one = chosen_points(store, name, sweep, fold)
+    asked = points_to_test(one)
+    train = results_of(store, name, fold.train, sweep.rank_by, asked)
+    test = results_of(store, name, fold.test, sweep.rank_by, asked)
+    return Chosen(fold, one.order, one.control, one.candidates, train, test)
+
+
+def _crossed(store: Store, name: str, sweep: Sweep, folds: list[Chosen]) -> dict[str, Any]:
+    """Rank correlation per fold, and the paths over the test windows."""
+    tests = [_objectives(store, name, sweep, one.fold.test) for one in folds]
+    trains = [_objectives(store, name, sweep, one.fold.train) for one in folds]
+    correlations = [rank_correlation(*_side_by_side(train, test)) for train, test in zip(trains, tests, strict=True)]
+    points = sorted(set.intersection(*(set(each) for each in tests))) if tests else []
+    objectives = np.array([[test[point] for point in points] for test in tests])
+    paths = None
+    if points:
+        paths = cross(
+            objectives,
+            points,
+            lambda number, wanted: _pieces(store, name, sweep, folds[number].fold.test, wanted),
+            ascending=parse_objective(sweep.rank_by)[1],
+        )
+    return {"rank_correlation": correlations, "paths": paths}
+
+
+def _objectives(store: Store, name: str, sweep: Sweep, window: Window) -> dict[int, float]:
+    """Point -> `rank_by` on a window; NaN where the point failed there."""
+    table = table_of(store, name, window.scenario)
+    found = scored(table, sweep.rank_by)
+    known = dict(zip(found.points.tolist(), found.objective.tolist(), strict=True))
+    return {point: known.get(point, float("nan")) for point in table.column("point").to_pylist()}
+
+
+def _side_by_side(train: dict[int, float], test: dict[int, float]) -> tuple[Floats, Floats]:
+    points = sorted(train.keys() & test.keys())
+    return np.array([train[point] for point in points]), np.array([test[point] for point in points])
+
+
+def _pieces(store: Store, name: str, sweep: Sweep, window: Window, points: Iterable[int]) -> dict[int, Piece]:
+    found = results_of(store, name, window, sweep.rank_by, points)
+    return {point: result.piece for point, result in found.items()}
+
+
+def planned_candles(sweep: Sweep) -> dict[str, int] | None:
+    """What `cost` will say of a sweep before anything is run, hold-out included; None without windows."""
+    windows = windows_of(sweep)
+    if not windows.folds and windows.holdout is None:
+        return None
+    size = points_of(sweep.definition())
+    tested = [min(PLACES + CONTROLS, size)] * len(windows.folds)
+    found = cost(windows, sweep, size, tested)
+    if windows.holdout:
+        points = min(2 * sweep.validation.holdout_points, size)
+        candles = (windows.holdout.end - windows.holdout.start) // resolution_s(sweep) + 1
+        found["holdout_candles"] = points * candles
+    return found
+
+
+def cost(windows: Windows, sweep: Sweep, size: int, tested: list[int]) -> dict[str, int]:
+    """Candles that points are stepped over: of the plain sweep, and of the windows beside it.
+
+    `size`: points of the sweep. `tested`: per fold how many points are run on the test window, where not all are.
+    """
+    every = sweep.validation.walk_forward is not None and sweep.validation.walk_forward.all
+    resolution = resolution_s(sweep)
+
+    def candles(start: int, end: int) -> int:
+        return (end - start) // resolution + 1
+
+    plain = size * candles(windows.in_sample.start, windows.in_sample.end)
+    training = sum(size * candles(fold.train.start, fold.train.end) for fold in windows.folds)
+    tests = sum(
+        (size if every else count) * candles(fold.test.start, fold.test.end)
+        for fold, count in zip(windows.folds, tested, strict=False)
+    )
+    return {"plain_candles": plain, "train_candles": training, "test_candles": tests}
