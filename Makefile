@@ -8,7 +8,7 @@ UV := $(shell command -v uv 2>/dev/null || echo $(TOOLS)/bin/uv)
 PYTHON := .venv/bin/python
 SWEEP := .venv/bin/hummingsweep
 
-.PHONY: help setup sweep test test-long check format flower bench lock clean
+.PHONY: help setup sweep test test-long check docs format flower bench lock clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -41,11 +41,15 @@ test: .venv/.ready  ## the test suite (three processes on any machine: half of i
 test-long: .venv/.ready  ## the test suite with more cases and longer runs
 	@$(PYTHON) -m pytest --timeout 1800
 
-check: .venv/.ready  ## format, lint, strict types, import directions
+check: .venv/.ready  ## format, lint, strict types, import directions, the documentation
 	@$(PYTHON) -m ruff format --check .
 	@$(PYTHON) -m ruff check .
 	@$(PYTHON) -m mypy
 	@.venv/bin/lint-imports
+	@$(MAKE) --no-print-directory docs
+
+docs: .venv/.ready  ## the documentation site into build/site; a broken link is an error
+	@NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs build --strict
 
 format: .venv/.ready  ## format the code
 	@$(PYTHON) -m ruff format .
@@ -60,7 +64,7 @@ bench: .venv/.ready  ## the benchmarks and the peers they compare with, one afte
 
 lock: | $(if $(findstring $(TOOLS),$(UV)),$(TOOLS)/bin/uv)  ## resolve the ranges of pyproject.toml into requirements.lock
 	@$(UV) pip compile --quiet --universal --no-emit-index-url --no-annotate --python-version $(PYTHON_VERSION) \
-	  --group dev pyproject.toml --output-file requirements.lock
+	  --group dev --group docs pyproject.toml --output-file requirements.lock
 
 clean:  ## forget the environment and every cache
 	@rm -rf .venv $(TOOLS) build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,6 +1,6 @@
 """The README's pictures: the quickstart sweep's report, the page of `serve`, and Flower while the sweep runs.
 
-    make examples/data && .venv/bin/python benchmarks/screenshots.py --to examples/images
+    make examples/data && .venv/bin/python benchmarks/screenshots.py --to docs/images
 
 Needs Chromium on the machine (Debian: chromium). Everything runs on loopback and is stopped by id at the end.
 """

@@ -1,0 +1,140 @@
+"""What the documentation site takes from the code when it is built, so that it cannot go stale.
+
+- `<!-- generated: NAME -->` in a page is replaced by a table made from the model, the metric catalogue, the command
+  line or the settings.
+- A file of the repository that a page names in `backticks` must be there: a wrong name is a warning, which `make docs`
+  (strict) takes as an error.
+- Every page of a folder that the navigation names only by its index (`trust/`) is added after the index.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import logging
+import re
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+ROOMS = ("tasks", "orchestrator", "hummingsweep", "tests", "ops", "docker", "examples", "benchmarks", "docs")
+
+#: MkDocs counts what is logged here as a warning of the build.
+log = logging.getLogger("mkdocs.hooks")
+
+
+def on_config(config: Any) -> Any:
+    """Fill the sections that name their index alone."""
+    for section in config.nav:
+        for title, pages in section.items():
+            if isinstance(pages, list) and len(pages) == 1 and str(pages[0]).endswith("/index.md"):
+                folder = Path(config.docs_dir) / Path(pages[0]).parent
+                rest = sorted(page.relative_to(config.docs_dir).as_posix() for page in folder.glob("*.md"))
+                section[title] = [pages[0], *(page for page in rest if page != pages[0])]
+    return config
+
+
+def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
+    """Put generated tables in, and look whether the files that are named are there."""
+    for name in missing_files(markdown):
+        log.warning("%s names `%s`, which is not in the repository", page.file.src_path, name)
+
+    def table(match: re.Match[str]) -> str:
+        make = GENERATED.get(match[1])
+        if make is None:
+            log.warning("%s: nothing generates %r", page.file.src_path, match[1])
+            return ""
+        return make()
+
+    return re.sub(r"<!-- generated: ([\w-]+) -->", table, markdown)
+
+
+def missing_files(markdown: str) -> list[str]:
+    """Files and folders of the repository that are named in backticks and are not there."""
+    named = re.findall(rf"`((?:{'|'.join(ROOMS)})/[\w./-]*)`", markdown)
+    made = ("examples/data",)
+    missing = [name for name in named if not name.startswith(made) and not (REPOSITORY / name).exists()]
+    return missing + [name for name in re.findall(r"`(test_\w+)`", markdown) if name not in _tests()]
+
+
+@cache
+def _tests() -> set[str]:
+    return {
+        name
+        for file in (REPOSITORY / "tests").rglob("*.py")
+        for name in re.findall(r"def (test_\w+)", file.read_text())
+    }
+
+
+def _sweep_file_keys() -> str:
+    from orchestrator.sweepfile.reference import markdown
+
+    return markdown()
+
+
+def _metrics() -> str:
+    from tasks.engine import metrics
+
+    return f"```text\n{inspect.getdoc(metrics)}\n```\n"
+
+
+def _settings() -> str:
+    from tasks.settings import PREFIX, Settings
+
+    sentences = dict(_commented_fields(inspect.getsource(Settings)))
+    lines = ["| environment variable | default | |", "|---|---|---|"]
+    for field in dataclasses.fields(Settings):
+        default = "" if field.default in ("", 0) and not isinstance(field.default, bool) else f"`{field.default}`"
+        lines.append(f"| `{PREFIX}{field.name.upper()}` | {default} | {sentences.get(field.name, '')} |")
+    return "\n".join(lines) + "\n"
+
+
+def _commented_fields(source: str) -> Iterator[tuple[str, str]]:
+    """Field and its `#:` comment."""
+    held: list[str] = []
+    for line in source.splitlines():
+        if comment := re.fullmatch(r"\s+#: (.*)", line):
+            held.append(comment[1])
+        else:
+            if (field := re.match(r"\s+(\w+): ", line)) and held:
+                yield field[1], " ".join(held)
+            held = []
+
+
+def _commands() -> str:
+    import typer.main
+
+    from orchestrator.commands.root import app
+
+    return "\n".join(_of_command("hummingsweep", typer.main.get_command(app), 2))
+
+
+def _of_command(path: str, command: Any, level: int) -> Iterator[str]:
+    below = getattr(command, "commands", {})
+    if level > 2:
+        yield f"{'#' * min(level, 4)} {path}\n"
+        text, _, examples = inspect.cleandoc(command.help or "").partition("Examples:")
+        yield f"{text.strip()}\n"
+        if examples:
+            yield f"```\n{inspect.cleandoc(examples)}\n```\n"
+        options = [one for one in command.params if one.name != "help"]
+        if options and not below:
+            yield "| option or argument | |\n|---|---|"
+            for option in options:
+                names = ", ".join(f"`{name}`" for name in (*option.opts, *option.secondary_opts))
+                is_argument = option.param_type_name == "argument"
+                shown = f"`{option.name.upper()}`" if is_argument else names
+                yield f"| {shown} | {(option.help or '').replace('|', ' or ')} |"
+            yield ""
+    for name, one in below.items():
+        yield from _of_command(f"{path} {name}", one, level + 1)
+
+
+GENERATED: dict[str, Callable[[], str]] = {
+    "sweep-file-keys": _sweep_file_keys,
+    "metrics": _metrics,
+    "settings": _settings,
+    "commands": _commands,
+}
