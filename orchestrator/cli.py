@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from types import FrameType
 from typing import Any
 
@@ -22,6 +23,8 @@ def main() -> None:
     streams.open_closed()
     from orchestrator.commands.root import app
 
+    if "--no-warm" in sys.argv[1:]:  # an option of every command
+        sys.argv = [sys.argv[0], "--no-warm", *(word for word in sys.argv[1:] if word != "--no-warm")]
     for number in ends:
         signal.signal(number, _end)
     if interruptible:

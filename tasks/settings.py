@@ -82,6 +82,8 @@ class Settings:
     cache: str = ""
     #: resident megabytes at which a child is replaced after its chunk; 0: never
     child_memory_mb: int = 0
+    #: seconds a local cluster stays for the next command; 0: it ends with the command
+    warm_s: float = 0.0
     #: name of this node; empty: the host's name
     node: str = ""
 
@@ -304,6 +306,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "visibility_timeout_s": (1, 7 * 86_400),
     "drain_s": (0, 7 * 86_400),
     "threads": (1, 4096),
+    "warm_s": (0, 86_400),
     "mirror_mb": (1, 1 << 30),
     "child_memory_mb": (0, 1 << 30),
 }

@@ -3,7 +3,8 @@
     with session(settings) as cluster:
         cluster.redis, cluster.app, cluster.blobs ...
 
-The embedded one lives in a guardian process (orchestrator.cluster.guardian) and ends with this one, however that ends.
+The embedded one belongs to a guardian process (orchestrator.cluster.guardian). It stays for the next command for some
+minutes (orchestrator.cluster.warm), or with `warm_s` 0 ends with this one, however that ends.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from urllib.parse import urlsplit
 import ujson
 
 from orchestrator.cluster.embedded import Embedded
+from orchestrator.cluster.warm import WarmCluster
 from tasks.broker.app import make_app
 from tasks.broker.connect import connect
 from tasks.errors import BrokerError, HummingsweepError
@@ -57,7 +59,7 @@ class Cluster:
 
     settings: Settings
     #: its processes when the cluster is embedded
-    embedded: Embedded | None = None
+    embedded: Embedded | WarmCluster | None = None
     #: False: an error at once when the broker is away, for who looks again anyway
     patient: bool = True
     #: told, a line each, what a person who waits should know
@@ -187,6 +189,12 @@ def session(
     """
     if settings.broker:
         yield dataclasses.replace(reach(settings), say=say)
+        return
+    if settings.warm_s > 0 and node and (warm := WarmCluster.join(settings)) is not None:
+        with contextlib.closing(warm):
+            cluster = Cluster(dataclasses.replace(settings, broker=warm.broker, key=warm.key), warm, say=say)
+            with _announced(cluster):
+                yield cluster
         return
     # the key need not be known to anybody outside these processes
     settings = dataclasses.replace(settings, key=settings.key or secrets.token_hex(32))

@@ -6,6 +6,7 @@ the temporary folder goes. Answers one JSON line when server and node are starte
 node that is killed (by the kernel, when memory runs out) is started anew, twice; whatever else ends is the end.
 
     stdin   {"server": true, "node": true, "environment": {...}, "drain_s": 10}    one line, then silence until the end
+            "keep": {...}: for no command in particular, see orchestrator.cluster.warm; then it says nothing
     stdout  {"broker": "redis://...", "folder": "...", "server": pid, "node": pid}
             {"node": pid, "news": "..."}    the node was started anew
             {"ended": "..."}                the last line: everything is stopped
@@ -37,6 +38,8 @@ from tasks import launch
 SERVER_READY_S = 10.0
 #: Seconds between two looks at server and node.
 LOOK_EVERY_S = 0.5
+#: Seconds that commands have to read why a warm cluster ended.
+LAST_WORDS_S = 5.0
 #: How often a node that was killed is started anew.
 NODE_RESTARTS = 2
 
@@ -62,12 +65,10 @@ def main() -> int:
             kept.node = start_node(folder, kept.environment)
             answer["node"] = kept.node.pid
         answer["broker"] = broker
-        _say(answer)
-        while not select.select([0], [], [], LOOK_EVERY_S)[0]:  # until the other end closes
-            if word := kept.look():
-                _say(word)
-            if "ended" in word:
-                break
+        if order.get("keep"):
+            _keep(kept, answer, order["keep"])
+        else:
+            _serve(kept, answer)
     except OSError as error:
         _say({"error": str(error)})
     finally:
@@ -78,6 +79,49 @@ def main() -> int:
                 _stop(process, order.get("drain_s", 10.0))
         shutil.rmtree(folder, ignore_errors=True)
     return 0
+
+
+def _serve(kept: _Kept, answer: dict[str, Any]) -> None:
+    """Until the command that started this closes its end of standard input."""
+    _say(answer)
+    while not select.select([0], [], [], LOOK_EVERY_S)[0]:
+        if word := kept.look():
+            _say(word)
+        if "ended" in word:
+            break
+
+
+def _keep(kept: _Kept, answer: dict[str, Any], keep: dict[str, Any]) -> None:
+    """Until no command has used the cluster for `idle_s` seconds; see orchestrator.cluster.warm."""
+    from orchestrator.cluster.warm import WarmFolder
+
+    folder = WarmFolder(Path(keep["cache"]))
+    state: dict[str, Any] = {**keep["state"], **answer, "guardian": os.getpid(), "restarts": 0, "news": []}
+    folder.write(state)
+    used = time.monotonic()
+    try:
+        while True:
+            time.sleep(LOOK_EVERY_S)
+            if folder.in_use():
+                used = time.monotonic()
+            elif time.monotonic() - used >= keep["idle_s"]:
+                with folder.locked():  # no command joins while this is decided
+                    if not folder.in_use():
+                        folder.state_file.unlink(missing_ok=True)
+                        return
+            word = kept.look()
+            if "node" in word:
+                state |= {"node": word["node"], "restarts": state["restarts"] + 1}
+                state["news"].append(word["news"])
+                folder.write(state)
+            elif word:
+                folder.write({**state, **word})
+                # whoever uses it reads why before this process is gone
+                while folder.in_use() and time.monotonic() - used < LAST_WORDS_S:
+                    time.sleep(LOOK_EVERY_S)
+                return
+    finally:
+        folder.state_file.unlink(missing_ok=True)
 
 
 @dataclass

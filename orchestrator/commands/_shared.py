@@ -58,6 +58,10 @@ def register(app: typer.Typer, command: Callable[..., Any], name: str | None = N
     app.command(name, help=text, epilog="\n\n".join(["Examples:", *lines]))(command)
 
 
+#: Seconds a local cluster stays for the next command, unless HUMMINGSWEEP_WARM_S or --no-warm says otherwise.
+WARM_S = 180
+
+
 def settings_for(broker: str = "", children: int = 0, *, makes_file: bool = False, **more: Any) -> Settings:
     """The process's settings with what the command line says on top. `makes_file`: the settings file may be missing."""
     import os
@@ -72,6 +76,7 @@ def settings_for(broker: str = "", children: int = 0, *, makes_file: bool = Fals
                 "the password in --broker is seen by everybody on this machine (ps): "
                 "HUMMINGSWEEP_BROKER_PASSWORD_FILE keeps it"
             )
+    environment.setdefault("HUMMINGSWEEP_WARM_S", str(WARM_S))
     settings = Settings.read(environment)
     changes: dict[str, Any] = {name: value for name, value in more.items() if value is not None}
     if children:

@@ -1,4 +1,4 @@
-"""worker, flower, doctor: machines and what runs on them."""
+"""worker, flower, down, doctor: machines and what runs on them."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from orchestrator.cluster import broker as brokers
+from orchestrator.cluster import warm
 from orchestrator.commands._shared import Broker, Exit, Json, answer_json, say, settings_for
 from orchestrator.monitoring import doctor as doctors
 from tasks import launch
@@ -43,6 +44,19 @@ def worker(
     environment = {**settings.process_environment(os.environ), **threads}
     # this process becomes the node: signals reach it directly, and the address is not on its command line
     os.execve(sys.executable, launch.command("tasks.node.worker"), environment)
+
+
+def down(json: Json = False) -> None:
+    """Stop the local cluster that stays between commands (it ends by itself after some idle minutes).
+
+    Examples:
+      hummingsweep down
+    """
+    was_up = warm.down(settings_for())
+    if json:
+        answer_json({"stopped": was_up})
+    else:
+        say("the local cluster is stopped" if was_up else "no local cluster is running")
 
 
 def flower(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import sys
 from importlib import metadata
 from typing import Annotated, Any
@@ -104,10 +105,19 @@ def _show_version(wanted: bool) -> None:
 @app.callback()
 def _options(
     version: Annotated[
-        bool, typer.Option("--version", help="Say the versions and leave.", is_eager=True, callback=_show_version)
+        bool, typer.Option("--version", help="Print versions and exit.", is_eager=True, callback=_show_version)
+    ] = False,
+    no_warm: Annotated[
+        bool,
+        typer.Option(
+            "--no-warm",
+            help="End the local cluster with the command; otherwise it stays some minutes for the next one "
+            "(`hummingsweep down` ends it).",
+        ),
     ] = False,
 ) -> None:
-    pass
+    if no_warm:
+        os.environ["HUMMINGSWEEP_WARM_S"] = "0"
 
 
 register(app, sweeps.run)
@@ -129,6 +139,7 @@ register(app, cluster.flower)
 register(app, metrics.metrics)
 register(app, tune.tune)
 register(app, bench.bench)
+register(app, cluster.down)
 register(app, cluster.doctor)
 register(app, sync.sync)
 app.add_typer(candles.candles_app, name="candles")

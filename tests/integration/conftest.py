@@ -134,6 +134,7 @@ def bare_environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]
     clean = {name: value for name, value in os.environ.items() if not name.startswith("HUMMINGSWEEP_")}
     return {
         **clean,
+        "HUMMINGSWEEP_WARM_S": "0",  # what a test starts ends with it
         "HUMMINGSWEEP_CACHE": str(tmp_path_factory.mktemp("cache")),
         "HUMMINGSWEEP_MIRROR": str(tmp_path_factory.mktemp("mirror")),
         "HUMMINGSWEEP_SETTINGS": os.devnull,
