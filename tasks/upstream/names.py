@@ -4,7 +4,7 @@ from tasks.upstream.imports.patches import import_quietly
 
 with import_quietly():
     from hummingbot.connector.trading_rule import TradingRule
-    from hummingbot.core.data_type.common import OrderType, PositionMode, PriceType, TradeType
+    from hummingbot.core.data_type.common import MarketDict, OrderType, PositionMode, PriceType, TradeType
     from hummingbot.data_feed.candles_feed.data_types import CandlesConfig
     from hummingbot.data_feed.market_data_provider import MarketDataProvider
     from hummingbot.strategy_v2.backtesting.backtesting_data_provider import BacktestingDataProvider
@@ -38,9 +38,9 @@ with import_quietly():
         TripleBarrierConfig,
     )
     from hummingbot.strategy_v2.models.base import RunnableStatus
-    from hummingbot.strategy_v2.models.executor_actions import CreateExecutorAction, StopExecutorAction
+    from hummingbot.strategy_v2.models.executor_actions import CreateExecutorAction, StopExecutorAction, StoreExecutorAction
     from hummingbot.strategy_v2.models.executors import CloseType
-    from hummingbot.strategy_v2.models.executors_info import ExecutorInfo
+    from hummingbot.strategy_v2.models.executors_info import ExecutorInfo, PerformanceReport
     from hummingbot.strategy_v2.utils.common import generate_unique_id
 
 __all__ = [
@@ -65,17 +65,20 @@ __all__ = [
     "GridExecutorSimulation",
     "GridExecutorSimulator",
     "MarketDataProvider",
+    "MarketDict",
     "MarketMakingControllerBase",
     "MarketMakingControllerConfigBase",
     "OrderExecutorConfig",
     "OrderExecutorSimulator",
     "OrderType",
+    "PerformanceReport",
     "PositionExecutorConfig",
     "PositionExecutorSimulator",
     "PositionMode",
     "PriceType",
     "RunnableStatus",
     "StopExecutorAction",
+    "StoreExecutorAction",
     "TradeType",
     "TradingRule",
     "TrailingStop",

@@ -1,0 +1,333 @@
+"""The live engine: one call of the controller per candle, on what a bot would see then.
+
+    for every row:   show the candles that are known, set price and time
+                     executors that ended by themselves leave, what they kept joins the held positions
+                     await update_processed_data(), determine_executor_actions()
+                     create and stop executors, at the row's close
+
+A row costs a few dozen microseconds beside the controller's own code. What the engine derives from a market (tapes,
+candles of the pairs) is kept for the points to come; nothing of a point is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from tasks.engine._base import Market, Outcome
+from tasks.engine.equity import EquityCurve
+from tasks.engine.jump.lazy import LazyList
+from tasks.engine.jump.series import Series, results
+from tasks.engine.jump.simulators import StockSimulators
+from tasks.engine.jump.trajectory import NotReproduced, Simulators
+from tasks.engine.live.executors import simulate
+from tasks.engine.live.ledger import LazyPerformance, LiveLedger
+from tasks.engine.live.pairs import Books, Pair, traded_pairs
+from tasks.engine.live.provider import LiveFeed, LiveProvider
+from tasks.engine.live.series import PairSeries, pair_results
+from tasks.engine.live.tape import Tape, tape
+from tasks.engine.stock import plain_results
+from tasks.errors import ControllerError
+from tasks.intervals import interval_seconds
+from tasks.market_names import feed_key, price_key
+from tasks.upstream.backtest.build import controller_class
+from tasks.upstream.backtest.failure import failure
+from tasks.upstream.names import CreateExecutorAction, StopExecutorAction, StoreExecutorAction, generate_unique_id
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: A market with at most so many feeds shows all of them; of a larger one a point sees those that it names.
+ALL_FEEDS = 12
+
+
+@dataclass(frozen=True)
+class LiveOptions:
+    """How a run differs from what a bot does; by default in nothing."""
+
+    #: seconds between two calls of the controller; 0: one at every candle
+    every_s: int = 0
+    #: False: feeds of longer intervals show finished candles only
+    unfinished: bool = True
+    #: True: feeds show every candle since the beginning of the slice, whatever `max_records` says
+    all_history: bool = False
+    #: open time of the last row on which the controller is asked, seconds
+    until: float = math.inf
+    #: wall clock seconds after which the controller is asked no more; 0: no bound
+    budget_s: float = 0.0
+
+
+class LiveEngine:
+    """Implements tasks.engine._base.Engine.
+
+    `simulators`: how executors fill; None for stock fills. `Outcome.extras["asked_until"]`: open time of the last row
+    on which the controller was asked.
+    """
+
+    name = "live"
+
+    def __init__(self, simulators: Simulators | None = None, options: LiveOptions | None = None) -> None:
+        self._simulators = simulators or StockSimulators()
+        self._options = options or LiveOptions()
+        self._markets: dict[int, _Prepared] = {}
+
+    async def run(self, config: Any, market: Market, *, curves: bool = True) -> Outcome:
+        """Replay one controller config.
+
+        Raises ControllerError with the candle's time for what the controller raises, NetworkBlackout for an attempt to
+        connect, CandlesMissing and CandlesNotCovering for what the market is missing.
+        """
+        point = _Point(self._prepared(market), self._simulators, self._options, config, curves)
+        try:
+            return await point.run()
+        except NotReproduced as reason:
+            raise ControllerError(f"{config.controller_name}: {reason}: no candles can simulate this") from reason
+        except Exception as error:  # a controller may raise anything
+            raise failure(error, config, point.provider) from error
+
+    def _prepared(self, market: Market) -> _Prepared:
+        known = self._markets.get(id(market))
+        if known is None or known.market is not market:
+            self._markets.clear()  # one market at a time: the frames are large
+            known = self._markets[id(market)] = _Prepared(market)
+        return known
+
+
+class _Prepared:
+    """What the points of one market share."""
+
+    def __init__(self, market: Market) -> None:
+        self.market = market
+        self.seconds = interval_seconds(market.resolution)
+        self._books: dict[tuple[Pair, ...], Books] = {}
+        self._tapes: dict[Any, Tape] = {}
+
+    def books(self, pairs: Iterable[Pair]) -> Books:
+        """The rows and candles of some pairs, the main one first. Pairs without candles are left out, but not the main
+        one."""
+        main, *others = pairs
+        there = (main, *(pair for pair in others if feed_key(*pair, self.market.resolution) in self.market.feeds))
+        if there not in self._books:
+            self._books[there] = Books(self.market, there)
+        return self._books[there]
+
+    def tape(self, key: str, books: Books, shift: int, *, unfinished: bool) -> Tape:
+        """What a feed shows on the rows of `books`."""
+        wanted = (key, id(books), shift, unfinished)
+        if wanted not in self._tapes:
+            pair, _, interval = key.rpartition("_")
+            base = self.market.feeds.get(f"{pair}_{self.market.resolution}") if unfinished else None
+            known = books.rows + (1 - shift) * self.seconds
+            first = -math.inf if self.market.warmup else float(self.market.start)
+            self._tapes[wanted] = tape(self.market.feeds[key], interval, base, self.seconds, known, first)
+        return self._tapes[wanted]
+
+
+class _Point:
+    """One run."""
+
+    def __init__(
+        self, prepared: _Prepared, simulators: Simulators, options: LiveOptions, config: Any, curves: bool
+    ) -> None:
+        self._prepared, self._market = prepared, prepared.market
+        self._simulators, self._options, self._config = simulators, options, config
+        self._with_curves = curves
+        self.provider: LiveProvider | None = None
+        #: open times of the first and last row on which the controller raised before its feeds were full, and how often
+        self._not_ready = 0
+        self._raised: Exception | None = None
+
+    async def run(self) -> Outcome:
+        """See LiveEngine.run."""
+        config, market = self._config, self._market
+        if not config.id or not config.id.strip():
+            config.id = generate_unique_id()
+        kind = controller_class(config)
+        self._books = self._prepared.books(traded_pairs(config))
+        feeds = {key: self._feed(key, feed) for key, feed in market.feeds.items()}
+        self.provider = LiveProvider(feeds, market.trading_rules)
+        self._queue: asyncio.Queue[Any] = asyncio.Queue()
+        self._show_prices(0)  # controllers read the price while they are made
+        self.provider._time = float(self._books.rows[0])
+        controller = kind(config=config, market_data_provider=self.provider, actions_queue=self._queue)
+        shift = 0 if getattr(controller, "shifts_itself", False) or getattr(config, "shifts_itself", False) else (
+            market.shift)  # fmt: skip
+        self._watch(controller, feeds, shift)
+        self._curves = self._new_curves() if self._with_curves else None
+        self._ledger = LiveLedger(self._books, self._curves)
+        self.provider.stepping = True
+        await controller.on_start()
+        asked_until = await self._walk(controller)
+        self._ledger.finish()
+        return self._outcome(controller, asked_until)
+
+    # the loop
+
+    async def _walk(self, controller: Any) -> float:
+        """Ask the controller on every row that is wanted. Returns the open time of the last one."""
+        rows, options, ledger = memoryview(self._books.rows), self._options, self._ledger
+        deadline = time.perf_counter() + options.budget_s if options.budget_s else math.inf
+        every, period = options.every_s, -1.0
+        last = -math.inf
+        for row, opened in enumerate(rows):
+            if opened > options.until:
+                break
+            if every:
+                now = opened // every
+                if now == period:
+                    continue
+                period = now
+            if time.perf_counter() > deadline:
+                break
+            ledger.move_to(row)
+            self._present(controller, row, opened)
+            await self._ask(controller, row)
+            last = opened
+        ledger.move_to(len(rows) - 1)
+        self._show_prices(len(rows) - 1)
+        return last
+
+    def _present(self, controller: Any, row: int, opened: float) -> None:
+        """Everything as of a row. The ledger is on that row already."""
+        provider, ledger = self.provider, self._ledger
+        assert provider is not None
+        for feed, shown in self._watched:
+            shown.advance(feed, row)
+        self._show_prices(row)
+        provider._time = opened
+        controller.executors_info = LazyList(ledger.report())
+        controller.positions_held = ledger.positions_held() if ledger.holds else []
+        controller.performance_report = LazyPerformance(ledger.performance)
+
+    async def _ask(self, controller: Any, row: int) -> None:
+        """One turn of ControllerBase.control_task."""
+        try:
+            await controller.update_processed_data()
+            actions = controller.determine_executor_actions()
+        except Exception as error:  # a controller may raise anything
+            if self._is_full():
+                raise
+            self._not_ready += 1  # a bot would still wait for its candles
+            self._raised = error
+            return
+        while not self._queue.empty():  # buy(), sell() and cancel() go this way
+            self._do(self._queue.get_nowait(), row)
+        if actions:
+            self._do(actions, row)
+
+    def _do(self, actions: Iterable[Any], row: int) -> None:
+        for action in actions:
+            if isinstance(action, CreateExecutorAction):
+                config = action.executor_config
+                config.controller_id = action.controller_id
+                rules = self._market.trading_rules
+                cost = self._market.trade_cost
+                self._ledger.create(simulate(self._simulators, self._books, row, config, cost, rules))
+            elif isinstance(action, StopExecutorAction):
+                self._ledger.stop(action.executor_id, keep_position=bool(action.keep_position))
+            elif not isinstance(action, StoreExecutorAction):
+                raise ControllerError(f"gives {type(action).__name__} as an action; a bot takes ExecutorAction only")
+
+    def _show_prices(self, row: int) -> None:
+        prices = self.provider.prices if self.provider is not None else {}
+        for name, book in self._priced():
+            if row >= book.first_row:
+                prices[name] = Decimal(book.closes[row])
+
+    def _priced(self) -> list[tuple[str, Any]]:
+        if not hasattr(self, "_priced_books"):
+            self._priced_books = [(price_key(*pair), book) for pair, book in self._books.by_pair.items()]
+        return self._priced_books
+
+    # before and after it
+
+    def _feed(self, key: str, feed: pd.DataFrame) -> LiveFeed:
+        """A feed that holds nothing yet."""
+        first = -math.inf if self._market.warmup else float(self._market.start)
+        opened = feed["timestamp"]
+        capacity = len(feed) - int(opened.searchsorted(first))
+        return LiveFeed(key, feed.columns, capacity)
+
+    def _watch(self, controller: Any, feeds: dict[str, LiveFeed], shift: int) -> None:
+        """Find out which feeds the controller wants, and show it what is there before the first row."""
+        assert self.provider is not None
+        wanted: dict[str, LiveFeed] = {}
+        for candles in [*controller.get_candles_config(), *(getattr(self._config, "candles_config", None) or [])]:
+            key = feed_key(candles.connector, candles.trading_pair, candles.interval)
+            wanted[key] = self.provider.get_candles_feed(candles)
+        bases = {feed_key(*pair, self._market.resolution) for pair in self._books.by_pair}
+        if len(feeds) > ALL_FEEDS:
+            for key in set(feeds) - set(wanted) - bases:
+                del self.provider.candles_feeds[key]
+        unfinished = self._options.unfinished
+        self._watched = [
+            (feed, self._prepared.tape(key, self._books, shift, unfinished=unfinished))
+            for key, feed in self.provider.candles_feeds.items()
+        ]
+        if self._options.all_history:
+            for feed, shown in self._watched:
+                feed.max_records = shown.candles.shape[1] + 1
+        self._wanted = list(wanted.values())
+        for feed, shown in self._watched:
+            shown.advance(feed, 0)
+
+    def _is_full(self) -> bool:
+        """Whether every feed that the controller names holds as many rows as it wants."""
+        return all(feed.ready for feed in self._wanted)
+
+    def _new_curves(self) -> dict[Pair, EquityCurve]:
+        curves = {}
+        for pair, book in self._books.by_pair.items():
+            funding = self._simulators.funding_per_base(book.candles, pair.trading_pair)
+            curves[pair] = EquityCurve(book.candles.close, funding)
+        return curves
+
+    def _outcome(self, controller: Any, asked_until: float) -> Outcome:
+        ledger, books, config = self._ledger, self._books, self._config
+        assert self.provider is not None
+        main = books.main
+        series: Series
+        if len(books.by_pair) == 1:
+            series = Series(ledger, main.candles)
+            final = self.provider.prices.get(price_key(*main.pair))
+            summary = results(ledger, series, config.total_amount_quote, final)
+        else:
+            series = PairSeries(ledger, books)
+            summary = pair_results(ledger, series, books, config.total_amount_quote)
+        outcome = Outcome(
+            results=plain_results(summary),
+            executors=LazyList(lambda: [executor.info for executor in ledger.ended]),
+            pnl_timeseries=series.pnl_timeseries(),
+            position_held_timeseries=series.position_held_timeseries(),
+            position_holds=list(ledger.holds.values()),
+            processed_data={**controller.processed_data, "features": main.candles.frame},
+            engine=LiveEngine.name,
+            engine_note="; ".join(self._notes()),
+            timestamps=main.candles.timestamp,
+        )
+        outcome.extras["asked_until"] = asked_until
+        if self._curves is not None:
+            curves = list(self._curves.values())
+            outcome.equity = sum((curve.equity() for curve in curves[1:]), curves[0].equity())
+            outcome.position_value = sum((curve.position_value() for curve in curves[1:]), curves[0].position_value())
+            outcome.extras["turnover"] = sum((curve.turnover() for curve in curves[1:]), curves[0].turnover())
+            outcome.extras["trades"] = ledger.trades()
+        return outcome
+
+    def _notes(self) -> list[str]:
+        """What of a bot's view was not there."""
+        notes = []
+        if self._not_ready:
+            notes.append(
+                f"not ready on {self._not_ready} candles: it raised {type(self._raised).__name__}: {self._raised} "
+                "while its feeds held fewer candles than it asks for"
+            )
+        for key, feed in self.provider.candles_feeds.items() if self.provider is not None else ():
+            if feed.missing and not self._options.all_history:
+                notes.append(f"{key} had up to {feed.missing} of its {feed.max_records} candles too few")
+        return notes
