@@ -1,0 +1,212 @@
+"""The live engine against a reference that is written for clarity: every decision is the same."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import itertools
+import random
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from benchmarks.workloads.controllers import (
+    BollingerConfig,
+    BollingerDCAConfig,
+    BollingerGridConfig,
+    DynamicMakerConfig,
+    OverridingMakerConfig,
+    PatientConfig,
+    SimpleMakerConfig,
+)
+from benchmarks.workloads.market import START, market_of, random_walk
+from benchmarks.workloads.stateful import (
+    CallerConfig,
+    ClosedOnlyConfig,
+    CounterConfig,
+    GridKeeperConfig,
+    HourlyBuyerConfig,
+    PairsTraderConfig,
+)
+from tasks.engine._base import Market
+from tasks.engine.fills import HonestSimulators
+from tasks.engine.jump.engine import JumpEngine
+from tasks.engine.live.engine import LiveEngine, LiveOptions
+from tasks.upstream.backtest.build import controller_class
+from tasks.upstream.backtest.markets import markets_of
+from tests.unit.tasks.engine.live.reference import Reference
+
+CONNECTOR = "binance_perpetual"
+DAY = 86400
+#: Candles before the period.
+LEAD = 3 * DAY // 2
+
+DIRECTIONAL = {"stop_loss": "0.01", "take_profit": "0.006", "time_limit": 7200, "cooldown_time": 600}
+MAKER = {
+    "buy_spreads": "0.001,0.003", "sell_spreads": "0.001,0.003", "buy_amounts_pct": "1,1", "sell_amounts_pct": "1,1",
+    "executor_refresh_time": 1800, "cooldown_time": 600, "stop_loss": "0.02", "take_profit": "0.004",
+}  # fmt: skip
+
+CASES: dict[str, tuple[Any, dict[str, Any]]] = {
+    "bands on unfinished candles": (BollingerConfig, {**DIRECTIONAL, "interval": "1h", "length": 15}),
+    "bands": (BollingerConfig, {**DIRECTIONAL, "interval": "5m", "length": 30}),
+    "closed candles only": (ClosedOnlyConfig, {**DIRECTIONAL, "interval": "15m"}),
+    "DCA": (BollingerDCAConfig, {**DIRECTIONAL, "interval": "15m", "length": 20}),
+    "a grid a signal": (BollingerGridConfig, {**DIRECTIONAL, "interval": "5m", "length": 50}),
+    "simple maker": (SimpleMakerConfig, MAKER),
+    "dynamic maker": (DynamicMakerConfig, {**MAKER, "interval": "15m", "length": 20}),
+    "overriding maker": (OverridingMakerConfig, MAKER),
+    "patient": (PatientConfig, {}),
+    "hourly buyer": (HourlyBuyerConfig, {"interval": "5m"}),
+    "grid keeper": (GridKeeperConfig, {"interval": "5m"}),
+    "counter": (CounterConfig, {"interval": "15m"}),
+    "caller": (CallerConfig, {"interval": "5m"}),
+    "pairs": (PairsTraderConfig, {"interval": "5m"}),
+}
+
+
+def resampled(candles: pd.DataFrame, seconds: int) -> pd.DataFrame:
+    group = (candles["timestamp"] // seconds * seconds).rename("open_time")
+    rules = {"open": "first", "high": "max", "low": "min", "close": "last", "volume": "sum"}
+    return candles.groupby(group).agg(rules).reset_index(names="timestamp")
+
+
+@pytest.fixture(scope="module")
+def market() -> Market:
+    """Two pairs in 5m, 15m and 1h; the second has gaps."""
+    rows = (2 * DAY + LEAD) // 300
+    bitcoin = random_walk(rows, seed=3, seconds=300, volatility=0.002)
+    ether = random_walk(rows, seed=4, seconds=300, volatility=0.002, price=2000.0, tick=0.01)
+    ether = ether.drop(index=[700, 701, 702, 800]).reset_index(drop=True)
+    feeds = {}
+    for pair, candles in (("BTC-USDT", bitcoin), ("ETH-USDT", ether)):
+        feeds[f"{CONNECTOR}_{pair}_5m"] = candles
+        feeds[f"{CONNECTOR}_{pair}_15m"] = resampled(candles, 900)
+        feeds[f"{CONNECTOR}_{pair}_1h"] = resampled(candles, 3600)
+    return dataclasses.replace(
+        market_of(bitcoin, resolution="5m", shift=1),
+        feeds=feeds, start=START + LEAD, end=START + LEAD + 2 * DAY - 300, warmup=True,
+    )  # fmt: skip
+
+
+def config_of(case: str, **changes: Any) -> Any:
+    kind, values = CASES[case]
+    market = {"connector_name": CONNECTOR}
+    if "trading_pair" in kind.model_fields:
+        market["trading_pair"] = "BTC-USDT"
+    random.seed(1)
+    return kind(id="point", total_amount_quote=1000, **market, **{**values, **changes})
+
+
+def live_decisions(config: Any, market: Market, options: LiveOptions | None = None) -> tuple[list[Any], Any]:
+    """Every action that the engine carries out, in the words of the reference; and the outcome."""
+    decisions: list[Any] = []
+    labels: dict[str, int] = {}
+    engine = LiveEngine(HonestSimulators(), options)
+
+    import tasks.engine.live.engine as module
+
+    original = module._Point._do
+
+    def noted(self: Any, actions: Any, row: int) -> None:
+        for action in actions:
+            time = float(self._books.rows[row])
+            if hasattr(action, "executor_config"):
+                fields = action.executor_config.model_dump()
+                labels[fields["id"]] = len(labels)
+                fields = {name: value for name, value in fields.items() if name not in ("id", "controller_id")}
+                decisions.append((time, "create", repr(fields)))
+            else:
+                decisions.append((time, "stop", labels[action.executor_id], action.keep_position))
+            original(self, [action], row)
+
+    module._Point._do = noted
+    try:
+        outcome = asyncio.run(engine.run(config, market))
+    finally:
+        module._Point._do = original
+    return decisions, outcome
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_every_decision_equals_the_reference(case: str, market: Market) -> None:
+    config = config_of(case)
+    reference = Reference(market, HonestSimulators(), markets_of(config))
+    asyncio.run(reference.run(config, controller_class(config)))
+
+    decisions, outcome = live_decisions(config_of(case), market)
+
+    assert len(decisions) > 5
+    assert decisions == reference.decisions
+    ended = {one.id: one for one in outcome.executors}
+    assert len(ended) == len(reference.executors)
+
+
+def test_the_hourly_buyer_buys_48_times_in_two_days(market: Market) -> None:
+    _, outcome = live_decisions(config_of("hourly buyer"), market)
+    assert outcome.results["close_types"] == {"POSITION_HOLD": 48}
+    assert outcome.results["unrealized_pnl_quote"] == pytest.approx(
+        outcome.equity[-1] + outcome.results["total_fees_quote"]
+    )
+
+
+def test_a_grid_controller_keeps_its_grid(market: Market) -> None:
+    decisions, outcome = live_decisions(config_of("grid keeper"), market)
+    grids = sorted(outcome.executors, key=lambda one: one.timestamp)
+    for one, following in itertools.pairwise(grids):
+        assert following.timestamp >= one.close_timestamp
+    assert len(decisions) == len(grids) < 20
+
+
+@pytest.mark.parametrize("case", ["bands", "closed candles only", "a grid a signal"])
+def test_on_closed_candles_the_live_engine_equals_the_jump_engine_trade_by_trade(case: str, market: Market) -> None:
+    _, live = live_decisions(config_of(case), market)
+    jump = asyncio.run(JumpEngine(HonestSimulators()).run(config_of(case), market))
+
+    def trades(outcome: Any) -> list[Any]:
+        return [
+            (one.timestamp, one.side, one.close_timestamp, one.close_type, one.net_pnl_quote, one.filled_amount_quote)
+            for one in outcome.executors
+        ]
+
+    assert len(trades(live)) > 5
+    assert trades(live) == trades(jump)
+    assert live.results == jump.results
+    assert np.array_equal(live.equity, jump.equity)
+
+
+def test_a_maker_without_candles_equals_the_jump_engine_where_its_reference_price_is_the_price_of_now(
+    market: Market,
+) -> None:
+    at_once = dataclasses.replace(market, shift=0)
+    _, live = live_decisions(config_of("simple maker"), at_once)
+    jump = asyncio.run(JumpEngine(HonestSimulators()).run(config_of("simple maker"), at_once))
+    assert len(live.executors) > 50
+    assert live.results == jump.results
+    assert np.array_equal(live.equity, jump.equity)
+
+
+def test_an_unfinished_candle_makes_other_decisions_than_closed_ones(market: Market) -> None:
+    case = "bands on unfinished candles"
+    with_it, _ = live_decisions(config_of(case), market)
+    without, outcome = live_decisions(config_of(case), market, LiveOptions(unfinished=False))
+    jump = asyncio.run(JumpEngine(HonestSimulators()).run(config_of(case), market))
+    assert with_it != without
+    assert [one.timestamp for one in outcome.executors] == [one.timestamp for one in jump.executors]
+
+
+def test_live_every_asks_less_often(market: Market) -> None:
+    decisions, _ = live_decisions(config_of("simple maker"), market, LiveOptions(every_s=1800))
+    assert decisions
+    assert all(time % 1800 == 0 for time, *_ in decisions)
+
+
+def test_several_pairs_have_one_equity_curve(market: Market) -> None:
+    _, outcome = live_decisions(config_of("pairs"), market)
+    pairs = {one.config.trading_pair for one in outcome.executors}
+    assert pairs == {"BTC-USDT", "ETH-USDT"}
+    total = sum(float(one.net_pnl_quote) for one in outcome.executors)
+    assert outcome.equity[-1] == pytest.approx(total)
+    assert outcome.results["net_pnl_quote"] == pytest.approx(total)
