@@ -14,18 +14,19 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from tasks.engine._base import Market, Outcome
 from tasks.engine.equity import EquityCurve
+from tasks.engine.executors import NotReproduced
+from tasks.engine.fills import STOCK, FillRules
+from tasks.engine.fills.costs import Funding
 from tasks.engine.jump.lazy import LazyList
 from tasks.engine.jump.series import Series, results
-from tasks.engine.jump.simulators import StockSimulators
-from tasks.engine.jump.trajectory import NotReproduced, Simulators
-from tasks.engine.live.executors import simulate
+from tasks.engine.live.executors import Executions
 from tasks.engine.live.ledger import LazyPerformance, LiveLedger
 from tasks.engine.live.pairs import Books, Pair, traded_pairs
 from tasks.engine.live.provider import LiveFeed, LiveProvider
@@ -65,16 +66,17 @@ class LiveOptions:
 class LiveEngine:
     """Implements tasks.engine._base.Engine.
 
-    `simulators`: how executors fill; None for stock fills. `Outcome.extras["asked_until"]`: open time of the last row
+    `fills`: how orders fill. `Outcome.extras["asked_until"]`: open time of the last row
     on which the controller was asked.
     """
 
     name = "live"
 
-    def __init__(self, simulators: Simulators | None = None, options: LiveOptions | None = None) -> None:
-        self._simulators = simulators or StockSimulators()
+    def __init__(self, fills: FillRules = STOCK, options: LiveOptions | None = None) -> None:
+        self._fills = fills
+        self._funding = Funding(fills.funding)
         self._options = options or LiveOptions()
-        self._markets: dict[int, _Prepared] = {}
+        self._markets: dict[int, Prepared] = {}
 
     async def run(self, config: Any, market: Market, *, curves: bool = True) -> Outcome:
         """Replay one controller config.
@@ -82,7 +84,7 @@ class LiveEngine:
         Raises ControllerError with the candle's time for what the controller raises, NetworkBlackout for an attempt to
         connect, CandlesMissing and CandlesNotCovering for what the market is missing.
         """
-        point = _Point(self._prepared(market), self._simulators, self._options, config, curves)
+        point = Point(self._prepared(market), self._fills, self._funding, self._options, config, curves)
         try:
             return await point.run()
         except NotReproduced as reason:
@@ -90,15 +92,15 @@ class LiveEngine:
         except Exception as error:  # a controller may raise anything
             raise failure(error, config, point.provider) from error
 
-    def _prepared(self, market: Market) -> _Prepared:
+    def _prepared(self, market: Market) -> Prepared:
         known = self._markets.get(id(market))
         if known is None or known.market is not market:
             self._markets.clear()  # one market at a time: the frames are large
-            known = self._markets[id(market)] = _Prepared(market)
+            known = self._markets[id(market)] = Prepared(market)
         return known
 
 
-class _Prepared:
+class Prepared:
     """What the points of one market share."""
 
     def __init__(self, market: Market) -> None:
@@ -128,43 +130,66 @@ class _Prepared:
         return self._tapes[wanted]
 
 
-class _Point:
+class Point:
     """One run."""
 
     def __init__(
-        self, prepared: _Prepared, simulators: Simulators, options: LiveOptions, config: Any, curves: bool
+        self,
+        prepared: Prepared,
+        fills: FillRules,
+        funding: Funding,
+        options: LiveOptions,
+        config: Any,
+        curves: bool,
     ) -> None:
         self._prepared, self._market = prepared, prepared.market
-        self._simulators, self._options, self._config = simulators, options, config
+        self._fills, self._funding, self._options, self._config = fills, funding, options, config
         self._with_curves = curves
         self.provider: LiveProvider | None = None
-        #: open times of the first and last row on which the controller raised before its feeds were full, and how often
+        #: rows on which the controller raised before its feeds were full, and what it raised last
         self._not_ready = 0
         self._raised: Exception | None = None
 
     async def run(self) -> Outcome:
         """See LiveEngine.run."""
+        controller = self.make()
+        await controller.on_start()
+        asked_until = await self._walk(controller)
+        self._ledger.finish()
+        return self._outcome(controller, asked_until)
+
+    def make(self, watched: Callable[[Any], Any] = lambda kind: kind) -> Any:
+        """The controller, before the first row. `watched`: puts another class in the place of the controller's."""
         config, market = self._config, self._market
         if not config.id or not config.id.strip():
             config.id = generate_unique_id()
-        kind = controller_class(config)
+        kind = watched(controller_class(config))
         self._books = self._prepared.books(traded_pairs(config))
+        self._priced = [(price_key(*pair), book) for pair, book in self._books.by_pair.items()]
         feeds = {key: self._feed(key, feed) for key, feed in market.feeds.items()}
         self.provider = LiveProvider(feeds, market.trading_rules)
         self._queue: asyncio.Queue[Any] = asyncio.Queue()
         self._show_prices(0)  # controllers read the price while they are made
         self.provider._time = float(self._books.rows[0])
         controller = kind(config=config, market_data_provider=self.provider, actions_queue=self._queue)
-        shift = 0 if getattr(controller, "shifts_itself", False) or getattr(config, "shifts_itself", False) else (
-            market.shift)  # fmt: skip
+        for_itself = getattr(controller, "shifts_itself", False) or getattr(config, "shifts_itself", False)
+        shift = market.delay if for_itself else market.shift
         self._watch(controller, feeds, shift)
         self._curves = self._new_curves() if self._with_curves else None
         self._ledger = LiveLedger(self._books, self._curves)
+        self._executions = Executions(self._fills, self._books, self._funding, market.trade_cost, market.trading_rules)
         self.provider.stepping = True
-        await controller.on_start()
-        asked_until = await self._walk(controller)
-        self._ledger.finish()
-        return self._outcome(controller, asked_until)
+        return controller
+
+    @property
+    def rows(self) -> int:
+        """How many rows there are."""
+        return len(self._books.rows)
+
+    def present(self, controller: Any, row: int) -> None:
+        """Everything as of a row, executors that ended by then included."""
+        self._ledger.move_to(row)
+        self._present(controller, row, float(self._books.rows[row]))
 
     # the loop
 
@@ -225,9 +250,7 @@ class _Point:
             if isinstance(action, CreateExecutorAction):
                 config = action.executor_config
                 config.controller_id = action.controller_id
-                rules = self._market.trading_rules
-                cost = self._market.trade_cost
-                self._ledger.create(simulate(self._simulators, self._books, row, config, cost, rules))
+                self._ledger.create(self._executions.create(config, row))
             elif isinstance(action, StopExecutorAction):
                 self._ledger.stop(action.executor_id, keep_position=bool(action.keep_position))
             elif not isinstance(action, StoreExecutorAction):
@@ -235,14 +258,9 @@ class _Point:
 
     def _show_prices(self, row: int) -> None:
         prices = self.provider.prices if self.provider is not None else {}
-        for name, book in self._priced():
+        for name, book in self._priced:
             if row >= book.first_row:
                 prices[name] = Decimal(book.closes[row])
-
-    def _priced(self) -> list[tuple[str, Any]]:
-        if not hasattr(self, "_priced_books"):
-            self._priced_books = [(price_key(*pair), book) for pair, book in self._books.by_pair.items()]
-        return self._priced_books
 
     # before and after it
 
@@ -283,7 +301,7 @@ class _Point:
     def _new_curves(self) -> dict[Pair, EquityCurve]:
         curves = {}
         for pair, book in self._books.by_pair.items():
-            funding = self._simulators.funding_per_base(book.candles, pair.trading_pair)
+            funding = None if self._fills.is_stock else self._funding.per_base(book.candles, pair.trading_pair)
             curves[pair] = EquityCurve(book.candles.close, funding)
         return curves
 

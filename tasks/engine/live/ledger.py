@@ -8,8 +8,8 @@ from decimal import Decimal
 from typing import Any
 
 from tasks.engine.equity import EquityCurve
+from tasks.engine.executors import State
 from tasks.engine.jump.ledger import Executor, Ledger
-from tasks.engine.jump.trajectory import State
 from tasks.engine.live.pairs import Book, Books, Pair
 from tasks.upstream.names import CloseType, PerformanceReport
 

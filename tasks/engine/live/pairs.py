@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from tasks.engine.jump.candles import Candles
+from tasks.engine.candles import Candles
 from tasks.errors import CandlesMissing, CandlesNotCovering, ControllerError
 from tasks.market_names import feed_key
 from tasks.times import utc_second

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tasks.engine.jump.candles import Floats
+from tasks.engine.candles import Floats
 from tasks.engine.jump.series import Series, results
 from tasks.engine.live.ledger import LiveLedger
 from tasks.engine.live.pairs import Books, Pair

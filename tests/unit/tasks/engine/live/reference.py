@@ -14,17 +14,15 @@ import numpy as np
 import pandas as pd
 
 from tasks.engine._base import Market
-from tasks.engine.jump.candles import Candles
+from tasks.engine.candles import Candles
+from tasks.engine.executors import simulate
+from tasks.engine.fills import FillRules, RunFills
 from tasks.engine.jump.info import executor_info
 from tasks.intervals import interval_seconds
 from tasks.upstream.names import (
     BacktestPositionHold,
     CloseType,
     CreateExecutorAction,
-    DCAExecutorConfig,
-    GridExecutorConfig,
-    OrderExecutorConfig,
-    PositionExecutorConfig,
     RunnableStatus,
     StopExecutorAction,
 )
@@ -105,12 +103,19 @@ class PlainExecutor:
 class Reference:
     """One run; `decisions` holds every action with the row's time."""
 
-    def __init__(self, market: Market, simulators: Any, pairs: list[tuple[str, str]]) -> None:
-        self.market, self.simulators = market, simulators
+    def __init__(self, market: Market, rules: FillRules, pairs: list[tuple[str, str]]) -> None:
+        self.market = market
         feeds = [market.feeds[f"{connector}_{pair}_{market.resolution}"] for connector, pair in pairs]
         times = sorted({time for feed in feeds for time in feed["timestamp"]})
         self.times = [time for time in times if market.start <= time <= market.end]
         self.candles = {pair: on_rows(feed, self.times) for pair, feed in zip(pairs, feeds, strict=True)}
+        self.fills = {
+            pair: RunFills(
+                rules, candles, trade_cost=market.trade_cost,
+                trading_rules=lambda connector, pair: market.trading_rules[connector][pair],
+            )
+            for pair, candles in self.candles.items()
+        }  # fmt: skip
         self.executors: list[PlainExecutor] = []
         self.holds: dict[tuple[str, str], Any] = {}
         self.kept: list[Any] = []
@@ -198,17 +203,8 @@ class Reference:
                     self.kept.append(info)
 
     def simulate(self, config: Any, row: int) -> Any:
-        candles = self.candles[config.connector_name, config.trading_pair]
-        cost = self.market.trade_cost
-        if isinstance(config, DCAExecutorConfig):
-            return self.simulators.dca(candles, row, config, cost)
-        if isinstance(config, PositionExecutorConfig):
-            return self.simulators.position(candles, row, config, cost)
-        if isinstance(config, GridExecutorConfig):
-            rules = self.market.trading_rules.get(config.connector_name, {}).get(config.trading_pair)
-            return self.simulators.grid(candles, row, config, cost, rules)
-        assert isinstance(config, OrderExecutorConfig)
-        return self.simulators.order(candles, row, config, cost)
+        pair = (config.connector_name, config.trading_pair)
+        return simulate(config, self.candles[pair], row, self.fills[pair])
 
 
 def on_rows(feed: pd.DataFrame, times: list[float]) -> Candles:

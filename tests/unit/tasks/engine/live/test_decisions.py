@@ -31,7 +31,7 @@ from benchmarks.workloads.stateful import (
     PairsTraderConfig,
 )
 from tasks.engine._base import Market
-from tasks.engine.fills import HonestSimulators
+from tasks.engine.fills import FillRules
 from tasks.engine.jump.engine import JumpEngine
 from tasks.engine.live.engine import LiveEngine, LiveOptions
 from tasks.upstream.backtest.build import controller_class
@@ -39,6 +39,8 @@ from tasks.upstream.backtest.markets import markets_of
 from tests.unit.tasks.engine.live.reference import Reference
 
 CONNECTOR = "binance_perpetual"
+#: Honest fills, with the market's own costs.
+HONEST = FillRules()
 DAY = 86400
 #: Candles before the period.
 LEAD = 3 * DAY // 2
@@ -104,11 +106,11 @@ def live_decisions(config: Any, market: Market, options: LiveOptions | None = No
     """Every action that the engine carries out, in the words of the reference; and the outcome."""
     decisions: list[Any] = []
     labels: dict[str, int] = {}
-    engine = LiveEngine(HonestSimulators(), options)
+    engine = LiveEngine(HONEST, options)
 
     import tasks.engine.live.engine as module
 
-    original = module._Point._do
+    original = module.Point._do
 
     def noted(self: Any, actions: Any, row: int) -> None:
         for action in actions:
@@ -122,18 +124,18 @@ def live_decisions(config: Any, market: Market, options: LiveOptions | None = No
                 decisions.append((time, "stop", labels[action.executor_id], action.keep_position))
             original(self, [action], row)
 
-    module._Point._do = noted
+    module.Point._do = noted
     try:
         outcome = asyncio.run(engine.run(config, market))
     finally:
-        module._Point._do = original
+        module.Point._do = original
     return decisions, outcome
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_every_decision_equals_the_reference(case: str, market: Market) -> None:
     config = config_of(case)
-    reference = Reference(market, HonestSimulators(), markets_of(config))
+    reference = Reference(market, HONEST, markets_of(config))
     asyncio.run(reference.run(config, controller_class(config)))
 
     decisions, outcome = live_decisions(config_of(case), market)
@@ -163,7 +165,7 @@ def test_a_grid_controller_keeps_its_grid(market: Market) -> None:
 @pytest.mark.parametrize("case", ["bands", "closed candles only", "a grid a signal"])
 def test_on_closed_candles_the_live_engine_equals_the_jump_engine_trade_by_trade(case: str, market: Market) -> None:
     _, live = live_decisions(config_of(case), market)
-    jump = asyncio.run(JumpEngine(HonestSimulators()).run(config_of(case), market))
+    jump = asyncio.run(JumpEngine(HONEST).run(config_of(case), market))
 
     def trades(outcome: Any) -> list[Any]:
         return [
@@ -182,7 +184,7 @@ def test_a_maker_without_candles_equals_the_jump_engine_where_its_reference_pric
 ) -> None:
     at_once = dataclasses.replace(market, shift=0)
     _, live = live_decisions(config_of("simple maker"), at_once)
-    jump = asyncio.run(JumpEngine(HonestSimulators()).run(config_of("simple maker"), at_once))
+    jump = asyncio.run(JumpEngine(HONEST).run(config_of("simple maker"), at_once))
     assert len(live.executors) > 50
     assert live.results == jump.results
     assert np.array_equal(live.equity, jump.equity)
@@ -192,7 +194,7 @@ def test_an_unfinished_candle_makes_other_decisions_than_closed_ones(market: Mar
     case = "bands on unfinished candles"
     with_it, _ = live_decisions(config_of(case), market)
     without, outcome = live_decisions(config_of(case), market, LiveOptions(unfinished=False))
-    jump = asyncio.run(JumpEngine(HonestSimulators()).run(config_of(case), market))
+    jump = asyncio.run(JumpEngine(HONEST).run(config_of(case), market))
     assert with_it != without
     assert [one.timestamp for one in outcome.executors] == [one.timestamp for one in jump.executors]
 
