@@ -96,8 +96,13 @@ class Sweep(BaseModel):
     trade_cost: Annotated[Fraction, Field(ge=0)] = Field(
         0.0006, description="Fee per side, as a fraction of the traded quote amount: 0.0006 is 6 basis points."
     )
-    engine: Literal["jump", "stock"] = Field(
-        "jump", description="`jump` gives the results of `stock`, Hummingbot's own engine, and is faster."
+    engine: Literal["auto", "jump", "stock", "live"] = Field(
+        "auto",
+        description="`live` calls the controller at every candle, as a bot does; `jump` gives the results of `stock`, "
+        "Hummingbot's own engine, and is faster. `auto`: jump where that is right, live where the controller needs it.",
+    )
+    live_every: Annotated[str | None, BeforeValidator(values.interval_or_none), "an interval"] = Field(
+        None, description="How often the live engine calls the controller, such as 3m; default: at every candle."
     )
     shift: Annotated[StrictInt, Field(ge=0)] = Field(
         1, description="Candles by which what the controller derives is held back; 0 as the stock engine does it."

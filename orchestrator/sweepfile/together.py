@@ -17,8 +17,11 @@ from tasks.times import utc_second
 if TYPE_CHECKING:
     from orchestrator.sweepfile.sweep import Sweep
 
-#: Keys every controller that the back-test can run needs; each may be an axis instead.
-CONTROLLER_KEYS = ("controller_type", "controller_name", "connector_name", "trading_pair")
+#: Keys every controller needs; each may be an axis instead.
+CONTROLLER_KEYS = ("controller_type", "controller_name")
+#: Keys a controller on one pair needs. Generic ones may name their pairs elsewhere; the live engine runs those.
+MARKET_KEYS = ("connector_name", "trading_pair")
+ON_ONE_PAIR = ("directional_trading", "market_making")
 #: Columns of every row; an axis cannot have their names.
 ROW_COLUMNS = ("point", "status", "error", "engine", "seconds")
 #: A point's index is a signed 64-bit integer in the store.
@@ -36,7 +39,8 @@ def _grid_is_not_empty(sweep: Sweep) -> Iterator[Mistake]:
 
 
 def _controller_is_whole(sweep: Sweep) -> Iterator[Mistake]:
-    for key in CONTROLLER_KEYS:
+    one_pair = sweep.engine in ("jump", "stock") or sweep.controller.get("controller_type") in ON_ONE_PAIR
+    for key in CONTROLLER_KEYS + (MARKET_KEYS if one_pair else ()):
         if key not in sweep.axes and not sweep.controller.get(key):
             text = f"is missing; add it as Hummingbot's config has it, or make {key} an axis of the grid"
             yield Mistake(("controller", key), text)

@@ -112,6 +112,11 @@ def interval(value: Any) -> str:
     return str(value)
 
 
+def interval_or_none(value: Any) -> str | None:
+    """An interval, or nothing. Raises ValueError."""
+    return None if value is None else interval(value)
+
+
 def no_interval(value: Any) -> str:
     """What to write in place of a value that is none."""
     same = _same_interval(value)

@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from tasks.child.deadline import Deadline
+from tasks.child.engines import EngineChoice, Engines
 from tasks.errors import HummingsweepError, ParcelMissing, PointTimeout, describe, one_line
 from tasks.grid import Grid
 from tasks.intervals import interval_seconds
@@ -30,8 +31,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from tasks.child.process import Child
-    from tasks.engine._base import Engine, Market, Outcome
-    from tasks.engine.jump.shared import SharedFeatures
+    from tasks.engine._base import Market, Outcome
 
 #: Columns of a row that are not results.
 Row = dict[str, Any]
@@ -59,7 +59,7 @@ class PointRunner:
             Kind.AUDIT: self._audit,
             Kind.DETAIL: self._detail,
         }
-        self._engines: dict[str, Engine] = {}
+        self._engines = Engines(self._definition, me.features)
 
     def close(self) -> None:
         """No point comes any more."""
@@ -126,44 +126,36 @@ class PointRunner:
         seed_rng(self._definition.seed, point)
         return controller_config(values, self._controllers, config_id=f"{self._definition.sweep}-{point}")
 
-    def engine(self, name: str) -> Engine:
-        """The engine of that name, made once per chunk."""
-        if name not in self._engines:
-            self._engines[name] = self._make_engine(name, self._me.features)
-        return self._engines[name]
+    async def choice(self, point: int, fills: str) -> EngineChoice:
+        """The engine of a point with these fills, "stock" or "honest"."""
+        reference = self._reference(point)
+        key = (self._sweep.sweep, str(self._scenario), reference)
+        why, several = await self._me.needs.of(key, lambda: self.config(reference), self.market)
+        return self._engines.choose(fills, why, several_pairs=several)
 
-    def _make_engine(self, name: str, shared: SharedFeatures | None) -> Engine:
-        definition = self._definition
-        if name == "stock":
-            from tasks.engine.stock import StockEngine
+    def _reference(self, point: int) -> int:
+        """The point with the first value on every axis but those that name the controller."""
+        named = ("controller_type", "controller_name")
+        digits = zip(self._grid.names, self._grid.digits(point), strict=True)
+        return self._grid.point([digit if name in named else 0 for name, digit in digits])
 
-            return StockEngine()
-        from tasks.engine.jump.engine import JumpEngine
-
-        if name == "jump":
-            return JumpEngine(shared=shared)
-        from tasks.engine.fills import FillRules
-
-        rules = FillRules(
-            maker_cost=definition.maker_cost,
-            taker_cost=definition.taker_cost,
-            slippage_bps=definition.slippage_bps,
-            funding=definition.funding,
-        )
-        return JumpEngine(rules, shared)
+    async def _outcome(self, point: int, fills: str) -> tuple[Outcome, Any, str]:
+        """A back-test, its config, and what its row warns of."""
+        choice = await self.choice(point, fills)
+        config = self.config(point)
+        outcome = await self._engines.of(choice.name, fills).run(config, self.market)
+        return choice.annotated(outcome), config, choice.warning
 
     async def _back_test(self, point: int) -> Row:
         definition = self._definition
         market = self.market
         row: Row = {}
         if definition.fills in ("stock", "both"):
-            config = self.config(point)
-            outcome = await self.engine(definition.engine).run(config, market)
-            row |= _results(outcome, config, market) | self._returns(outcome, config)
+            outcome, config, warning = await self._outcome(point, "stock")
+            row |= _results(outcome, config, market, warning) | self._returns(outcome, config)
         if definition.fills in ("honest", "both"):
-            config = self.config(point)
-            outcome = await self.engine("honest").run(config, market)
-            honest = _results(outcome, config, market)
+            outcome, config, warning = await self._outcome(point, "honest")
+            honest = _results(outcome, config, market, warning)
             if definition.fills == "both":
                 row |= {f"honest_{name}": value for name, value in honest.items() if name not in _NOT_PREFIXED}
                 row["warning"] = "; ".join(filter(None, dict.fromkeys([row["warning"], honest["warning"]])))
@@ -220,7 +212,7 @@ class PointRunner:
     async def _outcome_or_error(self, engine: str, point: int, market: Market) -> Outcome | str:
         config = self.config(point)  # what the config refuses is not the engines' doing
         try:
-            return await self.engine(engine).run(config, market, curves=False)
+            return await self._engines.of(engine, "stock").run(config, market, curves=False)
         except Exception as error:
             return describe(error)
 
@@ -228,9 +220,10 @@ class PointRunner:
         from tasks.engine.audit import audit
 
         options = self._definition.options
-        engine = "honest" if self._definition.fills == "honest" else self._definition.engine
+        choice = await self.choice(point, self._main_fills)
+        name = "jump" if choice.name == "live" else choice.name  # the live engine has nothing to look ahead to
         report = await audit(
-            self._make_engine(engine, None),  # every run derives its features itself
+            self._engines.fresh(name, self._main_fills),  # every run derives its features itself
             lambda: self.config(point),
             self.market,
             cuts=int(options.get("cuts", 8)),
@@ -241,10 +234,13 @@ class PointRunner:
     async def _detail(self, point: int) -> Row:
         from tasks.engine.detail import detail
 
-        engine = "honest" if self._definition.fills == "honest" else self._definition.engine
-        config, market = self.config(point), self.market
-        outcome = await self.engine(engine).run(config, market)
-        return {**_results(outcome, config, market), "detail": detail(outcome)}
+        outcome, config, warning = await self._outcome(point, self._main_fills)
+        return {**_results(outcome, config, self.market, warning), "detail": detail(outcome)}
+
+    @property
+    def _main_fills(self) -> str:
+        """The fills of a row's plain columns."""
+        return "honest" if self._definition.fills == "honest" else "stock"
 
 
 def _changed_at(folder: str) -> int:
@@ -258,7 +254,7 @@ def _changed_at(folder: str) -> int:
 _NOT_PREFIXED = frozenset({"engine", "engine_note", "warning"})
 
 
-def _results(outcome: Outcome, config: Any, market: Market) -> Row:
+def _results(outcome: Outcome, config: Any, market: Market, warning: str) -> Row:
     """Stock results under their stock names, our metrics beside them."""
     from tasks.engine.metrics import metrics, win_rate_warning
 
@@ -275,5 +271,5 @@ def _results(outcome: Outcome, config: Any, market: Market) -> Row:
         total_amount_quote=float(config.total_amount_quote),
         executors=outcome.extras["trades"],
     )
-    row["warning"] = win_rate_warning(outcome.results)
+    row["warning"] = "; ".join(filter(None, [warning, win_rate_warning(outcome.results)]))
     return row

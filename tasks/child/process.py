@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasks.broker.connect import connect
+from tasks.child.engines import Needs
 from tasks.child.log_quota import LogQuota
 from tasks.errors import BlobError, ParcelMissing, VersionMismatch
 from tasks.isolation.process_state import ProcessState
@@ -55,6 +56,11 @@ class Child:
     _markets: OrderedDict[bytes, Market] = field(default_factory=OrderedDict)
     #: digest -> folder of the controllers, and its footprint when it was found to be as it came
     _unpacked: OrderedDict[str, tuple[Path, Any]] = field(default_factory=OrderedDict)
+
+    @cached_property
+    def needs(self) -> Needs:
+        """Which of its controllers need the live engine, and why."""
+        return Needs()
 
     @cached_property
     def features(self) -> SharedFeatures:

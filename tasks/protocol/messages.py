@@ -98,7 +98,7 @@ class SweepDefinition:
     resolution: str
     #: fraction of the traded quote amount, per side
     trade_cost: float
-    #: "jump" or "stock"
+    #: "auto", "jump", "stock" or "live"; see tasks.child.engines
     engine: str
     #: candles by which signals are held back; 0 as the stock engine
     shift: int
@@ -127,6 +127,8 @@ class SweepDefinition:
     funding: dict[str, list[list[float]]] = field(default_factory=dict)
     #: combinations that are left out: an expression over axes and config keys; empty: none. Points keep their numbers
     skip: str = ""
+    #: seconds between two calls of the controller on the live engine; 0: one at every candle
+    live_every_s: int = 0
     #: distribution name -> version, of the orchestrator
     versions: dict[str, str] = field(default_factory=dict)
     #: last moment of which the slices hold candles, where that is later than `end` (a hold-out), seconds; 0: `end`

@@ -38,7 +38,11 @@ with import_quietly():
         TripleBarrierConfig,
     )
     from hummingbot.strategy_v2.models.base import RunnableStatus
-    from hummingbot.strategy_v2.models.executor_actions import CreateExecutorAction, StopExecutorAction, StoreExecutorAction
+    from hummingbot.strategy_v2.models.executor_actions import (
+        CreateExecutorAction,
+        StopExecutorAction,
+        StoreExecutorAction,
+    )
     from hummingbot.strategy_v2.models.executors import CloseType
     from hummingbot.strategy_v2.models.executors_info import ExecutorInfo, PerformanceReport
     from hummingbot.strategy_v2.utils.common import generate_unique_id

@@ -25,6 +25,7 @@ from tasks.isolation.module_state import ModuleState
 from tasks.protocol.messages import FeedNeed
 from tasks.suggest import nearest, nearest_few
 from tasks.upstream.backtest.failure import failure, in_users_words
+from tasks.upstream.backtest.markets import markets_of
 from tasks.upstream.backtest.provider import MarketLike, SweepDataProvider
 from tasks.upstream.names import (
     BacktestingEngineBase,
@@ -42,9 +43,8 @@ if TYPE_CHECKING:
 #: The import name of a controllers folder, as in Hummingbot.
 PACKAGE = "controllers"
 
-#: What the engine's own candles are found by.
+#: What the engine's own candles are found by; some controllers name their pairs elsewhere.
 _MARKET = ("connector_name", "trading_pair")
-_ONE_MARKET = "only controllers with one connector_name and one trading_pair can be back-tested"
 
 _CONFIG_BASES = (ControllerConfigBase, DirectionalTradingControllerConfigBase, MarketMakingControllerConfigBase)
 _CONTROLLER_BASES = (ControllerBase, DirectionalTradingControllerBase, MarketMakingControllerBase)
@@ -136,14 +136,13 @@ def make_controller(config: Any, market: MarketLike) -> Any:
 
 
 def feed_needs(config: Any, resolution: str, shift: int = 1) -> list[FeedNeed]:
-    """The feeds a point needs: the engine's own first, then those of the controller's `get_candles_config`, each once.
+    """The feeds a point needs, each once: those of the pairs it trades on in the engine's resolution, then those of the
+    controller's `get_candles_config`.
 
     `max_records`: candles before the period that indicators want, with those that a shift of `shift` candles takes.
     To be called inside an event loop: some controllers start tasks when they are made. Raises ControllerError.
     """
-    for key in _MARKET:
-        if not isinstance(getattr(config, key, None), str):
-            raise ControllerError(f"{config.controller_name} has no single {key}: {_ONE_MARKET}")
+    traded = markets_of(config)
     market = _NoMarket(resolution=resolution, shift=shift)
     try:
         controller = make_controller(config, market)
@@ -158,9 +157,7 @@ def feed_needs(config: Any, resolution: str, shift: int = 1) -> list[FeedNeed]:
         ) from error
     except Exception as error:
         raise failure(error, config) from error
-    needs = {
-        need.key: need for need in [FeedNeed(config.connector_name, config.trading_pair, resolution, max(shift, 1))]
-    }
+    needs = {need.key: need for need in (FeedNeed(*pair, resolution, max(shift, 1)) for pair in traded)}
     for candles in wanted:
         need = FeedNeed(
             candles.connector, candles.trading_pair, candles.interval, candles.max_records + max(shift - 1, 0)
@@ -319,7 +316,7 @@ def _reason(detail: Any, config_class: Any) -> str:
     key = ".".join(str(part) for part in detail["loc"]) or "config"
     if detail["type"] == "extra_forbidden":
         if key in _MARKET:  # the sweep file must have it; the nearest valid key would be no help
-            return f"its config class has no {key}: {_ONE_MARKET}"
+            return f"its config class has no {key}: leave it out, its pairs stand under other keys"
         near = nearest(key, config_class.model_fields)
         return f"unknown key {key!r} (nearest: {near!r})"
     if detail["type"] == "missing":

@@ -230,15 +230,29 @@ def test_a_controller_that_cannot_be_made(root):
         needs(config, "1m")
 
 
-def test_several_markets_cannot_be_back_tested(root):
+def test_a_controller_that_names_no_market_is_said_so(root):
     config = controller_config({"controller_type": "generic", "controller_name": "two_pairs"}, root)
-    with pytest.raises(ControllerError, match="two_pairs has no single connector_name"):
+    with pytest.raises(ControllerError, match="two_pairs names no market"):
         needs(config, "1m")
+
+
+def test_every_pair_that_update_markets_names_needs_the_engines_candles(write_controllers):
+    source = HEAD + (
+        "\nfrom hummingbot.strategy_v2.controllers.controller_base import ControllerBase, ControllerConfigBase\n"
+        "class LegsConfig(ControllerConfigBase):\n"
+        "    controller_name: str = 'legs'\n"
+        "    def update_markets(self, markets):\n"
+        "        return markets.add_or_update('kucoin', 'ETH-USDT').add_or_update('binance', 'BTC-USDT')\n"
+        "class Legs(ControllerBase):\n    pass\n"
+    )
+    folder = write_controllers({"generic/legs.py": source})
+    config = controller_config({"controller_type": "generic", "controller_name": "legs"}, folder)
+    assert needs(config, "1m") == [FeedNeed("binance", "BTC-USDT", "1m", 1), FeedNeed("kucoin", "ETH-USDT", "1m", 1)]
 
 
 def test_a_config_class_without_a_market_of_its_own_is_said_so(root):
     said = refused(root, controller_type="generic", controller_name="two_pairs")
-    assert "its config class has no trading_pair: only controllers with one connector_name" in said
+    assert "its config class has no trading_pair: leave it out" in said
     assert "unknown key 'trading_pair'" not in said
 
 

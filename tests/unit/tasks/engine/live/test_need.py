@@ -1,0 +1,113 @@
+"""Which controllers need the live engine, and in which words."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from benchmarks.workloads.controllers import Bollinger, BollingerConfig
+from tasks.engine._base import Market
+from tasks.engine.live.need import why_live
+from tests.unit.tasks.engine.live.test_decisions import config_of, market
+
+__all__ = ["market"]
+
+
+def reason(market: Market, config_factory: Any) -> str:
+    return asyncio.run(why_live(config_factory, market))
+
+
+@pytest.mark.parametrize(
+    "case", ["bands", "closed candles only", "DCA", "a grid a signal", "simple maker", "dynamic maker"]
+)
+def test_a_controller_that_is_a_function_of_its_candles_is_left_to_the_jump_engine(case: str, market: Market) -> None:
+    assert reason(market, lambda: config_of(case)) == ""
+
+
+@pytest.mark.parametrize(
+    ("case", "said"),
+    [
+        ("hourly buyer", "its update_processed_data sets no features"),
+        ("grid keeper", "its update_processed_data sets no features"),
+        ("patient", "its update_processed_data sets no features"),
+        ("caller", "its update_processed_data sets no features"),
+        ("counter", "its update_processed_data keeps state in self.mean"),
+        ("pairs", "its config has no single connector_name and trading_pair"),
+    ],
+)
+def test_what_a_back_test_would_call_wrongly_is_named(case: str, said: str, market: Market) -> None:
+    assert reason(market, lambda: config_of(case)) == said
+
+
+class Variant(BollingerConfig):
+    controller_name: str = "variant"
+    kind: str = ""
+    interval: str = "5m"
+    length: int = 20
+
+    def get_controller_class(self) -> Any:
+        return {
+            "executors": LooksAtExecutors, "loss": ReadsWhatItsDecisionsWrite, "entry": DecidesOnAnEntry,
+            "cache": KeepsACache, "shown": ShowsAnEntry,
+        }[self.kind]  # fmt: skip
+
+
+class LooksAtExecutors(Bollinger):
+    async def update_processed_data(self) -> None:
+        await super().update_processed_data()
+        self.busy = bool(self.filter_executors(filter_func=lambda one: one.is_active))
+
+
+class ReadsWhatItsDecisionsWrite(Bollinger):
+    losses = 0
+
+    async def update_processed_data(self) -> None:
+        await super().update_processed_data()
+        self.careful = self.losses > 3
+
+    def determine_executor_actions(self) -> list[Any]:
+        self.losses = sum(one.net_pnl_quote < 0 for one in self.executors_info)
+        return super().determine_executor_actions()
+
+
+class DecidesOnAnEntry(Bollinger):
+    async def update_processed_data(self) -> None:
+        await super().update_processed_data()
+        self.processed_data["trend"] = float(self.processed_data["features"]["close"].diff().iloc[-1])
+
+    def can_create_executor(self, signal: int) -> bool:
+        return self.processed_data["trend"] * signal > 0 and super().can_create_executor(signal)
+
+
+class KeepsACache(Bollinger):
+    async def update_processed_data(self) -> None:
+        await super().update_processed_data()
+        self.last_frame = self.processed_data["features"]
+
+
+class ShowsAnEntry(Bollinger):
+    async def update_processed_data(self) -> None:
+        await super().update_processed_data()
+        self.processed_data["mean"] = float(self.processed_data["features"]["close"].mean())
+
+    def to_format_status(self) -> list[str]:
+        return [f"mean {self.processed_data['mean']}"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("executors", "its update_processed_data looks at executors_info"),
+        ("loss", "its update_processed_data reads self.losses, which other methods change"),
+        ("entry", "it decides on processed_data['trend'], which is no column of its features"),
+        ("cache", ""),
+        ("shown", ""),
+    ],
+)
+def test_features_alone_do_not_make_a_controller_a_function_of_its_candles(
+    kind: str, said: str, market: Market
+) -> None:
+    assert reason(market, lambda: Variant(id="x", connector_name="binance_perpetual", trading_pair="BTC-USDT",
+                                          kind=kind)) == said  # fmt: skip
