@@ -9,7 +9,6 @@ import random
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from benchmarks.workloads.controllers import (
@@ -21,7 +20,6 @@ from benchmarks.workloads.controllers import (
     PatientConfig,
     SimpleMakerConfig,
 )
-from benchmarks.workloads.market import START, market_of, random_walk
 from benchmarks.workloads.stateful import (
     CallerConfig,
     ClosedOnlyConfig,
@@ -36,14 +34,11 @@ from tasks.engine.jump.engine import JumpEngine
 from tasks.engine.live.engine import LiveEngine, LiveOptions
 from tasks.upstream.backtest.build import controller_class
 from tasks.upstream.backtest.markets import markets_of
+from tests.unit.tasks.engine.live.conftest import CONNECTOR
 from tests.unit.tasks.engine.live.reference import Reference
 
-CONNECTOR = "binance_perpetual"
 #: Honest fills, with the market's own costs.
 HONEST = FillRules()
-DAY = 86400
-#: Candles before the period.
-LEAD = 3 * DAY // 2
 
 DIRECTIONAL = {"stop_loss": "0.01", "take_profit": "0.006", "time_limit": 7200, "cooldown_time": 600}
 MAKER = {
@@ -67,30 +62,6 @@ CASES: dict[str, tuple[Any, dict[str, Any]]] = {
     "caller": (CallerConfig, {"interval": "5m"}),
     "pairs": (PairsTraderConfig, {"interval": "5m"}),
 }
-
-
-def resampled(candles: pd.DataFrame, seconds: int) -> pd.DataFrame:
-    group = (candles["timestamp"] // seconds * seconds).rename("open_time")
-    rules = {"open": "first", "high": "max", "low": "min", "close": "last", "volume": "sum"}
-    return candles.groupby(group).agg(rules).reset_index(names="timestamp")
-
-
-@pytest.fixture(scope="module")
-def market() -> Market:
-    """Two pairs in 5m, 15m and 1h; the second has gaps."""
-    rows = (2 * DAY + LEAD) // 300
-    bitcoin = random_walk(rows, seed=3, seconds=300, volatility=0.002)
-    ether = random_walk(rows, seed=4, seconds=300, volatility=0.002, price=2000.0, tick=0.01)
-    ether = ether.drop(index=[700, 701, 702, 800]).reset_index(drop=True)
-    feeds = {}
-    for pair, candles in (("BTC-USDT", bitcoin), ("ETH-USDT", ether)):
-        feeds[f"{CONNECTOR}_{pair}_5m"] = candles
-        feeds[f"{CONNECTOR}_{pair}_15m"] = resampled(candles, 900)
-        feeds[f"{CONNECTOR}_{pair}_1h"] = resampled(candles, 3600)
-    return dataclasses.replace(
-        market_of(bitcoin, resolution="5m", shift=1),
-        feeds=feeds, start=START + LEAD, end=START + LEAD + 2 * DAY - 300, warmup=True,
-    )  # fmt: skip
 
 
 def config_of(case: str, **changes: Any) -> Any:
@@ -133,12 +104,12 @@ def live_decisions(config: Any, market: Market, options: LiveOptions | None = No
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_every_decision_equals_the_reference(case: str, market: Market) -> None:
+def test_every_decision_equals_the_reference(case: str, two_pairs: Market) -> None:
     config = config_of(case)
-    reference = Reference(market, HONEST, markets_of(config))
+    reference = Reference(two_pairs, HONEST, markets_of(config))
     asyncio.run(reference.run(config, controller_class(config)))
 
-    decisions, outcome = live_decisions(config_of(case), market)
+    decisions, outcome = live_decisions(config_of(case), two_pairs)
 
     assert len(decisions) > 5
     assert decisions == reference.decisions
@@ -146,16 +117,16 @@ def test_every_decision_equals_the_reference(case: str, market: Market) -> None:
     assert len(ended) == len(reference.executors)
 
 
-def test_the_hourly_buyer_buys_48_times_in_two_days(market: Market) -> None:
-    _, outcome = live_decisions(config_of("hourly buyer"), market)
+def test_the_hourly_buyer_buys_48_times_in_two_days(two_pairs: Market) -> None:
+    _, outcome = live_decisions(config_of("hourly buyer"), two_pairs)
     assert outcome.results["close_types"] == {"POSITION_HOLD": 48}
     assert outcome.results["unrealized_pnl_quote"] == pytest.approx(
         outcome.equity[-1] + outcome.results["total_fees_quote"]
     )
 
 
-def test_a_grid_controller_keeps_its_grid(market: Market) -> None:
-    decisions, outcome = live_decisions(config_of("grid keeper"), market)
+def test_a_grid_controller_keeps_its_grid(two_pairs: Market) -> None:
+    decisions, outcome = live_decisions(config_of("grid keeper"), two_pairs)
     grids = sorted(outcome.executors, key=lambda one: one.timestamp)
     for one, following in itertools.pairwise(grids):
         assert following.timestamp >= one.close_timestamp
@@ -163,9 +134,9 @@ def test_a_grid_controller_keeps_its_grid(market: Market) -> None:
 
 
 @pytest.mark.parametrize("case", ["bands", "closed candles only", "a grid a signal"])
-def test_on_closed_candles_the_live_engine_equals_the_jump_engine_trade_by_trade(case: str, market: Market) -> None:
-    _, live = live_decisions(config_of(case), market)
-    jump = asyncio.run(JumpEngine(HONEST).run(config_of(case), market))
+def test_on_closed_candles_the_live_engine_equals_the_jump_engine_trade_by_trade(case: str, two_pairs: Market) -> None:
+    _, live = live_decisions(config_of(case), two_pairs)
+    jump = asyncio.run(JumpEngine(HONEST).run(config_of(case), two_pairs))
 
     def trades(outcome: Any) -> list[Any]:
         return [
@@ -180,9 +151,9 @@ def test_on_closed_candles_the_live_engine_equals_the_jump_engine_trade_by_trade
 
 
 def test_a_maker_without_candles_equals_the_jump_engine_where_its_reference_price_is_the_price_of_now(
-    market: Market,
+    two_pairs: Market,
 ) -> None:
-    at_once = dataclasses.replace(market, shift=0)
+    at_once = dataclasses.replace(two_pairs, shift=0)
     _, live = live_decisions(config_of("simple maker"), at_once)
     jump = asyncio.run(JumpEngine(HONEST).run(config_of("simple maker"), at_once))
     assert len(live.executors) > 50
@@ -190,23 +161,23 @@ def test_a_maker_without_candles_equals_the_jump_engine_where_its_reference_pric
     assert np.array_equal(live.equity, jump.equity)
 
 
-def test_an_unfinished_candle_makes_other_decisions_than_closed_ones(market: Market) -> None:
+def test_an_unfinished_candle_makes_other_decisions_than_closed_ones(two_pairs: Market) -> None:
     case = "bands on unfinished candles"
-    with_it, _ = live_decisions(config_of(case), market)
-    without, outcome = live_decisions(config_of(case), market, LiveOptions(unfinished=False))
-    jump = asyncio.run(JumpEngine(HONEST).run(config_of(case), market))
+    with_it, _ = live_decisions(config_of(case), two_pairs)
+    without, outcome = live_decisions(config_of(case), two_pairs, LiveOptions(unfinished=False))
+    jump = asyncio.run(JumpEngine(HONEST).run(config_of(case), two_pairs))
     assert with_it != without
     assert [one.timestamp for one in outcome.executors] == [one.timestamp for one in jump.executors]
 
 
-def test_live_every_asks_less_often(market: Market) -> None:
-    decisions, _ = live_decisions(config_of("simple maker"), market, LiveOptions(every_s=1800))
+def test_live_every_asks_less_often(two_pairs: Market) -> None:
+    decisions, _ = live_decisions(config_of("simple maker"), two_pairs, LiveOptions(every_s=1800))
     assert decisions
     assert all(time % 1800 == 0 for time, *_ in decisions)
 
 
-def test_several_pairs_have_one_equity_curve(market: Market) -> None:
-    _, outcome = live_decisions(config_of("pairs"), market)
+def test_several_pairs_have_one_equity_curve(two_pairs: Market) -> None:
+    _, outcome = live_decisions(config_of("pairs"), two_pairs)
     pairs = {one.config.trading_pair for one in outcome.executors}
     assert pairs == {"BTC-USDT", "ETH-USDT"}
     total = sum(float(one.net_pnl_quote) for one in outcome.executors)

@@ -10,9 +10,7 @@ import pytest
 from benchmarks.workloads.controllers import Bollinger, BollingerConfig
 from tasks.engine._base import Market
 from tasks.engine.live.need import why_live
-from tests.unit.tasks.engine.live.test_decisions import config_of, market
-
-__all__ = ["market"]
+from tests.unit.tasks.engine.live.test_decisions import config_of
 
 
 def reason(market: Market, config_factory: Any) -> str:
@@ -22,8 +20,8 @@ def reason(market: Market, config_factory: Any) -> str:
 @pytest.mark.parametrize(
     "case", ["bands", "closed candles only", "DCA", "a grid a signal", "simple maker", "dynamic maker"]
 )
-def test_a_controller_that_is_a_function_of_its_candles_is_left_to_the_jump_engine(case: str, market: Market) -> None:
-    assert reason(market, lambda: config_of(case)) == ""
+def test_a_function_of_the_candles_is_left_to_the_jump_engine(case: str, two_pairs: Market) -> None:
+    assert reason(two_pairs, lambda: config_of(case)) == ""
 
 
 @pytest.mark.parametrize(
@@ -37,8 +35,8 @@ def test_a_controller_that_is_a_function_of_its_candles_is_left_to_the_jump_engi
         ("pairs", "its config has no single connector_name and trading_pair"),
     ],
 )
-def test_what_a_back_test_would_call_wrongly_is_named(case: str, said: str, market: Market) -> None:
-    assert reason(market, lambda: config_of(case)) == said
+def test_what_a_back_test_would_call_wrongly_is_named(case: str, said: str, two_pairs: Market) -> None:
+    assert reason(two_pairs, lambda: config_of(case)) == said
 
 
 class Variant(BollingerConfig):
@@ -107,7 +105,7 @@ class ShowsAnEntry(Bollinger):
     ],
 )
 def test_features_alone_do_not_make_a_controller_a_function_of_its_candles(
-    kind: str, said: str, market: Market
+    kind: str, said: str, two_pairs: Market
 ) -> None:
-    assert reason(market, lambda: Variant(id="x", connector_name="binance_perpetual", trading_pair="BTC-USDT",
+    assert reason(two_pairs, lambda: Variant(id="x", connector_name="binance_perpetual", trading_pair="BTC-USDT",
                                           kind=kind)) == said  # fmt: skip

@@ -23,10 +23,8 @@ from tasks.engine.jump.engine import JumpEngine
 from tasks.engine.live.engine import LiveEngine
 from tasks.upstream.backtest.build import controller_config
 from tasks.upstream.names import CandlesConfig, ControllerBase, ControllerConfigBase
-from tests.unit.tasks.engine.live.test_decisions import resampled
-from tests.unit.tasks.engine.test_audit import controllers, market  # noqa: F401  fixtures
+from tests.unit.tasks.engine.live.conftest import CONNECTOR, resampled
 
-CONNECTOR = "binance_perpetual"
 FEEDS = [f"{CONNECTOR}_{PAIR}_{interval}" for interval in ("1m", "3m", "15m")]
 
 
@@ -137,9 +135,8 @@ def test_no_array_within_reach_of_a_controller_holds_a_later_price() -> None:
         async def update_processed_data(self) -> None:
             if self.market_data_provider.time() != START + 7200 + 59 * 60:
                 return
-            for one in reachable([self]):
-                if isinstance(one, np.ndarray) and one.dtype == float and (one == marked).any():
-                    found.append(one)
+            arrays = [one for one in reachable([self]) if isinstance(one, np.ndarray) and one.dtype == float]
+            found.extend(one for one in arrays if (one == marked).any())
 
     class PryingConfig(WatcherConfig):
         def get_controller_class(self) -> Any:
@@ -185,29 +182,27 @@ def cheating(kind: str, folder: Path, market: Market) -> Any:
 
 
 @pytest.mark.parametrize("kind", CHEATS)
-def test_a_cheat_decides_the_same_whatever_comes_later(kind: str, market: Market, controllers: Path) -> None:  # noqa: F811
-    moment = market.start + 5 * 3600.0
+def test_a_cheat_decides_the_same_whatever_comes_later(kind: str, audited_market: Market, cheats: Path) -> None:
+    moment = audited_market.start + 5 * 3600.0
 
     def decided(on: Market) -> list[Any]:
-        outcome = asyncio.run(LiveEngine(FillRules()).run(cheating(kind, controllers, market), on))
+        outcome = asyncio.run(LiveEngine(FillRules()).run(cheating(kind, cheats, audited_market), on))
         return sorted(
             (one.timestamp, one.config.side.name, one.config.entry_price, one.config.amount)
             for one in outcome.executors
             if one.timestamp + 60 <= moment
         )
 
-    assert decided(market) == decided(changed_market(market, moment))
+    assert decided(audited_market) == decided(changed_market(audited_market, moment))
 
 
 @pytest.mark.parametrize("kind", ["negative_shift", "negative_shift_nan", "seldom", "raw_feed"])
 def test_what_a_cheat_earns_on_the_jump_engine_it_does_not_earn_live(
-    kind: str,
-    market: Market,
-    controllers: Path,  # noqa: F811
+    kind: str, audited_market: Market, cheats: Path
 ) -> None:
-    at_once = dataclasses.replace(market, shift=0)
-    jump = asyncio.run(JumpEngine(FillRules()).run(cheating(kind, controllers, market), at_once))
-    live = asyncio.run(LiveEngine(FillRules()).run(cheating(kind, controllers, market), at_once))
+    at_once = dataclasses.replace(audited_market, shift=0)
+    jump = asyncio.run(JumpEngine(FillRules()).run(cheating(kind, cheats, audited_market), at_once))
+    live = asyncio.run(LiveEngine(FillRules()).run(cheating(kind, cheats, audited_market), at_once))
     assert jump.results["net_pnl_quote"] > 10
     assert live.results["net_pnl_quote"] <= 0
 
