@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from orchestrator.commands import answers, bench, candles, cluster, metrics, serve, sweeps, sync, tune, walk
+from orchestrator.commands import answers, bench, candles, cluster, live, metrics, serve, sweeps, sync, tune, walk
 from orchestrator.commands._shared import Exit, register
 from orchestrator.progress.streams import give_up, tell
 from tasks.errors import HummingsweepError, one_line, words
@@ -130,6 +130,7 @@ register(app, answers.rows)
 register(app, answers.report)
 register(app, answers.verify)
 register(app, answers.audit)
+register(app, live.live)
 register(app, answers.promote)
 register(app, walk.walk)
 register(app, walk.robustness)

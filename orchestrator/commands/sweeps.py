@@ -269,6 +269,7 @@ def _closing_lines(answer: operations.Answer, sweep: Sweep, estimate: bool) -> l
     lines += closing_lines(answer.findings)
     if answer.audit:
         lines.append(f"audit of the best point: {answer.audit}")
+    lines += [str(finding["sentence"]) for finding in answer.findings.values() if finding.get("sentence")]
     lines.append(f"rows: {answer.out / 'results.sqlite'} (hummingsweep rows {answer.out} --format csv)")
     if answer.report:
         lines.append(f"report: {answer.report}")

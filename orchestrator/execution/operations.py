@@ -103,7 +103,8 @@ def run_sweep(
         best = [row["point"] for row in ranking.rows[:SHOWN_CURVES]]
         if best and audit:
             answer.audit = _closing_audit(session, best[0])
-        answer.findings = run_stages(session, ranking, skip_stages)
+        unasked = () if audit or sweep.validation.live else ("live",)
+        answer.findings = run_stages(session, ranking, (*skip_stages, *unasked))
         if session.interrupted:
             summary.interrupted = True
             return answer

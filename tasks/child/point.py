@@ -7,6 +7,7 @@ point depends on the kind of sweep; each kind gives one dict, and a failure of a
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import time
 from collections.abc import Awaitable, Callable
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
     from tasks.child.process import Child
     from tasks.engine._base import Market, Outcome
 
+#: Replays that a live replay with a difference takes, at most.
+LIVE_RUNS = 7
+
 #: Columns of a row that are not results.
 Row = dict[str, Any]
 
@@ -58,6 +62,7 @@ class PointRunner:
             Kind.VERIFY: self._verify,
             Kind.AUDIT: self._audit,
             Kind.DETAIL: self._detail,
+            Kind.LIVE: self._live,
         }
         self._engines = Engines(self._definition, me.features)
 
@@ -236,6 +241,44 @@ class PointRunner:
 
         outcome, config, warning = await self._outcome(point, self._main_fills)
         return {**_results(outcome, config, self.market, warning), "detail": detail(outcome)}
+
+    async def _live(self, point: int) -> Row:
+        """The point's back-test and its live replay, compared."""
+        from tasks.engine.live.engine import LiveOptions
+        from tasks.engine.live.need import quotes_price_of_now
+        from tasks.engine.live.replay import known_reason, replay
+
+        choice = await self.choice(point, self._main_fills)
+        if choice.name == "live":
+            return {"live": None, "engine": "live", "engine_note": choice.need}
+        back_test, config, _ = await self._outcome(point, self._main_fills)
+
+        async def live(options: LiveOptions) -> Outcome:
+            changed = {name: value for name, value in vars(options).items() if value != getattr(LiveOptions, name)}
+            return await self._engines.fresh("live", "honest", **changed).run(self.config(point), self.market)
+
+        async def honest() -> Outcome:
+            return await self._engines.of(choice.name, "honest").run(self.config(point), self.market)
+
+        budget_s = float(self._definition.options.get("budget_s") or 0.0)
+        otherwise = known_reason(choice.need, quotes_price_of_now(config), self.market.shift)
+        found = await replay(
+            back_test,
+            live,
+            None if self._main_fills == "honest" else honest,
+            otherwise,
+            # what is left of the point's time is for finding the reason
+            budget_s=min(budget_s or math.inf, self._definition.point_timeout_s / LIVE_RUNS),
+        )
+        capital = float(config.total_amount_quote)
+        return {
+            "engine": back_test.engine,
+            "live": {
+                **found.to_dict(),
+                "pnl": found.live_pnl_quote / capital,
+                "backtest_pnl": found.backtest_pnl_quote / capital,
+            },
+        }
 
     @property
     def _main_fills(self) -> str:

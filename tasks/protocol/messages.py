@@ -61,6 +61,8 @@ class Kind(StrEnum):
     AUDIT = "audit"
     #: back-test them and return the curves and trades a report draws
     DETAIL = "detail"
+    #: back-test them, replay them on the live engine and compare
+    LIVE = "live"
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from typing import Any
 from orchestrator.analysis.rank import Ranking
 from orchestrator.execution.session import SweepSession
 from orchestrator.execution.stages.holdout import holdout
+from orchestrator.execution.stages.live import live
 from orchestrator.execution.stages.robustness import robustness
 from orchestrator.execution.stages.walk_forward import walk_forward
 
@@ -23,6 +24,7 @@ Stage = Callable[[SweepSession, Ranking], dict[str, Any] | None]
 STAGES: dict[str, Stage] = {
     "walk_forward": walk_forward,
     "robustness": robustness,
+    "live": live,
     "holdout": holdout,
 }
 

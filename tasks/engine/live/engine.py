@@ -67,7 +67,7 @@ class LiveEngine:
     """Implements tasks.engine._base.Engine.
 
     `fills`: how orders fill. `Outcome.extras["asked_until"]`: open time of the last row
-    on which the controller was asked.
+    on which the controller was asked; `extras["exhausted"]`: whether the time for it was over before the last row.
     """
 
     name = "live"
@@ -149,6 +149,7 @@ class Point:
         #: rows on which the controller raised before its feeds were full, and what it raised last
         self._not_ready = 0
         self._raised: Exception | None = None
+        self._exhausted = False
 
     async def run(self) -> Outcome:
         """See LiveEngine.run."""
@@ -208,6 +209,7 @@ class Point:
                     continue
                 period = now
             if time.perf_counter() > deadline:
+                self._exhausted = True
                 break
             ledger.move_to(row)
             self._present(controller, row, opened)
@@ -329,6 +331,7 @@ class Point:
             timestamps=main.candles.timestamp,
         )
         outcome.extras["asked_until"] = asked_until
+        outcome.extras["exhausted"] = self._exhausted
         if self._curves is not None:
             curves = list(self._curves.values())
             outcome.equity = sum((curve.equity() for curve in curves[1:]), curves[0].equity())

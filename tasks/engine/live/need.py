@@ -64,14 +64,18 @@ async def why_live(config_factory: Callable[[], Any], market: Market) -> str:
         return "its config has no single connector_name and trading_pair"
     if len(markets_of(config)) > 1:
         return f"it trades on {len(markets_of(config))} pairs"
-    kind = controller_class(config)
-    update = kind.update_processed_data
-    if update in (MarketMakingControllerBase.update_processed_data,
-                  DirectionalTradingControllerBase.update_processed_data):  # fmt: skip
+    update = controller_class(config).update_processed_data
+    if quotes_price_of_now(config) or update is DirectionalTradingControllerBase.update_processed_data:
         return ""
     with suppress(Exception):  # a controller may raise anything
         return await _Trial(market).reason(config_factory)
     return ""
+
+
+def quotes_price_of_now(config: Any) -> bool:
+    """Whether a config's controller is a market maker without data of its own: it quotes around the current price."""
+    update = controller_class(config).update_processed_data
+    return bool(update is MarketMakingControllerBase.update_processed_data)
 
 
 class _Trial:
