@@ -27,7 +27,7 @@ def live_replay(
     """
     with Store.open(folder) as store:
         name = store.latest()
-        check_points(name, points, store.sweep(name).grid_size)
+        check_points(name, points, store.sweep(name).grid.size)
         meta = store.meta(name)
         ranking = rank(store.table(name), meta["rank_by"], meta["where"], grid=store.sweep(name).grid, top=best)
     chosen = list(points) or [int(row["point"]) for row in ranking.rows[:best]]

@@ -87,8 +87,9 @@ def _sentence(row: dict[str, Any]) -> str:
 
 def _sweep_seconds(session: SweepSession) -> float:
     """Seconds that the sweep's points took on the children that computed them, about."""
-    seconds = session.store.table(session.definition.sweep, columns=["seconds"]).column("seconds").to_pylist()
-    return sum(one or 0.0 for one in seconds) / max(session.settings.children or 1, 1)
+    _, batches = session.store.batches(session.definition.sweep)
+    seconds = sum(sum(one or 0.0 for one in batch.column("seconds").to_pylist()) for batch in batches)
+    return float(seconds) / max(session.settings.children or 1, 1)
 
 
 def _mean(values: list[float]) -> float | None:

@@ -39,19 +39,6 @@ def test_what_a_back_test_would_call_wrongly_is_named(case: str, said: str, two_
     assert reason(two_pairs, lambda: config_of(case)) == said
 
 
-class Variant(BollingerConfig):
-    controller_name: str = "variant"
-    kind: str = ""
-    interval: str = "5m"
-    length: int = 20
-
-    def get_controller_class(self) -> Any:
-        return {
-            "executors": LooksAtExecutors, "loss": ReadsWhatItsDecisionsWrite, "entry": DecidesOnAnEntry,
-            "cache": KeepsACache, "shown": ShowsAnEntry,
-        }[self.kind]  # fmt: skip
-
-
 class LooksAtExecutors(Bollinger):
     async def update_processed_data(self) -> None:
         await super().update_processed_data()
@@ -94,18 +81,24 @@ class ShowsAnEntry(Bollinger):
         return [f"mean {self.processed_data['mean']}"]
 
 
+def config_for(kind: Any) -> Any:
+    """A config class of its own: the child remembers the controller of each."""
+    values = {"controller_name": "variant", "interval": "5m", "length": 20}
+    made = type(f"{kind.__name__}Config", (BollingerConfig,), {"get_controller_class": lambda self: kind})
+    return made(id="x", connector_name="binance_perpetual", trading_pair="BTC-USDT", **values)
+
+
 @pytest.mark.parametrize(
     ("kind", "said"),
     [
-        ("executors", "its update_processed_data looks at executors_info"),
-        ("loss", "its update_processed_data reads self.losses, which other methods change"),
-        ("entry", "it decides on processed_data['trend'], which is no column of its features"),
-        ("cache", ""),
-        ("shown", ""),
+        (LooksAtExecutors, "its update_processed_data looks at executors_info"),
+        (ReadsWhatItsDecisionsWrite, "its update_processed_data reads self.losses, which other methods change"),
+        (DecidesOnAnEntry, "it decides on processed_data['trend'], which is no column of its features"),
+        (KeepsACache, ""),
+        (ShowsAnEntry, ""),
     ],
 )
 def test_features_alone_do_not_make_a_controller_a_function_of_its_candles(
-    kind: str, said: str, two_pairs: Market
+    kind: Any, said: str, two_pairs: Market
 ) -> None:
-    assert reason(two_pairs, lambda: Variant(id="x", connector_name="binance_perpetual", trading_pair="BTC-USDT",
-                                          kind=kind)) == said  # fmt: skip
+    assert reason(two_pairs, lambda: config_for(kind)) == said

@@ -124,7 +124,7 @@ def test_a_row_shows_nothing_that_has_not_happened_at_its_close() -> None:
 
 
 def test_no_array_within_reach_of_a_controller_holds_a_later_price() -> None:
-    """Everything that hangs on the provider and the controller, in memory, in the middle of a run."""
+    """Everything that hangs on the provider and on what the controller is told, in memory, in the middle of a run."""
     market = small_market(0)
     marked = 777_777.0
     for feed in market.feeds.values():
@@ -135,7 +135,8 @@ def test_no_array_within_reach_of_a_controller_holds_a_later_price() -> None:
         async def update_processed_data(self) -> None:
             if self.market_data_provider.time() != START + 7200 + 59 * 60:
                 return
-            arrays = [one for one in reachable([self]) if isinstance(one, np.ndarray) and one.dtype == float]
+            roots = [self.market_data_provider, *self.executors_info, *self.positions_held]
+            arrays = [one for one in reachable(roots) if isinstance(one, np.ndarray) and one.dtype == float]
             found.extend(one for one in arrays if (one == marked).any())
 
     class PryingConfig(WatcherConfig):
