@@ -169,7 +169,7 @@ def reachable(roots: list[Any]) -> list[Any]:
 
 CHEATS = [
     "whole_window", "negative_shift", "negative_shift_nan", "centred", "rank", "hour_high", "backfill", "line_fit",
-    "seldom", "late", "raw_feed",
+    "seldom", "late",
 ]  # fmt: skip
 
 
@@ -197,7 +197,7 @@ def test_a_cheat_decides_the_same_whatever_comes_later(kind: str, audited_market
     assert decided(audited_market) == decided(changed_market(audited_market, moment))
 
 
-@pytest.mark.parametrize("kind", ["negative_shift", "negative_shift_nan", "seldom", "raw_feed"])
+@pytest.mark.parametrize("kind", ["negative_shift_nan", "seldom"])
 def test_what_a_cheat_earns_on_the_jump_engine_it_does_not_earn_live(
     kind: str, audited_market: Market, cheats: Path
 ) -> None:
