@@ -1,0 +1,146 @@
+"""How often the verdict is wrong: `python benchmarks/calibrate.py [--markets 400] [--candles FILE] [--engine 40]`.
+
+Part one, simulated (benchmarks/workloads/nulls.py): sweeps without any skill on random walks with fat tails and, with
+`--candles`, on real candles shuffled. How often is the verdict "evidence"? Then the same sweeps with a
+planted edge of graded strength, as a multiple of the bar that luck sets: the expected best Sharpe ratio of as many
+independent points, expected_maximum(N) x sqrt(365 / days) a year. How often is it found?
+
+Part two, `--engine`: whole sweeps on the jump engine with honest fills and no costs on random walks, four controllers.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import ujson
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from benchmarks.workloads.nulls import RULES, NullSweep, null_sweep, with_edge
+from orchestrator.analysis.statistics import expected_maximum
+from orchestrator.analysis.trust import SweepReturns, figures
+from orchestrator.analysis.verdict import judge
+
+DAYS = (10, 30, 90, 180)
+POINTS = (100, 300, 640, 2000)
+#: Planted strengths, as multiples of the bar that luck sets.
+STRENGTHS = (0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
+DRAWS = 500
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One sweep's verdict."""
+
+    rule: str
+    market: str
+    days: int
+    points: int
+    #: multiple of the bar; 0: no edge
+    strength: float
+    verdict: str
+    #: p-value of the best point
+    p: float
+    pbo: float
+    dsr_rank: float
+    ranked_by: str
+
+
+def judged(sweep: NullSweep, returns: np.ndarray, strength: float, ranked_by: str, seed: int) -> Judged:
+    """What the verdict says of these returns."""
+    if ranked_by == "sharpe":
+        best = int(np.argmax(returns.mean(0) / np.maximum(returns.std(0), 1e-12)))
+    else:
+        best = int(np.argmax(np.log1p(np.maximum(returns, -0.999)).sum(0)))
+    found = figures(SweepReturns(returns, sweep.interval_s, best, ranked_by), draws=DRAWS, seed=seed)
+    word, _ = judge(found)
+    return Judged(
+        sweep.rule,
+        sweep.market,
+        sweep.days,
+        returns.shape[1],
+        strength,
+        word.value,
+        found.best.p if found.best else 1.0,
+        found.overfitting.value if found.overfitting else np.nan,
+        (found.best.dsr["rank"] if found.best else None) or 0.0,
+        ranked_by,
+    )
+
+
+def simulated(markets: int, candles: Path | None, strengths: tuple[float, ...] = STRENGTHS) -> Iterator[Judged]:
+    """Every market without an edge and with each strength of it."""
+    rules = list(RULES)
+    for seed in range(markets):
+        rng = np.random.default_rng([seed, 7])
+        days, points = int(rng.choice(DAYS)), int(rng.choice(POINTS))
+        ranked_by = ("sharpe", "net_pnl")[seed // len(rules) % 2]
+        file = candles if candles is not None and seed % 3 == 2 else None
+        sweep = null_sweep(rules[seed % len(rules)], points, days, seed, file)
+        yield judged(sweep, sweep.returns, 0.0, ranked_by, seed)
+        bar = expected_maximum(sweep.returns.shape[1]) * np.sqrt(365 / days)
+        for strength in strengths:
+            yield judged(sweep, with_edge(sweep, strength * bar, seed), strength, ranked_by, seed)
+
+
+def shares(found: list[Judged]) -> dict[str, float]:
+    """Verdict -> share."""
+    counted = Counter(each.verdict for each in found)
+    return {word: counted[word] / max(1, len(found)) for word in ("luck", "weak", "evidence", "untested")}
+
+
+def tables(found: list[Judged]) -> list[str]:
+    """The calibration as Markdown."""
+    nulls = [each for each in found if each.strength == 0]
+    lines = [
+        f"No edge, {len(nulls)} sweeps",
+        "",
+        "| sweeps | number | luck | weak | evidence | untested |",
+        "|---|---|---|---|---|---|",
+    ]
+    groups: dict[str, list[Judged]] = defaultdict(list)
+    for each in nulls:
+        for name in ("all", each.rule, each.market, f"{each.days} days", f"ranked by {each.ranked_by}"):
+            groups[name].append(each)
+        groups["up to 300 points" if each.points < 400 else "more points"].append(each)
+    for name, some in groups.items():
+        lines.append(
+            f"| {name} | {len(some)} | " + " | ".join(f"{share:.1%}" for share in shares(some).values()) + " |"
+        )
+    lines += [
+        "",
+        "Planted edge",
+        "",
+        "| true Sharpe ratio of the best point / bar of luck | luck | weak | evidence | untested |",
+        "|---|---|---|---|---|",
+    ]
+    for strength in sorted({each.strength for each in found}):
+        some = [each for each in found if each.strength == strength]
+        lines.append(f"| {strength:g} | " + " | ".join(f"{share:.1%}" for share in shares(some).values()) + " |")
+    return lines
+
+
+def main() -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--markets", type=int, default=400, help="simulated markets")
+    parser.add_argument("--candles", type=Path, help="a 1m candle file (CSV) that is shuffled for a third of them")
+    parser.add_argument("--to", type=Path, help="write every verdict there, JSON")
+    arguments = parser.parse_args()
+    began = time.monotonic()
+    found = list(simulated(arguments.markets, arguments.candles))
+    print("\n".join(tables(found)))
+    print(f"\n{len(found)} sweeps judged in {time.monotonic() - began:.0f} s")
+    if arguments.to:
+        arguments.to.write_text(ujson.dumps([vars(each) for each in found]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,279 @@
+"""The verdict on a sweep: one word, one sentence, and the figures behind them.
+
+luck       the best point is what the best of as many worthless points looks like
+weak       better than that, but not by enough
+evidence   luck alone hardly gives as much, and nothing that was tested contradicts it
+untested   too few returns or trades to say anything, or the controller saw the future
+
+The rules and their reasons: docs/trust/verdict.md. The numbers below are calibrated (benchmarks/calibrate.py): on
+markets without any edge "evidence" comes in at most 5 % of sweeps.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from orchestrator.analysis.trust import MIN_ACTIVE, MIN_RETURNS, Figures
+from tasks.intervals import interval_of
+
+#: The best point's p-value: evidence at most this, luck above that.
+EVIDENCE_P = 0.03
+LUCK_P = 0.20
+#: Worlds of permuted candles below which their p-value can neither confirm nor refute.
+MIN_WORLDS = 19
+#: Their p-value: the same two bounds.
+NOISE_EVIDENCE_P = 0.05
+NOISE_LUCK_P = 0.20
+#: Share of trades that the live replay must have in common with the back-test.
+LIVE_SAME = 0.5
+#: PBO from which the choice of the point, not the strategy, is called luck.
+PBO_CHANCE = 0.5
+
+
+class Verdict(StrEnum):
+    """See the module."""
+
+    LUCK = "luck"
+    WEAK = "weak"
+    EVIDENCE = "evidence"
+    UNTESTED = "untested"
+
+
+@dataclass(frozen=True)
+class OtherParts:
+    """What else was tested, as it stands in the document; None: was not."""
+
+    #: {"worlds": 99, "p": 0.04}
+    noise_worlds: dict[str, Any] | None = None
+    #: {"folds": 8, "efficiency": 0.4, "sharpe": 0.6, "holdout": {"sharpe": 0.2, "looks": 1}}
+    out_of_sample: dict[str, Any] | None = None
+    #: {"points": 3, "trades_same": 0.93, "pnl": 0.041, "backtest_pnl": 0.052}
+    live: dict[str, Any] | None = None
+    #: {"verdict": "clean"}
+    audit: dict[str, Any] | None = None
+
+
+NO_PARTS = OtherParts()
+
+
+def judge(found: Figures | None, parts: OtherParts = NO_PARTS) -> tuple[Verdict, str]:
+    """The word and the sentence."""
+    if _sees_future(parts):
+        return Verdict.UNTESTED, (
+            "The audit found that the controller uses candles that had not happened yet, so its results mean nothing: "
+            "mend that first (hummingsweep audit)."
+        )
+    reason = _untested(found)
+    if found is None or found.best is None or reason:
+        return Verdict.UNTESTED, reason
+    against, doubts = _objections(parts)
+    p = found.best.p
+    if found.best.sharpe <= 0 or p > LUCK_P or against:
+        word = Verdict.LUCK
+    elif p <= EVIDENCE_P and not doubts:
+        word = Verdict.EVIDENCE
+    else:
+        word = Verdict.WEAK
+    return word, " ".join([_headline(found, word), *against, *doubts, *_choice(found, word), _left_open(parts)]).strip()
+
+
+def document(found: Figures | None, parts: OtherParts = NO_PARTS) -> dict[str, Any]:
+    """What `run --json`, `report` and `serve` carry under "trust"; what was not asked for or cannot be computed is
+    None."""
+    word, sentence = judge(found, parts)
+    return {
+        "verdict": word.value,
+        "sentence": sentence,
+        "returns": None if found is None else {"interval": interval_of(found.interval_s), "periods": found.periods},
+        "trials": None if found is None or found.trials is None else found.trials.raw,
+        "effective_trials": None
+        if found is None or found.trials is None
+        else {"rank": _short(found.trials.rank), "participation": _short(found.trials.participation)},
+        "sharpe": _sharpe(found),
+        "pbo": _pbo(found),
+        "spa": _spa(found),
+        "noise_worlds": parts.noise_worlds,
+        "out_of_sample": parts.out_of_sample,
+        "live": parts.live,
+        "audit": parts.audit,
+        "notes": [] if found is None else found.notes,
+    }
+
+
+# the rules
+
+
+def _sees_future(parts: OtherParts) -> bool:
+    return bool(parts.audit) and "look-ahead" in str((parts.audit or {}).get("verdict", ""))
+
+
+def _untested(found: Figures | None) -> str:
+    """Why nothing can be said; empty where something can."""
+    if found is None:
+        return (
+            "No returns are stored for this sweep, so nothing can be said about luck: run it again with this version."
+        )
+    if found.best is None:
+        return f"Nothing can be judged: {found.notes[-1] if found.notes else 'no point is ranked'}."
+    if found.periods < MIN_RETURNS:
+        return (
+            f"{found.periods} returns of {interval_of(found.interval_s)} are too few to tell skill from luck"
+            f"{_days_needed(found)}."
+        )
+    if found.best.active < MIN_ACTIVE:
+        return (
+            f"The account of the best point moved in {found.best.active} of {found.periods} periods only: too few "
+            f"trades to tell skill from luck (at least {MIN_ACTIVE}); use a longer period."
+        )
+    return ""
+
+
+def _days_needed(found: Figures) -> str:
+    assert found.best is not None
+    least = MIN_RETURNS * found.interval_s / 86400
+    record = found.best.min_track_record
+    if record is None:
+        return f": it takes at least {least:.1f} days"
+    return (
+        f": it takes at least {least:.1f} days, and {max(record * found.interval_s / 86400, least):.1f} days until a "
+        "record like the best point's is above 0 with 95 % confidence, even if it had been the only one tried"
+    )
+
+
+def _objections(parts: OtherParts) -> tuple[list[str], list[str]]:
+    """(what makes it luck, what keeps it from being evidence), each a sentence."""
+    against, doubts = [], []
+    noise = parts.noise_worlds
+    if noise and noise.get("p") is not None and noise["worlds"] >= MIN_WORLDS:
+        told = f"Of {noise['worlds']} sweeps on shuffled candles {_percent(noise['p'])} did as well or better."
+        if noise["p"] > NOISE_LUCK_P:
+            against.append(told)
+        elif noise["p"] > NOISE_EVIDENCE_P:
+            doubts.append(told)
+    outside = parts.out_of_sample or {}
+    if outside.get("sharpe") is not None and outside["sharpe"] <= 0:
+        doubts.append("On the test windows that the choice had not seen, the chosen points lost.")
+    holdout = outside.get("holdout") or {}
+    if holdout.get("sharpe") is not None and holdout["sharpe"] <= 0:
+        doubts.append("On the hold-out it lost.")
+    live = parts.live or {}
+    if live.get("trades_same") is not None and live["trades_same"] < LIVE_SAME:
+        doubts.append(f"Called as the bot calls it, it makes only {_percent(live['trades_same'])} of the same trades.")
+    return against, doubts
+
+
+# the sentences
+
+
+def _headline(found: Figures, word: Verdict) -> str:
+    assert found.best is not None
+    assert found.family is not None
+    assert found.trials is not None
+    best, luck = found.annual(found.best.sharpe), found.annual(float(found.family.by_luck.mean()))
+    span = f"{found.days:.0f} days" if found.days >= 2 else f"{found.days * 24:.0f} hours"
+    start = f"The best of {found.trials.raw:,} points has a Sharpe ratio of {best:.2f} a year over {span}"
+    if found.best.sharpe <= 0:
+        return f"{start}: it lost, so there is nothing to trade."
+    usual = (
+        f"the best of as many points without any skill has {luck:.2f} on average, "
+        f"and as much in {_percent(found.best.p)} of cases"
+    )
+    return {
+        Verdict.LUCK: f"{start}; {usual}: this is what luck looks like.",
+        Verdict.WEAK: f"{start}; {usual}: better than usual luck, but no proof.",
+        Verdict.EVIDENCE: f"{start}; {usual}: luck alone is an unlikely explanation.",
+    }[word]
+
+
+def _choice(found: Figures, word: Verdict) -> list[str]:
+    """What PBO adds where the strategy is not luck as a whole."""
+    if word is Verdict.LUCK or found.overfitting is None or found.overfitting.value < PBO_CHANCE:
+        return []
+    return [
+        f"Which point is best cannot be told (in {_percent(found.overfitting.value)} of splits the chosen one was "
+        "below the median afterwards): prefer one whose neighbours are good too."
+    ]
+
+
+def _left_open(parts: OtherParts) -> str:
+    missing = [
+        name
+        for name, part in (
+            ("sweeps on shuffled candles", parts.noise_worlds),
+            ("data the choice had not seen", parts.out_of_sample),
+            ("a live replay", parts.live),
+            ("the look-ahead audit", parts.audit),
+        )
+        if not part
+    ]
+    return f"Not tested: {', '.join(missing)}." if missing else ""
+
+
+# the parts of the document
+
+
+def _sharpe(found: Figures | None) -> dict[str, Any] | None:
+    if found is None or found.best is None or found.family is None:
+        return None
+    best, family = found.best, found.family
+    record = best.min_track_record
+    interval = [found.annual(value) for value in best.bootstrap.sharpe]
+    return {
+        "best": _short(found.annual(best.sharpe)),
+        "best_per_period": _short(best.sharpe),
+        "interval": None if interval[0] is None else [_short(value) for value in interval],
+        "expected_by_luck": _short(found.annual(float(family.by_luck.mean()))),
+        "luck_95": _short(found.annual(float(family.by_luck[int(0.95 * family.draws)]))),
+        "psr": _short(best.psr),
+        "dsr": {name: _short(value) for name, value in best.dsr.items()},
+        "dsr_version": "2014",
+        "min_track_record": None
+        if record is None
+        else {"periods": round(record), "days": _short(record * found.interval_s / 86400)},
+        "min_backtest_years": _short(found.min_backtest_years),
+        "drawdown": [_short(value) for value in best.bootstrap.drawdown],
+        "probability_of_loss": _short(best.bootstrap.probability_of_loss),
+    }
+
+
+def _pbo(found: Figures | None) -> dict[str, Any] | None:
+    if found is None or found.overfitting is None:
+        return None
+    over = found.overfitting
+    return {
+        "value": _short(over.value),
+        "blocks": over.blocks,
+        "slope": _short(over.slope),
+        "probability_of_loss": _short(over.probability_of_loss),
+        "ranked_by": over.measure.value,
+    }
+
+
+def _spa(found: Figures | None) -> dict[str, Any] | None:
+    if found is None or found.family is None:
+        return None
+    family = found.family
+    count = found.discoveries
+    return {
+        "p": _short(family.consistent),
+        "best_p": None if found.best is None else _short(found.best.p),
+        "draws": family.draws,
+        "survivors": len(family.survivors),
+        "block": family.block_length,
+        "above_zero": None
+        if count is None
+        else {"benjamini_hochberg": count.benjamini_hochberg, "benjamini_yekutieli": count.benjamini_yekutieli},
+    }
+
+
+def _percent(share: float) -> str:
+    if 0 < share < 0.01:
+        return f"{share:.1%}"
+    return f"{share:.0%}"
+
+
+def _short(value: float | None) -> float | None:
+    """Six digits."""
+    return None if value is None else float(f"{value:.6g}")
