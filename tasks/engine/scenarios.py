@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 
 from tasks.engine.jitter import jittered
+from tasks.engine.permutation import permuted
 from tasks.intervals import interval_seconds
 
 if TYPE_CHECKING:
@@ -35,8 +36,15 @@ def _jitter(frames: Frames, scenario: Scenario, definition: SweepDefinition) -> 
     return jittered(frames, scenario.jitter, definition.seed) if scenario.jitter else frames
 
 
+def _noise(frames: Frames, scenario: Scenario, definition: SweepDefinition) -> Frames:
+    """A world of permuted candles; the same for all points."""
+    if not scenario.noise:
+        return frames
+    return permuted(frames, scenario.noise, definition.seed, definition.start, definition.end)
+
+
 #: Each changes the frames of all feeds for one kind of scenario and leaves them alone for the others; in this order.
-CHANGES: list[Callable[[Frames, Scenario, SweepDefinition], Frames]] = [_jitter]
+CHANGES: list[Callable[[Frames, Scenario, SweepDefinition], Frames]] = [_noise, _jitter]
 
 
 def market_of(market: Market, scenario: Scenario, definition: SweepDefinition) -> Market:
