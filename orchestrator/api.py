@@ -97,6 +97,7 @@ class Sweep:
             "failed": answer.summary.failed,
             "audit": answer.audit,
             "report": str(answer.report) if answer.report else None,
+            "trust": answer.trust,
         }
         return rows
 
@@ -148,6 +149,35 @@ class Sweep:
         frame.attrs |= {name: item for name, item in {**document, **answer}.items() if name != "folds"}
         return frame.set_index("fold") if len(frame) else frame
 
+    def returns(self) -> pd.DataFrame:
+        """The returns of every ok point: a row a period (index: the UTC moment at which it ends), a column a point.
+
+        float32 fractions of the account; the product of (1 + return) is the end value over the start value. `attrs`
+        says `interval` (1d, 6h, ...). Raises StoreError where none are stored.
+        """
+        import pandas as pd
+
+        from orchestrator.results.store import Store
+        from tasks.errors import StoreError
+
+        with Store.open(self.out) as store:
+            returns = store.returns(store.latest())
+        if returns is None:
+            raise StoreError(f"{self.out}: no returns are stored; run the sweep with this version")
+        ends = pd.to_datetime(returns.ends, unit="s", utc=True).rename("period_end")
+        frame = pd.DataFrame(returns.values, index=ends, columns=pd.Index(returns.points, name="point"))
+        frame.attrs["interval"] = returns.interval
+        return frame
+
+    def trust(self) -> dict[str, Any]:
+        """The verdict on the sweep with its figures, as under "trust" in `hummingsweep run --json`. Raises StoreError,
+        ExpressionError."""
+        from orchestrator.analysis.judgement import judge_sweep
+        from orchestrator.results.store import Store
+
+        with Store.open(self.out) as store:
+            return judge_sweep(store, store.latest(), self.file.rank_by, self.file.where).document
+
     def ranking(self, top: int | None = 10) -> Ranking:
         """The best points and what they stand on (edges, neighbours), see orchestrator.analysis.rank. Raises
         StoreError.
@@ -165,13 +195,15 @@ class Sweep:
             self.out, self._settings, Silent(), points=points, best=best, to=Path(to) if to else None
         )
 
-    def promote(self, to: str | Path, rank: int = 1, point: int | None = None, *, force: bool = False) -> list[Path]:
+    def promote(
+        self, to: str | Path, rank: int = 1, point: int | None = None, *, force: bool = False, anyway: bool = False
+    ) -> list[Path]:
         """Write a point as configs that Hummingbot loads, see orchestrator.execution.promote. Raises StoreError."""
         from orchestrator.execution.promote import promote
         from orchestrator.results.store import Store
 
         with Store.open(self.out) as store:
-            return promote(store, store.latest(), Path(to), rank=rank, point=point, force=force)
+            return promote(store, store.latest(), Path(to), rank=rank, point=point, force=force, anyway=anyway)
 
     def _ranking(self, table: Any, top: int | None = 1) -> Ranking:
         from orchestrator.analysis.rank import rank

@@ -28,6 +28,8 @@ NOISE_EVIDENCE_P = 0.05
 NOISE_LUCK_P = 0.20
 #: Share of trades that the live replay must have in common with the back-test.
 LIVE_SAME = 0.5
+#: What the audit's state is where a decision changed with the future.
+LOOK_AHEAD = "look_ahead"
 #: PBO from which the choice of the point, not the strategy, is called luck.
 PBO_CHANCE = 0.5
 
@@ -106,7 +108,7 @@ def document(found: Figures | None, parts: OtherParts = NO_PARTS) -> dict[str, A
 
 
 def _sees_future(parts: OtherParts) -> bool:
-    return bool(parts.audit) and "look-ahead" in str((parts.audit or {}).get("verdict", ""))
+    return (parts.audit or {}).get("verdict") == LOOK_AHEAD
 
 
 def _untested(found: Figures | None) -> str:
@@ -173,11 +175,15 @@ def _headline(found: Figures, word: Verdict) -> str:
     assert found.trials is not None
     best, luck = found.annual(found.best.sharpe), found.annual(float(found.family.by_luck.mean()))
     span = f"{found.days:.0f} days" if found.days >= 2 else f"{found.days * 24:.0f} hours"
-    start = f"The best of {found.trials.raw:,} points has a Sharpe ratio of {best:.2f} a year over {span}"
+    low, high = (found.annual(value) or 0.0 for value in found.best.bootstrap.sharpe)
+    start = (
+        f"The best of {found.trials.raw:,} points has a Sharpe ratio of {best:.1f} a year over {span} "
+        f"(its own 90 % range: {low:.1f} to {high:.1f})"
+    )
     if found.best.sharpe <= 0:
         return f"{start}: it lost, so there is nothing to trade."
     usual = (
-        f"the best of as many points without any skill has {luck:.2f} on average, "
+        f"the best of as many points without any skill has {luck:.1f} on average, "
         f"and as much in {_percent(found.best.p)} of cases"
     )
     return {

@@ -31,11 +31,16 @@ MAX_SHOWN = 10
 
 def rows(
     sweep: SweepName,
-    format: Annotated[str, typer.Option("--format", help="csv, json or parquet.")] = "csv",
+    format: Annotated[
+        str, typer.Option("--format", help="csv, json or parquet; with --returns parquet or npy.")
+    ] = "csv",
     to: Annotated[Path | None, typer.Option("--to", help="File to write; default standard output.")] = None,
     status: Annotated[str, typer.Option(help="Only rows with this status: ok, error, crashed, timeout.")] = "",
     windows: Annotated[
         bool, typer.Option("--windows", help="One row per (point, window) of walk-forward and hold-out.")
+    ] = False,
+    returns: Annotated[
+        bool, typer.Option("--returns", help="The returns of every ok point in place of its results; parquet or npy.")
     ] = False,
 ) -> None:
     """Every row, machine-readable, at full precision; works while the sweep runs.
@@ -45,11 +50,18 @@ def rows(
       hummingsweep rows runs/mine --format parquet --to rows.parquet
       hummingsweep rows runs/mine --format json --status error
       hummingsweep rows runs/mine --windows > windows.csv
+      hummingsweep rows runs/mine --returns --format parquet --to returns.parquet
     """
     from orchestrator.execution.windows import window_rows
-    from orchestrator.results.export import RowSource, write
+    from orchestrator.results.export import RowSource, write, write_returns
 
     found = SweepRef.find(sweep)
+    if returns:
+        if status:
+            raise HummingsweepError("--status does not go with --returns: only points that are ok have returns")
+        with Store.open(found.folder) as store:
+            write_returns(store, found.sweep, "parquet" if format == "csv" else format, to or sys.stdout.buffer)
+        return
     with Store.open(found.folder) as store:
         source: RowSource = store
         if windows:
@@ -174,6 +186,7 @@ def promote(
     rank: Annotated[int | None, typer.Option("--rank", help="Place in the ranking; default 1, the best.")] = None,
     point: Annotated[int | None, typer.Option("--point", help="This point in place of a rank.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite files that are there.")] = False,
+    anyway: Annotated[bool, typer.Option("--anyway", help="Also where the verdict on the sweep is luck.")] = False,
     json: Json = False,
 ) -> None:
     """Write a point as a controller config (and script config) that Hummingbot loads.
@@ -188,7 +201,7 @@ def promote(
         raise HummingsweepError("promote takes --rank or --point, not both: leave one of them out")
     found = SweepRef.find(sweep)
     with Store.open(found.folder) as store:
-        paths = write(store, found.sweep, to, rank=1 if rank is None else rank, point=point, force=force)
+        paths = write(store, found.sweep, to, rank=1 if rank is None else rank, point=point, force=force, anyway=anyway)
     if json:
         answer_json({"files": [str(path) for path in paths]})
     else:

@@ -11,7 +11,20 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from orchestrator.commands import answers, bench, candles, cluster, live, metrics, serve, sweeps, sync, tune, walk
+from orchestrator.commands import (
+    answers,
+    bench,
+    candles,
+    cluster,
+    live,
+    metrics,
+    serve,
+    sweeps,
+    sync,
+    trust,
+    tune,
+    walk,
+)
 from orchestrator.commands._shared import Exit, register
 from orchestrator.progress.streams import give_up, tell
 from tasks.errors import HummingsweepError, one_line, words
@@ -134,6 +147,7 @@ register(app, live.live)
 register(app, answers.promote)
 register(app, walk.walk)
 register(app, walk.robustness)
+register(app, trust.noise)
 register(app, serve.serve)
 register(app, cluster.worker)
 register(app, cluster.flower)

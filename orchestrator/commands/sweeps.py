@@ -22,6 +22,7 @@ from orchestrator.commands._shared import (
 )
 from orchestrator.commands.out_of_sample import closing_lines
 from orchestrator.commands.tables import ranking_table
+from orchestrator.commands.trust import trust_lines
 from orchestrator.execution import operations, remote
 from orchestrator.execution.run import Summary
 from orchestrator.execution.session import stored_sweep
@@ -237,6 +238,7 @@ def _document(answer: operations.Answer, sweep: Sweep, estimate: bool) -> dict[s
         "audit": answer.audit,
         "out_of_sample": {name: answer.findings[name] for name in OUT_OF_SAMPLE if name in answer.findings} or None,
         "windows": windows_estimate(answer.summary, sweep) if estimate else None,
+        "trust": answer.trust,
         "report": str(answer.report) if answer.report else None,
         "left_s": estimated_seconds(answer.summary),
         "points_per_s": estimated_speed(answer.summary),
@@ -270,6 +272,8 @@ def _closing_lines(answer: operations.Answer, sweep: Sweep, estimate: bool) -> l
     if answer.audit:
         lines.append(f"audit of the best point: {answer.audit}")
     lines += [str(finding["sentence"]) for finding in answer.findings.values() if finding.get("sentence")]
+    if answer.trust:
+        lines += trust_lines(answer.trust)
     lines.append(f"rows: {answer.out / 'results.sqlite'} (hummingsweep rows {answer.out} --format csv)")
     if answer.report:
         lines.append(f"report: {answer.report}")

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.analysis.judgement import TRUST, judge_sweep
 from orchestrator.analysis.rank import Ranking, rank, scored
 from orchestrator.cluster import broker
 from orchestrator.execution import publish
@@ -51,6 +52,8 @@ class Answer:
     report: Path | None = None
     #: what the stages found, by stage (orchestrator.execution.stages)
     findings: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
+    #: the verdict on the sweep (orchestrator.analysis.verdict.document)
+    trust: dict[str, Any] | None = None
 
 
 def run_sweep(
@@ -108,6 +111,7 @@ def run_sweep(
         if session.interrupted:
             summary.interrupted = True
             return answer
+        answer.trust = judged(store, definition.sweep, sweep, best[0] if best else None)
         if report:
             details = session.ask(Kind.DETAIL, best) if best else []
             answer.report = _write(store, definition.sweep, out / "report.html", store.meta(definition.sweep), details)
@@ -152,7 +156,15 @@ def _finished(sweep: Sweep, out: Path, closing: dict[str, Any], top: int) -> Ans
             audit=str((meta.get("audit") or {}).get("verdict", "")) if audit else "",
             report=page if report else None,
             findings={name: meta[name] for name in STAGES if meta.get(name) and name not in closing["skip_stages"]},
+            trust=meta.get(TRUST),
         )
+
+
+def judged(store: Store, name: str, sweep: Sweep, best: int | None = None) -> dict[str, Any]:
+    """The verdict on a stored sweep, kept in its meta. `best`: its best-ranked point, where it is known."""
+    found = judge_sweep(store, name, sweep.rank_by, sweep.where, best=best).document
+    store.set_meta(name, TRUST, found)
+    return found
 
 
 def _closing(sweep: Sweep, audit: bool, report: bool, skip_stages: Sequence[str]) -> dict[str, Any]:

@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from orchestrator.analysis.judgement import TRUST
 from orchestrator.analysis.rank import rank as rank_rows
+from orchestrator.analysis.verdict import Verdict
 from orchestrator.execution.planner import check_points
 from orchestrator.results.columns import plain_text
 from tasks.errors import StoreError
@@ -50,12 +52,20 @@ _FIRST = ("id", "controller_name", "controller_type")
 
 
 def promote(
-    store: Store, sweep: str, to: Path, *, rank: int = 1, point: int | None = None, force: bool = False
+    store: Store,
+    sweep: str,
+    to: Path,
+    *,
+    rank: int = 1,
+    point: int | None = None,
+    force: bool = False,
+    anyway: bool = False,
 ) -> list[Path]:
     """Write the configs of a point, by place in the ranking (from 1 on) or by index; the paths written.
 
-    Raises StoreError: no such rank or point, a point without results, a file that is there already (unless `force`), a
-    folder that cannot be written. Either both files are written or none.
+    `anyway`: also where the verdict on the sweep is luck. Raises StoreError: that verdict, no such rank or point, a
+    point without results, a file that is there already (unless `force`), a folder that cannot be written. Either both
+    files are written or none.
     """
     definition = store.definition(sweep)
     meta = store.meta(sweep)
@@ -69,12 +79,18 @@ def promote(
             )
         point = int(ranking.rows[rank - 1]["point"])
     row = _row(store, definition, point)
+    trust = meta.get(TRUST) or {}
+    if trust.get("verdict") == Verdict.LUCK and not anyway:
+        raise StoreError(
+            f"{sweep}: the verdict on this sweep is luck. {trust['sentence']} To promote the point all the same, give "
+            "--anyway"
+        )
     place = ranking.place(point)
     standing = f"rank {place} of {ranking.groups}" if place else "not ranked"
     standing += f" by {rank_by}" + (f" where {where}" if where else "")
     name = f"{definition.sweep}-{point}"
     config = controller_config(definition, point)
-    head = _head(definition, point, standing, row, meta.get("audit") or {})
+    head = _head(definition, point, standing, row, meta)
     script = {"script_file_name": SCRIPT, "controllers_config": [f"{name}.yml"]}
     files = {
         to / "conf" / "controllers" / f"{name}.yml": head + _yaml(config),
@@ -103,8 +119,9 @@ def _row(store: Store, definition: SweepDefinition, point: int) -> dict[str, Any
     return row
 
 
-def _head(definition: SweepDefinition, point: int, standing: str, row: dict[str, Any], audit: dict[str, Any]) -> str:
+def _head(definition: SweepDefinition, point: int, standing: str, row: dict[str, Any], meta: dict[str, Any]) -> str:
     """The comment at the top: where this config comes from and what it did there."""
+    audit, trust = meta.get("audit") or {}, meta.get(TRUST)
     values = Grid.from_mapping(definition.grid).values(point)
     results = [f"{name} {row[name]:.6g}" for name in HEAD_RESULTS if isinstance(row.get(name), int | float)]
     facts = [
@@ -119,6 +136,9 @@ def _head(definition: SweepDefinition, point: int, standing: str, row: dict[str,
         f"look-ahead audit (point {audit['point']}): {audit['verdict']}"
         if audit.get("verdict")
         else "look-ahead audit: none was made (hummingsweep audit)",
+        f"verdict on the sweep: {trust['verdict']}. {trust['sentence']}"
+        if trust
+        else "verdict on the sweep: none was made (run it again with this version)",
         *([f"warning: {row['warning']}"] if row.get("warning") else []),
         "versions: " + ", ".join(f"{name} {version}" for name, version in sorted(definition.versions.items())),
         f"controllers: {definition.controllers or 'no digest'}",

@@ -6,6 +6,11 @@ csv      one line a row under a line of names. Floats are written so that they r
 json     a list of objects, one a line, every column in each. null is a value that is not there; NaN and infinities
          are the tokens NaN, Infinity and -Infinity, as Python's json module writes and reads them.
 parquet  a table with the types of orchestrator.results.columns; JSON text where CSV has it.
+
+Returns (`write_returns`), one row a point that is ok, ascending by point:
+
+parquet  `point`, and one float32 column a period, named by the moment at which it ends, such as 2024-01-02T00:00:00Z
+npy      a structured array for numpy.load: `point` (int64) and `returns` (float32, as many as there are periods)
 """
 
 from __future__ import annotations
@@ -25,9 +30,13 @@ from orchestrator.results.output_path import check_target
 from tasks.errors import HummingsweepError, StoreError
 from tasks.files import written_beside
 from tasks.protocol.messages import Status
+from tasks.times import iso
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from orchestrator.results.returns import StoredReturns
+    from orchestrator.results.store import Store
 
 
 class RowSource(Protocol):
@@ -75,6 +84,48 @@ def write(
     check_target(to)
     with _replacing(to) as stream:
         return write_as(store, sweep, stream, wanted)
+
+
+def write_returns(store: Store, sweep: str, format: str, to: Path | IO[bytes]) -> int:
+    """Write the returns of a sweep's points; how many points there were.
+
+    Raises StoreError where none are stored, HummingsweepError for another format.
+    """
+    writers = {"parquet": _returns_parquet, "npy": _returns_npy}
+    if format not in writers:
+        raise HummingsweepError(f"format {format}: returns are written as {' or '.join(writers)}")
+    returns = store.returns(sweep)
+    if returns is None:
+        raise StoreError(
+            f"{store.folder}: no returns are stored for {sweep}; it has no ok point yet, or an earlier version ran it "
+            "(run it into another folder)"
+        )
+    if isinstance(to, Path):
+        check_target(to)
+        with _replacing(to) as stream:
+            writers[format](returns, stream)
+    else:
+        writers[format](returns, to)
+    return len(returns.points)
+
+
+def _returns_parquet(returns: StoredReturns, stream: IO[bytes]) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    names = ["point", *(iso(float(end)) for end in returns.ends)]
+    pq.write_table(pa.table([pa.array(returns.points), *map(pa.array, returns.values)], names=names), stream)
+
+
+def _returns_npy(returns: StoredReturns, stream: IO[bytes]) -> None:
+    import numpy as np
+
+    kind = np.dtype([("point", "<i8"), ("returns", "<f4", (len(returns.ends),))])
+    table = np.empty(len(returns.points), dtype=kind)
+    table["point"], table["returns"] = returns.points, returns.values.T
+    whole = io.BytesIO()  # numpy writes to real files by seeking in them, which a pipe cannot
+    np.save(whole, table, allow_pickle=False)
+    stream.write(whole.getbuffer())
 
 
 def _csv(store: RowSource, sweep: str, stream: IO[bytes], status: Status | None) -> int:

@@ -4,6 +4,8 @@
       walk_forward: {train: 60d, test: 14d, step: 14d, anchored: false, choice: best, all: false}
       holdout: 30d          # or a fraction of the period, such as 0.2
       embargo: auto         # or a length of time, such as 1d
+      noise_worlds: 99      # the sweep again on so many markets of permuted candles
+      noise_points: 500     # points, spread over the grid, that are run on each
 
 Everything here is arithmetic on what the file says; windows are planned in orchestrator.validation.folds.
 """
@@ -171,7 +173,9 @@ class Validate(BaseModel):
     #: the best points are run again with other costs, fills, starts, ...
     robustness: Annotated[Robustness | None, BeforeValidator(_robustness)] = None
     #: worlds of permuted candles on which the sweep is run again
-    noise_worlds: Annotated[StrictInt, Field(ge=0)] = 0
+    noise_worlds: Annotated[StrictInt, Field(ge=0, le=10_000)] = 0
+    #: points, spread over the grid, that are run in each world; of a smaller grid all
+    noise_points: Annotated[StrictInt, Field(ge=1)] = 500
     #: best points replayed on the live engine
     live: Annotated[StrictInt, Field(ge=0)] = 0
 

@@ -18,6 +18,7 @@ themselves. Feeds with the same candles get the same order, so that markets go o
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -69,7 +70,7 @@ def _own_order(frame: pd.DataFrame, feed: str, world: int, seed: int, start: int
             f"feed {feed} has prices that are not above 0: no world of permuted candles can be made of it"
         )
     columns = {name: frame[name].to_numpy(dtype=np.float64).copy() for name in frame.columns}
-    for part, (first, last) in enumerate(zip(edges, edges[1:], strict=False)):
+    for part, (first, last) in enumerate(pairwise(edges)):
         if last - first < 2:
             continue
         rng = np.random.default_rng([seed % 2**32, world, part])
@@ -141,9 +142,9 @@ def _built(frame: pd.DataFrame, feed: str, base: pd.DataFrame, base_s: int, end:
 def _together(values: Floats, starts: Integers, name: str) -> Floats:
     """One column of candles made of finer ones; `starts`: the first of each."""
     if name == "open":
-        return values[starts]
+        return np.asarray(values[starts])
     if name == "close":
-        return values[np.append(starts[1:], len(values)) - 1]
+        return np.asarray(values[np.append(starts[1:], len(values)) - 1])
     how = {"high": np.maximum, "low": np.minimum}.get(name, np.add)
     made: Floats = how.reduceat(values, starts)
     return made

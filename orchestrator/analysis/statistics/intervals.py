@@ -13,6 +13,9 @@ from orchestrator.analysis.statistics.moments import Floats, Returns
 FAN = (0.05, 0.25, 0.5, 0.75, 0.95)
 INTERVAL = (0.05, 0.95)
 
+#: An account that grew beyond this in a draw counts as this.
+MAX_GROWTH = 1e12
+
 
 @dataclass(frozen=True)
 class PointBootstrap:
@@ -45,7 +48,8 @@ def bootstrap_point(
         raise ValueError("a point's bootstrap wants at least 2 finite returns")
     length = block_length or default_block(len(values))
     drawn = values[draw_places(len(values), draws, length, np.random.default_rng(seed))]
-    equity: Floats = np.cumprod(1 + drawn, axis=1, dtype=np.float64)
+    with np.errstate(over="ignore"):
+        equity: Floats = np.minimum(np.cumprod(1 + drawn, axis=1, dtype=np.float64), MAX_GROWTH)
     deviation = drawn.std(axis=1, ddof=1)
     sharpe: Floats = np.divide(drawn.mean(axis=1), deviation, out=np.zeros(draws), where=deviation > 1e-300)
     peak = np.maximum(np.maximum.accumulate(equity, axis=1), 1.0)
@@ -56,7 +60,7 @@ def bootstrap_point(
         _interval(equity[:, -1]),
         float((equity[:, -1] < 1).mean()),
         np.quantile(equity, FAN, axis=0),
-        np.asarray(np.cumprod(1 + values)),
+        np.minimum(np.cumprod(1 + values), MAX_GROWTH),
         length,
     )
 

@@ -14,6 +14,7 @@ from orchestrator.analysis.rank import Ranking
 from orchestrator.execution.session import SweepSession
 from orchestrator.execution.stages.holdout import holdout
 from orchestrator.execution.stages.live import live
+from orchestrator.execution.stages.noise import noise_worlds
 from orchestrator.execution.stages.robustness import robustness
 from orchestrator.execution.stages.walk_forward import walk_forward
 
@@ -24,6 +25,7 @@ Stage = Callable[[SweepSession, Ranking], dict[str, Any] | None]
 STAGES: dict[str, Stage] = {
     "walk_forward": walk_forward,
     "robustness": robustness,
+    "noise_worlds": noise_worlds,
     "live": live,
     "holdout": holdout,
 }

@@ -1,0 +1,133 @@
+"""The verdict on a stored sweep: its returns, what else was tested of it, and earlier sweeps that asked the same.
+
+    store -> returns of all points, best point -> figures   (orchestrator.analysis.trust)
+    meta  -> findings of the stages of a run   -> parts     (noise worlds, walk-forward, hold-out, live, audit)
+    both  -> word, sentence, document                       (orchestrator.analysis.verdict)
+
+The document is kept in the sweep's meta under TRUST, where `promote`, `serve` and a finished run find it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from orchestrator.analysis.rank import rank
+from orchestrator.analysis.trust import Figures, SweepReturns, figures
+from orchestrator.analysis.verdict import OtherParts, document
+
+if TYPE_CHECKING:
+    from orchestrator.results.layout import StoredSweep
+    from orchestrator.results.store import Store
+
+#: Key of a sweep's meta.
+TRUST = "trust"
+#: Points of earlier sweeps are judged along with these up to so many columns; beyond, they only count as trials.
+MAX_COLUMNS = 200_000
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What a page shows and what is stored."""
+
+    #: the verdict as JSON
+    document: dict[str, Any]
+    #: None where no returns are stored
+    figures: Figures | None
+    #: the best-ranked point; None where none is ranked
+    best: int | None
+    #: moments at which the periods of the returns end, seconds since epoch; empty without returns
+    ends: list[int]
+
+
+def judge_sweep(
+    store: Store, sweep: str, rank_by: str, where: str | None = None, *, best: int | None = None
+) -> Judgement:
+    """Judge a stored sweep. `best`: its best-ranked point, looked up where it is None. Raises ExpressionError."""
+    stored = store.sweep(sweep)
+    parts = parts_of(stored.meta)
+    if best is None:
+        rows = rank(store.table(sweep), rank_by, where, grid=stored.grid, top=1).rows
+        best = int(rows[0]["point"]) if rows else None
+    returns = store.returns(sweep)
+    if returns is None:
+        return Judgement(document(None, parts), None, best, [])
+    place = None if best is None else int(np.searchsorted(returns.points, best))
+    if place is not None and (place >= len(returns.points) or returns.points[place] != best):
+        place = None
+    values, beside, notes = _with_earlier(store, stored, returns.values)
+    found = figures(
+        SweepReturns(values, returns.interval_s, place, rank_by, beside), seed=stored.definition.seed % 2**32
+    )
+    found.notes[:0] = notes
+    if returns.without:
+        found.notes.append(f"{returns.without:,} points were computed by an earlier version and have no returns")
+    if stored.definition.fills == "both":
+        found.notes.append("the statistics are those of the stock fills")
+    return Judgement(document(found, parts), found, best, returns.ends.tolist())
+
+
+def parts_of(meta: Mapping[str, Any]) -> OtherParts:
+    """What else was tested, from what the stages of a run noted."""
+    walk, holdout = meta.get("walk_forward"), meta.get("holdout")
+    joined = (walk or {}).get("joined") or {}
+    outside = None
+    if walk or holdout:
+        outside = {
+            "folds": len((walk or {}).get("folds") or []),
+            "efficiency": joined.get("efficiency"),
+            "sharpe": joined.get("sharpe"),
+            "holdout": {"sharpe": holdout.get("sharpe"), "looks": holdout.get("looks")} if holdout else None,
+        }
+    audit = meta.get("audit")
+    return OtherParts(
+        noise_worlds=_some(meta.get("noise_worlds"), ("worlds", "points", "p", "objective", "best")),
+        out_of_sample=outside,
+        live=_some(meta.get("live"), ("points", "trades_same", "pnl", "backtest_pnl", "covered")),
+        audit={"verdict": audit.get("state") or audit.get("verdict"), "point": audit.get("point")} if audit else None,
+    )
+
+
+def _some(found: Mapping[str, Any] | None, names: tuple[str, ...]) -> dict[str, Any] | None:
+    """Of a stage's findings, what the verdict's document has."""
+    return {name: found.get(name) for name in names} if found else None
+
+
+def _with_earlier(store: Store, stored: StoredSweep, values: Any) -> tuple[Any, int, list[str]]:
+    """The returns with those of earlier sweeps of the folder that asked the same; (matrix, trials beside it, notes).
+
+    The same: controller, market and period. Whoever tries a second grid on the same candles has tried both.
+    """
+    beside, notes = 0, []
+    about, joined = _about(stored), [values]
+    for other in store.sweeps():
+        if other.sweep == stored.sweep or _about(other) != about:
+            continue
+        theirs = store.returns(other.sweep)
+        if theirs is None:
+            continue
+        count = len(theirs.points)
+        columns = sum(each.shape[1] for each in joined)
+        if theirs.values.shape[0] == values.shape[0] and columns + count <= MAX_COLUMNS:
+            joined.append(theirs.values)
+        else:
+            beside += count
+        notes.append(
+            f"{count:,} points of the earlier sweep {other.sweep} in this folder count as trials: they were tried with "
+            "the same controller on the same market and period"
+        )
+    return (np.hstack(joined) if len(joined) > 1 else values), beside, notes
+
+
+def _about(stored: StoredSweep) -> tuple[Any, ...]:
+    definition = stored.definition
+    keys = ("controller_type", "controller_name", "connector_name", "trading_pair")
+    return (
+        *(str(definition.grid.get(key) or definition.controller.get(key)) for key in keys),
+        definition.start,
+        definition.end,
+        definition.resolution,
+    )

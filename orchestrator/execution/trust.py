@@ -1,0 +1,33 @@
+"""Tests of a finished sweep that are asked for afterwards, and the verdict with them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from orchestrator.execution.operations import judged
+from orchestrator.execution.session import reopened
+from orchestrator.execution.stages.noise import run_worlds
+from orchestrator.progress.watcher import Watcher
+from tasks.settings import Settings
+
+
+@dataclass(frozen=True)
+class NoiseAnswer:
+    """What `noise` found."""
+
+    #: None after an interrupt
+    noise: dict[str, Any] | None
+    #: the verdict with it
+    trust: dict[str, Any]
+
+
+def noise(folder: Path, settings: Settings, watcher: Watcher, worlds: int, points: int) -> NoiseAnswer:
+    """Run the latest sweep of a folder on worlds of permuted candles. Raises StoreError, BrokerError."""
+    with reopened(folder, settings, watcher) as session:
+        name = session.definition.sweep
+        found = run_worlds(session, worlds, points)
+        if found is not None:
+            session.store.set_meta(name, "noise_worlds", found)
+        return NoiseAnswer(found, judged(session.store, name, session.sweep))
