@@ -21,7 +21,7 @@ from typing import IO, Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from orchestrator.execution.publish import markets
+from orchestrator.execution.precheck import markets
 from orchestrator.progress.sync_watcher import Watcher
 from orchestrator.sweepfile.rules import load
 from orchestrator.sweepfile.sweep import Moment, Sweep

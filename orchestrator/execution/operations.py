@@ -16,6 +16,7 @@ from orchestrator.analysis.rank import Ranking, rank, scored
 from orchestrator.cluster import broker
 from orchestrator.execution import publish
 from orchestrator.execution.planner import check_points
+from orchestrator.execution.precheck import precheck
 from orchestrator.execution.run import Hooks, Summary, run
 from orchestrator.execution.session import SweepSession, ask, known_feeds, opened, stored_sweep
 from orchestrator.execution.stages import STAGES, run_stages
@@ -132,7 +133,7 @@ def _finished(sweep: Sweep, out: Path, closing: dict[str, Any], top: int) -> Ans
         stored = store.sweeps()
         if not stored or stored[0].meta.get("finished") != closing:
             return None
-        publish.precheck(sweep)
+        precheck(sweep)
         definition = publish.without_cluster(sweep, known_feeds(store))
         if definition is None or definition.sweep != stored[0].sweep:
             return None
@@ -232,7 +233,7 @@ def verify(
     Compared as the sweep asks for them (its own shift and warm-up), with stock fills.
     """
     check_points(sweep.name, points, sweep.grid.size)
-    publish.precheck(sweep)
+    precheck(sweep)
     with broker.session(settings, say=watcher.say) as cluster:
         definition = publish.publish(sweep, cluster, watcher)
         chosen = list(points) or spread_kept(sweep.grid, sample, skip_of(definition))
@@ -241,7 +242,7 @@ def verify(
 
 def audit(sweep: Sweep, settings: Settings, sample: int, cuts: int, watcher: Watcher) -> list[dict[str, Any]]:
     """Rows with the look-ahead `audit` of N points spread over the grid."""
-    publish.precheck(sweep)
+    precheck(sweep)
     with broker.session(settings, say=watcher.say) as cluster:
         definition = publish.publish(sweep, cluster, watcher)
         points = spread_kept(sweep.grid, sample, skip_of(definition))

@@ -11,11 +11,11 @@ import dataclasses
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from itertools import islice, product
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.cluster.broker import wait_for_children
 from orchestrator.execution.gather import gather
+from orchestrator.execution.precheck import markets
 from orchestrator.progress.watcher import Silent, Watcher
 from orchestrator.sweepfile import rules
 from orchestrator.sweepfile.skip import skip_of, spread_kept
@@ -23,7 +23,7 @@ from orchestrator.sweepfile.sweep import Sweep, sweep_id
 from orchestrator.validation.coverage import check_coverage
 from orchestrator.validation.folds import windows_of
 from tasks import feeds
-from tasks.candles.formats import demand_folder, find
+from tasks.candles.formats import find
 from tasks.candles.resample import slice_for
 from tasks.candles.validation import contradiction
 from tasks.errors import ControllerError
@@ -33,7 +33,6 @@ from tasks.protocol.blobs import EXPIRY_S, digest_of, pack_controllers
 from tasks.protocol.keys import Keys
 from tasks.protocol.messages import FeedNeed, Kind, SweepDefinition
 from tasks.settings import versions
-from tasks.suggest import nearest
 
 if TYPE_CHECKING:
     from orchestrator.cluster.broker import Cluster
@@ -42,28 +41,6 @@ if TYPE_CHECKING:
 KEPT_ASKED = 8
 #: Seconds a fresh node may take until its children have imported hummingbot.
 CHILDREN_READY_S = 180.0
-
-
-def precheck(sweep: Sweep) -> None:
-    """What can be said without a child and without a broker. Raises SweepFileError, ControllerError, CandlesError."""
-    windows_of(sweep)
-    # before the trading rules, for they are in the folder of the candles unless the sweep file says otherwise
-    demand_folder(sweep.candles)
-    rules.load(sweep.trading_rules, markets(sweep))
-    controller_type, name = sweep.controller.get("controller_type"), sweep.controller.get("controller_name")
-    if isinstance(controller_type, str) and isinstance(name, str) and "controller_name" not in sweep.grid.names:
-        file = sweep.controllers / controller_type / f"{name}.py"
-        package = sweep.controllers / controller_type / name / "__init__.py"
-        if not file.is_file() and not package.is_file():
-            there = sorted(
-                path.relative_to(sweep.controllers).with_suffix("").as_posix()
-                for path in sweep.controllers.glob("*/*.py")
-                if not path.name.startswith("_")
-            )
-            raise ControllerError(
-                f"{file}: no such controller; {_nearest(f'{controller_type}/{name}', there)}set controller_type and "
-                f"controller_name, or `controllers:` to the folder that holds {controller_type}/{name}.py"
-            )
 
 
 @dataclass
@@ -240,21 +217,3 @@ def _slices(
 def _depth(sweep: Sweep, need: FeedNeed) -> int:
     """Candles of a feed before a period that its points want; without warm-up only the shift looks back."""
     return need.max_records if sweep.warmup else sweep.shift
-
-
-def markets(sweep: Sweep) -> set[tuple[str, str]]:
-    """Every (connector, trading pair) the points may trade on."""
-
-    def values(key: str) -> list[str]:
-        for axis in sweep.grid.axes:
-            if axis.name == key:
-                return [str(value) for value in axis.values]
-        return [str(sweep.controller[key])] if key in sweep.controller else []
-
-    return set(product(values("connector_name"), values("trading_pair")))
-
-
-def _nearest(name: str, there: Sequence[str]) -> str:
-    if close := nearest(name, there, cutoff=0.6):
-        return f"did you mean {close}? "
-    return f"there are: {', '.join(islice(there, 10))}; " if there else ""

@@ -11,11 +11,12 @@ from typing import Any
 from orchestrator.cluster import broker
 from orchestrator.execution import publish
 from orchestrator.execution.gather import gather
+from orchestrator.execution.precheck import precheck
 from orchestrator.execution.run import Hooks, Summary, compute
 from orchestrator.progress.watcher import Silent, Watcher
 from orchestrator.results.identity import another_sweep
 from orchestrator.results.store import Store
-from orchestrator.sweepfile.lint import unused
+from orchestrator.sweepfile.lint import lint
 from orchestrator.sweepfile.sweep import Sweep, parse
 from tasks.errors import BrokerError
 from tasks.protocol.messages import Kind, SweepDefinition
@@ -99,10 +100,10 @@ def opened(sweep: Sweep, out: Path, settings: Settings, watcher: Watcher) -> Ite
 
     Raises HummingsweepError for whatever the user can mend; nothing is left running in any case.
     """
-    publish.precheck(sweep)
+    precheck(sweep)
     with Store.create(out) as store, broker.session(settings, say=watcher.say) as cluster:
         watcher.say(where(cluster))
-        for sentence in unused(sweep):
+        for sentence in lint(sweep):
             watcher.say(sentence)
         known = known_feeds(store)
         definition = publish.publish(sweep, cluster, watcher, known=known)

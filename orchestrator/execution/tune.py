@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.cluster import broker
 from orchestrator.execution import publish
+from orchestrator.execution.precheck import precheck
 from orchestrator.execution.run import run
 from orchestrator.progress.watcher import Silent, Watcher
 from orchestrator.results.store import Store
@@ -94,7 +95,7 @@ Measure = Callable[[Choice], Timed]
 def tune(sweep: Sweep, settings: Settings, watcher: Watcher | None = None, *, budget_s: float = BUDGET_S) -> Tuned:
     """Measure this machine for a sweep. Nothing is written. Raises what `run` raises for a bad sweep."""
     watcher = watcher or Silent()
-    publish.precheck(sweep)
+    precheck(sweep)
     began = time.monotonic()
     load = os.getloadavg()[0] / (os.cpu_count() or 1)
     if load > 0.5:

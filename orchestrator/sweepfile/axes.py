@@ -48,7 +48,7 @@ def _no_axis(spec: Any) -> str:
     return f"not an axis; write a list such as [{example}], or {_FORMS_TEXT}"
 
 
-def stands_twice(values: Sequence[Any]) -> str:
+def duplicate_value(values: Sequence[Any]) -> str:
     """The first value that is a duplicate, in words; its points are computed twice. 1, 1.0 and true are three
     values.
     """

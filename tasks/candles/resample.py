@@ -8,7 +8,11 @@ ones that are there count.
 
 from __future__ import annotations
 
+import importlib.util
+import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import cache
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -60,6 +64,22 @@ def slice_for(
                 too_short.append(error)
         if found:
             return _the_one(found, need)
+    raise too_short[0]
+
+
+def check_cover(need: FeedNeed, files: Sequence[CandleFile], start: float, end: float, say: Say | None = None) -> None:
+    """That a feed is there for a period, told from the ends of its files alone. Raises as `slice_for`."""
+    sources = sources_for(need, files)
+    if not sources:
+        raise _missing(need, files)
+    too_short: list[CandlesNotCovering] = []
+    for parts in sources:
+        try:
+            demand_cover(parts, read(parts, start, start, say=say), start, end)
+        except CandlesNotCovering as error:
+            too_short.append(error)
+        else:
+            return
     raise too_short[0]
 
 
@@ -206,8 +226,24 @@ def _missing(need: FeedNeed, files: Sequence[CandleFile]) -> CandlesMissing:
     there = sorted({f"{file.connector} {file.pair} {file.interval}" for file in files})
     known = f"there are {', '.join(there[:8])}{', ...' if len(there) > 8 else ''}" if there else "there are none at all"
     name = file_name(need.connector, need.trading_pair, need.interval, "csv")
+    what = f"no candles for {need.connector} {need.trading_pair} {need.interval} (nor finer ones to derive them from)"
+    if connectors_with_candles() and need.connector not in connectors_with_candles():
+        return CandlesMissing(
+            f"{what} in the candle folder, {known}; prices are those of connector_name, and Hummingbot has no candle "
+            f"feed of {need.connector}: put {name} there, your own or those of another venue under this name"
+        )
     return CandlesMissing(
-        f"no candles for {need.connector} {need.trading_pair} {need.interval} (nor finer ones to derive them from) in "
-        f"the candle folder, {known}; put {name} (or .csv.gz, .parquet) there, or fetch them with `hummingsweep sync "
-        f"--connector {need.connector} --pair {need.trading_pair} --interval {need.interval}`"
+        f"{what} in the candle folder, {known}; put {name} (or .csv.gz, .parquet) there, or fetch them with "
+        f"`hummingsweep sync --connector {need.connector} --pair {need.trading_pair} --interval {need.interval}`"
     )
+
+
+@cache
+def connectors_with_candles() -> frozenset[str]:
+    """Connectors that Hummingbot can fetch candles of, from its source; empty where that cannot be told."""
+    spec = importlib.util.find_spec("hummingbot")
+    for folder in spec.submodule_search_locations or () if spec is not None else ():
+        with suppress(OSError):
+            text = (Path(folder) / "data_feed" / "candles_feed" / "candles_factory.py").read_text()
+            return frozenset(re.findall(r'"(\w+)": *\w+Candles\b', text))
+    return frozenset()

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.sweepfile import axes
-from orchestrator.sweepfile.axes import axis_values, stands_twice
+from orchestrator.sweepfile.axes import axis_values, duplicate_value
 
 
 @pytest.mark.parametrize(
@@ -105,8 +105,8 @@ def test_the_most_values_are_counted_before_they_are_made(monkeypatch: pytest.Mo
 )
 def test_a_value_that_stands_twice_is_said(values: list[Any], words: str) -> None:
     assert axis_values(values) == tuple(values)
-    assert re.search(words, stands_twice(values))
+    assert re.search(words, duplicate_value(values))
 
 
 def test_values_of_other_types_are_others() -> None:
-    assert stands_twice([1, 1.0, True, "1", [1], 2]) == ""
+    assert duplicate_value([1, 1.0, True, "1", [1], 2]) == ""
