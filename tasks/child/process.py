@@ -23,7 +23,14 @@ from tasks.child.engines import Needs
 from tasks.child.log_quota import LogQuota
 from tasks.errors import BlobError, ParcelMissing, VersionMismatch
 from tasks.isolation.process_state import ProcessState
-from tasks.protocol.blobs import Blobs, footprint, unpack_controllers, unpacked
+from tasks.protocol.blobs import (
+    DEFINITION_LIMIT_BYTES,
+    PACKED_BUNDLE_LIMIT_BYTES,
+    Blobs,
+    footprint,
+    unpack_controllers,
+    unpacked,
+)
 from tasks.protocol.messages import SweepDefinition
 from tasks.protocol.scenario import PLAIN, Scenario
 from tasks.settings import Settings, versions
@@ -95,14 +102,16 @@ class Child:
         if not address:
             raise ParcelMissing(f"sweep {sweep} is not on the broker any more")
         if address not in self._definitions:
-            definition = SweepDefinition.decode(self.blobs.get(address, signed=True))
+            raw = self.blobs.get(address, signed=True, limit_bytes=DEFINITION_LIMIT_BYTES)
+            definition = SweepDefinition.decode(raw)
             mine = versions()
             if definition.versions != mine:
                 raise VersionMismatch(f"sweep {sweep} wants {definition.versions}, node {self.name} has {mine}")
-            if definition.sweep != sweep:  # signed, but for another sweep
-                raise BlobError(f"sweep {sweep}: the broker holds the definition of {definition.sweep} in its place")
             _keep(self._definitions, address, definition)
-        return self._definitions[address]
+        definition = self._definitions[address]
+        if definition.sweep != sweep:  # signed, but for another sweep; this child may have run that one before
+            raise BlobError(f"sweep {sweep}: the broker holds the definition of {definition.sweep} in its place")
+        return definition
 
     def controllers(self, definition: SweepDefinition) -> Path:
         """Folder that holds `controllers/` of this sweep, extracted once per node and content.
@@ -114,9 +123,12 @@ class Child:
             folder, seen = self._unpacked[digest]
             if seen is not None and footprint(folder) == seen:
                 return folder
-        folder = unpacked(digest, into) or unpack_controllers(self.blobs.get(digest, signed=True), into)
+        folder = unpacked(digest, into) or self._unpack(digest, into)
         _keep(self._unpacked, digest, (folder, footprint(folder)))
         return folder
+
+    def _unpack(self, digest: str, into: Path) -> Path:
+        return unpack_controllers(self.blobs.get(digest, signed=True, limit_bytes=PACKED_BUNDLE_LIMIT_BYTES), into)
 
     def settle(self, controllers: Path, controller_type: Any, name: Any, seed: int) -> None:
         """Put the settings of the process back to what they are when this controller has just been imported.

@@ -5,7 +5,9 @@ A blob is a Redis hash under `hs:blob:<sha256>`:
     parts       how many parts follow
     0, 1, ...   at most PART_BYTES each, together the blob compressed with zstd
     size        bytes of the blob as it was given
-    signature   HMAC-SHA256 of the hash with the cluster's key, for blobs that hold code or say what to run
+    signature:<mark>
+                HMAC-SHA256 of the hash with a key, for blobs that hold code or say what to run; <mark> names the key,
+                so that orchestrators with different keys can publish the same blob on one broker
 
 The address is the hash of the bytes, so a blob is sent once, may be fetched by anybody who knows the address, and
 cannot be changed on the way. Whoever holds the key may say which code runs; the broker's password alone is not enough.
@@ -13,6 +15,7 @@ cannot be changed on the way. Whoever holds the key may say which code runs; the
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import hmac
 import io
@@ -21,14 +24,15 @@ import shutil
 import tarfile
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pyarrow
 
 from tasks.errors import BlobError, ControllerError, ParcelMissing
-from tasks.protocol.keys import blob_key
+from tasks.protocol import names
+from tasks.protocol.keys import blob_key, blob_key_beside
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -38,6 +42,12 @@ PART_BYTES = 32 * 1024 * 1024
 LIMIT_BYTES = 2 * 1024 * 1024 * 1024
 #: Controllers are source code; more than this is a folder given by mistake.
 BUNDLE_LIMIT_BYTES = 20 * 1024 * 1024
+#: A bundle with what tar adds to its files; and the largest sweep definition.
+PACKED_BUNDLE_LIMIT_BYTES = 32 * 1024 * 1024
+DEFINITION_LIMIT_BYTES = 64 * 1024 * 1024
+#: What zstd may add to bytes that cannot be packed, and how much is unpacked at a time.
+PACKED_MARGIN_BYTES = 1 << 20
+PIECE_BYTES = 1 << 20
 #: Seconds a blob is kept after it was last used.
 EXPIRY_S = 7 * 24 * 3600
 
@@ -46,6 +56,8 @@ SETTLED_S = 2.0
 
 #: The bundle as it came, beside what was made of it.
 BUNDLE = "bundle.tar"
+
+_SIGNATURE = "signature:"
 
 _LEFT_OUT = {"__pycache__", "node_modules", "venv"}
 
@@ -59,11 +71,11 @@ class Blobs:
     """The blobs on one broker. `key` signs and checks; empty: nothing can be signed or checked."""
 
     def __init__(self, redis: Redis, key: str):
-        self._redis: Any = redis
+        self._redis = redis
         self._key = key.encode()
 
     def put(self, data: bytes, *, sign: bool = False) -> str:
-        """Lay a blob down and return its address; nothing is sent when it lies there already.
+        """Publish a blob and return its address; its bytes are not sent when the broker holds them already, undamaged.
 
         Raises BlobError when it is too large, or must be signed and there is no key.
         """
@@ -73,48 +85,108 @@ class Blobs:
             )
         digest = digest_of(data)
         name = blob_key(digest)
-        if not self._redis.exists(name):
-            packed = pyarrow.compress(data, codec="zstd", asbytes=True)
-            parts = range(0, len(packed), PART_BYTES)
+        packed = pyarrow.compress(data, codec="zstd", asbytes=True)
+        parts = [packed[start : start + PART_BYTES] for start in range(0, len(packed), PART_BYTES)]
+        if not self._holds(name, len(data), parts):
             # written beside and renamed: a half-sent blob is never found
-            beside = f"{name}:{os.urandom(8).hex()}"
+            beside = blob_key_beside(digest, os.urandom(8).hex())
             self._redis.hset(beside, mapping={"parts": len(parts), "size": len(data)})
             self._redis.expire(beside, 3600)
-            for number, start in enumerate(parts):
-                self._redis.hset(beside, number, packed[start : start + PART_BYTES])
+            for number, part in enumerate(parts):
+                self._redis.hset(beside, str(number), part)
+            self._keep_signatures(name, beside)
             self._redis.rename(beside, name)
         if sign:
-            self._redis.hset(name, "signature", self._signature(digest))
+            self._redis.hset(name, self._signature_field, self._signature(digest))
         self._redis.expire(name, EXPIRY_S)
         return digest
 
-    def get(self, digest: str, *, signed: bool = False) -> bytes:
-        """Fetch a blob and check it. Raises BlobError when it is not there, changed, or wrongly signed."""
+    def get(self, digest: str, *, signed: bool = False, limit_bytes: int = LIMIT_BYTES) -> bytes:
+        """Fetch a blob and check it. `limit_bytes`: the largest that is taken, unpacked.
+
+        Raises ParcelMissing when it is not there or damaged (then it is deleted, so that the orchestrator publishes it
+        again), BlobError when it is too large or wrongly signed.
+        """
         name = blob_key(digest)
-        fields: dict[bytes, bytes] = self._redis.hgetall(name)
-        if not fields:
-            raise ParcelMissing(f"blob {digest[:12]} is not on the broker (expired or removed): start the sweep again")
         if signed:
-            given = fields.get(b"signature", b"").decode()
-            if not given:
-                raise BlobError(f"blob {digest[:12]} is not signed: this node runs only signed sweeps")
-            if not hmac.compare_digest(given, self._signature(digest)):
-                raise BlobError(
-                    f"blob {digest[:12]} is signed with another key: "
-                    "give orchestrator and node the same HUMMINGSWEEP_KEY"
-                )
+            self._check_signature(name, digest)
         try:
-            size = int(fields[b"size"])
-            if size > LIMIT_BYTES:
-                raise BlobError(f"blob {digest[:12]} claims {size >> 20} MB, over the limit: refused")
-            packed = b"".join(fields[str(number).encode()] for number in range(int(fields[b"parts"])))
+            packed = self._packed(name, limit_bytes)
+            # in two steps: what is not what it should be is found before there is room made for it
+            found, size = _measured(packed, limit_bytes)
+            if found != digest:
+                raise ValueError("its content is another")
             data = bytes(pyarrow.decompress(packed, decompressed_size=size, codec="zstd", asbytes=True))
+        except _Absent:
+            raise ParcelMissing(
+                f"blob {digest[:12]} is not on the broker (expired or removed): start the sweep again"
+            ) from None
         except (KeyError, ValueError, OSError) as error:
-            raise BlobError(f"blob {digest[:12]} is damaged ({error}): start the sweep again") from error
-        if digest_of(data) != digest:
-            raise BlobError(f"blob {digest[:12]} was changed on the way: start the sweep again")
+            self._redis.unlink(name)
+            raise ParcelMissing(
+                f"blob {digest[:12]} was damaged ({error}) and is deleted: start the sweep again"
+            ) from error
         self._redis.expire(name, EXPIRY_S)
         return data
+
+    def _holds(self, name: str, size: int, parts: Sequence[bytes]) -> bool:
+        """Whether the broker has these bytes already. It compares them itself: nothing large is sent."""
+        if self._redis.hmget(name, ["parts", "size"]) != [b"%d" % len(parts), b"%d" % size]:
+            return False
+        script = self._redis.register_script(_part_digest())
+        return all(
+            script(keys=[name], args=[number]) == hashlib.sha1(part, usedforsecurity=False).hexdigest().encode()
+            for number, part in enumerate(parts)
+        )
+
+    def _keep_signatures(self, name: str, beside: str) -> None:
+        """A damaged blob that is published again keeps what other keys signed: the address is the same."""
+        for raw in self._redis.hkeys(name):
+            field = names.as_text(raw)
+            if field.startswith(_SIGNATURE):
+                signature = self._redis.hget(name, field)
+                if signature is not None:
+                    self._redis.hset(beside, field, signature)
+
+    def _packed(self, name: str, limit_bytes: int) -> bytes:
+        """A blob as it is stored. Raises _Absent, BlobError, ValueError."""
+        parts, size = self._redis.hmget(name, ["parts", "size"])
+        if parts is None and size is None:
+            raise _Absent
+        count, claimed = int(parts or b"x"), int(size or b"x")
+        if not 0 <= claimed <= limit_bytes:
+            raise BlobError(f"{name}: claims {claimed >> 20} MB, over the limit of {limit_bytes >> 20} MB: refused")
+        if not 0 <= count <= limit_bytes // PART_BYTES + 1:
+            raise ValueError(f"{count} parts")
+        found: list[bytes] = []
+        for number in range(count):
+            part = self._redis.hget(name, str(number))
+            if not isinstance(part, bytes):
+                raise ValueError(f"part {number} is missing")
+            found.append(part)
+            if sum(map(len, found)) > claimed + PACKED_MARGIN_BYTES:
+                raise ValueError("it is larger than what it unpacks to")
+        return b"".join(found)
+
+    def _check_signature(self, name: str, digest: str) -> None:
+        """Raises BlobError, ParcelMissing."""
+        expected = self._signature(digest)
+        given = self._redis.hget(name, self._signature_field)
+        if given is not None and hmac.compare_digest(names.as_text(given).encode(), expected.encode()):
+            return
+        fields = [names.as_text(field) for field in self._redis.hkeys(name)]
+        if not fields:
+            raise ParcelMissing(f"blob {digest[:12]} is not on the broker (expired or removed): start the sweep again")
+        if any(field.startswith(_SIGNATURE) for field in fields):
+            raise BlobError(
+                f"blob {digest[:12]} is signed with another key: give orchestrator and node the same HUMMINGSWEEP_KEY"
+            )
+        raise BlobError(f"blob {digest[:12]} is not signed: this node runs only signed sweeps")
+
+    @property
+    def _signature_field(self) -> str:
+        """One per key, named by a mark that does not give the key away: keys that share a broker do not meet."""
+        return _SIGNATURE + hmac.new(self._key, b"hummingsweep signature", hashlib.sha256).hexdigest()[:16]
 
     def _signature(self, digest: str) -> str:
         if not self._key:
@@ -123,6 +195,31 @@ class Blobs:
                 "on orchestrator and nodes"
             )
         return hmac.new(self._key, digest.encode(), hashlib.sha256).hexdigest()
+
+
+class _Absent(Exception):
+    """There is no such blob."""
+
+
+@functools.cache
+def _part_digest() -> str:
+    """The script that has the broker digest one part."""
+    return Path(__file__).with_name("part_digest.lua").read_text()
+
+
+def _measured(packed: bytes, limit_bytes: int) -> tuple[str, int]:
+    """The address of what packed bytes hold, and its size; takes PIECE_BYTES of memory, whatever they unpack to.
+
+    Raises OSError for what is not zstd, ValueError over the limit.
+    """
+    digest, total = hashlib.sha256(), 0
+    with pyarrow.CompressedInputStream(pyarrow.BufferReader(packed), "zstd") as stream:
+        while piece := stream.read(PIECE_BYTES):
+            total += len(piece)
+            if total > limit_bytes:
+                raise ValueError("it unpacks to more than it claims")
+            digest.update(piece)
+    return digest.hexdigest(), total
 
 
 def pack_controllers(folder: Path) -> bytes:

@@ -30,6 +30,11 @@ def blob_key(digest: str) -> str:
     return _BLOB_PREFIX + names.content_hash(digest)
 
 
+def blob_key_beside(digest: str, mark: str) -> str:
+    """Hash: a blob that is still being sent; `mark` is the sender's. Raises InvalidName."""
+    return f"{blob_key(digest)}:{mark}"
+
+
 def node_heartbeat_key(node: str) -> str:
     """String that expires when the node has been silent for tasks.node.lease.NODE_EXPIRY_S seconds."""
     return f"hs:node:{node}"

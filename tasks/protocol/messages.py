@@ -21,6 +21,7 @@ import ujson
 
 from tasks.errors import MessageError
 from tasks.market_names import feed_key
+from tasks.protocol import names
 from tasks.protocol.returns import RETURNS, PackedReturns, pack
 from tasks.protocol.scenario import PLAIN, Scenario
 
@@ -147,9 +148,13 @@ class SweepDefinition:
         """The inverse of `encode`. Raises MessageError."""
         try:
             fields = ujson.loads(raw)
-            return cls(**{**fields, "kind": Kind(fields["kind"])})
-        except (ValueError, TypeError, KeyError) as error:
+            definition = cls(**{**fields, "kind": Kind(fields["kind"])})
+            names.sweep_id(definition.sweep)
+            for address in (*definition.slices.values(), *filter(None, [definition.controllers])):
+                names.content_hash(address)
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise MessageError(f"not a sweep definition ({error})", raw) from error
+        return definition
 
 
 class Run(NamedTuple):
