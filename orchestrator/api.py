@@ -208,7 +208,7 @@ class Sweep:
     def _ranking(self, table: Any, top: int | None = 1) -> Ranking:
         from orchestrator.analysis.rank import rank
 
-        return rank(table, self.file.rank_by, self.file.where, grid=self.file.grid, top=top)
+        return rank(table, self.file.rank_by, self.file.where, grid=self.file.grid, top=top, across=self.file.across)
 
     def __repr__(self) -> str:
         return f"<Sweep {self.file.name}: {self.file.grid.size} points, out {self.out}>"

@@ -14,11 +14,13 @@ neighbours   the points one step away on an ordered axis. How much of the winner
 from __future__ import annotations
 
 import math
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.analysis.across import reduced
 from orchestrator.results.columns import LEADING, as_numpy, axis_columns, to_rows
 from orchestrator.sweepfile.expressions import Expression, parse_objective
 from tasks.protocol.messages import Status
@@ -113,6 +115,8 @@ class Ranking:
     rows: list[dict[str, Any]]
     edges: tuple[Edge, ...] = ()
     neighbourhood: Neighbourhood = _NOWHERE
+    #: axes over which points are taken together; then each row also has `across`: {value of the axis: own objective}
+    across: dict[str, str] = field(default_factory=dict)
     _places: dict[int, int] = field(default_factory=dict, repr=False)
 
     def place(self, point: int) -> int | None:
@@ -161,8 +165,16 @@ def scored(table: pa.Table, rank_by: str, where: str | None = None) -> Scored:
     return Scored(rows, points, objective, matching, ascending)
 
 
-def rank(table: pa.Table, rank_by: str, where: str | None = None, *, grid: Grid, top: int | None = 10) -> Ranking:
-    """Rank a sweep's table (see Store.table). `top`: entries in `rows`; None: all.
+def rank(
+    table: pa.Table,
+    rank_by: str,
+    where: str | None = None,
+    *,
+    grid: Grid,
+    top: int | None = 10,
+    across: Mapping[str, str] | None = None,
+) -> Ranking:
+    """Rank a sweep's table (see Store.table). `top`: entries in `rows`; None: all. `across`: see analysis.across.
 
     Raises ExpressionError for a `rank_by` or `where` that cannot be read, names a column that is not there, or mixes
     text and numbers.
@@ -171,7 +183,9 @@ def rank(table: pa.Table, rank_by: str, where: str | None = None, *, grid: Grid,
     import pyarrow as pa
 
     found = scored(table, rank_by, where)
-    candidates = np.flatnonzero(found.matching)
+    groups = reduced(found, grid, across) if across else None
+    found = found if groups is None else groups.scored
+    candidates = np.flatnonzero(found.matching) if groups is None else groups.heads
     score = found.score[candidates]
     order = candidates[np.lexsort((found.points[candidates], -score, np.isnan(score)))]
     results = [name for name in table.column_names if name not in _NOT_RESULTS.union(_axes(table, grid).values())]
@@ -182,23 +196,29 @@ def rank(table: pa.Table, rank_by: str, where: str | None = None, *, grid: Grid,
     for place, row in enumerate(rows, 1):
         value = float(found.objective[heads[place - 1]])
         row |= {"rank": place, "objective": value, "equal_points": found.points[order[members[place - 1][1:]]].tolist()}
+        if groups is not None:
+            row["across"] = groups.own[int(heads[place - 1])]
     edges: tuple[Edge, ...] = ()
     around = _NOWHERE
     if rows and not math.isnan(rows[0]["objective"]):
-        edges = _edges(grid, [rows[0]["point"], *rows[0]["equal_points"]])
+        edges = _edges(grid, [rows[0]["point"], *rows[0]["equal_points"]], across or ())
         around = _neighbourhood(grid, rows[0]["point"], found)
     return Ranking(
         rank_by=rank_by,
         where=where,
         ascending=found.ascending,
         ok=len(found.points),
-        matching=len(order),
+        matching=int(found.matching.sum()),
         groups=len(members),
         rows=rows,
         edges=edges,
         neighbourhood=around,
+        across=dict(across or {}),
         _places={
-            int(point): place for place, group in enumerate(members, 1) for point in found.points[order[group]].tolist()
+            int(point): place
+            for place, group in enumerate(members, 1)
+            for position in order[group]
+            for point in ([found.points[position]] if groups is None else groups.members[int(position)])
         },
     )
 
@@ -236,12 +256,13 @@ def _groups(results: list[pa.ChunkedArray]) -> list[Integers]:
     return found
 
 
-def _edges(grid: Grid, points: list[int]) -> tuple[Edge, ...]:
+def _edges(grid: Grid, points: list[int], across: Collection[str]) -> tuple[Edge, ...]:
     digits = [grid.digits(point) for point in points]
     edges = []
     for place, axis in enumerate(grid.axes):
         last = len(axis) - 1
-        if len(axis) < MIN_FOR_EDGE or not ordered(axis) or any(0 < each[place] < last for each in digits):
+        inside = any(0 < each[place] < last for each in digits)
+        if axis.name in across or len(axis) < MIN_FOR_EDGE or not ordered(axis) or inside:
             continue
         at = {each[place] for each in digits}
         if at == {0, last}:  # equal at both ends: the axis has no effect there

@@ -14,6 +14,7 @@ from typing import Any
 
 from tasks.errors import BrokerError
 from tasks.protocol.keys import Keys
+from tasks.suggest import command
 
 #: Seconds a collector lease holds without being renewed, and between two renewals.
 CLAIM_S = 15
@@ -40,7 +41,7 @@ class CollectorLease:
             elif left > before:  # it was renewed
                 raise BrokerError(
                     f"sweep {self._keys.sweep} is being collected by {self._owner()}; "
-                    f"watch it with `hummingsweep watch {self._keys.sweep}`"
+                    f"watch it with `{command('watch', self._keys.sweep)}`"
                 )
             time.sleep(0.5)
         threading.Thread(target=self._renew, name="collector_lease", daemon=True).start()

@@ -12,6 +12,7 @@ import typer
 from orchestrator.commands._shared import Exit, Json, answer_json, register, say, settings_for
 from orchestrator.commands.tables import table
 from orchestrator.data import catalogue
+from tasks.suggest import command
 
 candles_app = typer.Typer(
     no_args_is_help=True,
@@ -37,7 +38,7 @@ def list_candles(source: Source, json: Json = False) -> None:
     columns = ("connector", "pair", "interval", "from", "to", "rows", "gaps", "missing", "size", "file")
     _lines(table(f"candles in {source}", columns, rows))
     if not all(one.sound for one in files):
-        say(f"not all of them are sound: hummingsweep candles check {source}")
+        say(f"not all of them are sound: {command('candles', 'check', source)}")
 
 
 def check_candles(source: Source, json: Json = False) -> None:

@@ -31,6 +31,7 @@ from orchestrator.results.store import Store, resolve
 from orchestrator.sweepfile.sweep import Sweep, read
 from orchestrator.validation.answer import planned_candles
 from tasks.errors import one_line
+from tasks.suggest import command
 from tasks.times import span, utc_second
 
 #: Stages that answer what `validate` asks.
@@ -122,7 +123,7 @@ def submit(file: SweepFile, out: Out = None, broker: Broker = "", json: Json = F
         answer_json(sent)
     else:
         say(f"sweep {sent.sweep}: {sent.points} points in {sent.chunks} chunks sent; rows will come into {folder}")
-        say(f"watch it with: hummingsweep watch {folder}")
+        say(f"watch it with: {command('watch', folder)}")
 
 
 def watch(
@@ -274,11 +275,11 @@ def _closing_lines(answer: operations.Answer, sweep: Sweep, estimate: bool) -> l
     lines += [str(finding["sentence"]) for finding in answer.findings.values() if finding.get("sentence")]
     if answer.trust:
         lines += trust_lines(answer.trust)
-    lines.append(f"rows: {answer.out / 'results.sqlite'} (hummingsweep rows {answer.out} --format csv)")
+    lines.append(f"rows: {answer.out / 'results.sqlite'} ({command('rows', answer.out, '--format', 'csv')})")
     if answer.report:
         lines.append(f"report: {answer.report}")
     if summary.interrupted:
-        lines.append(f"interrupted; go on with: hummingsweep resume {answer.out}")
+        lines.append(f"interrupted; go on with: {command('resume', answer.out)}")
     elif summary.failed:
         with Store.open(answer.out) as store:
             for error, count in store.errors(summary.sweep)[:5]:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.analysis.across import words
 from orchestrator.analysis.rank import Footing
 
 if TYPE_CHECKING:
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
 SHOWN = ("net_pnl", "net_pnl_quote", "max_drawdown_pct", "sharpe", "total_positions", "accuracy", "warning")
 
 
+#: Values of axes in `across` whose objectives are shown beside each other.
+MAX_ACROSS = 6
+
+
 def ranking_table(ranking: Ranking, sweep: Sweep) -> list[str]:
     """The ranking as lines: rank, point, axes, objective, a few results."""
     if not ranking.rows and ranking.groups:
@@ -25,21 +30,25 @@ def ranking_table(ranking: Ranking, sweep: Sweep) -> list[str]:
         return [f"nothing to rank: no point is ok{' and meets where: ' + sweep.where if sweep.where else ''}"]
     objective = sweep.rank_by.lstrip("-")
     first = ranking.rows[0]
-    names = [name for name in (objective if objective in first else "objective", *SHOWN) if name in first]
+    of_row = objective in first and not ranking.across
+    names = [name for name in (objective if of_row else "objective", *SHOWN) if name in first]
     if not any(row.get("warning") for row in ranking.rows):
         names = [name for name in names if name != "warning"]
     results = list(dict.fromkeys(names))
-    columns = ["rank", "point", *sweep.grid.names, *results]
+    along = list(first.get("across", {}))[:MAX_ACROSS]
+    columns = ["rank", "point", *sweep.grid.names, *along, *results]
     cells = [
         [
             str(row["rank"]),
             str(row["point"]),
             *map(shown, sweep.grid.values(row["point"]).values()),
+            *(shown(row["across"][name]) for name in along),
             *(shown(row.get(name)) for name in results),
         ]
         for row in ranking.rows
     ]
-    return [*table(f"best by {sweep.rank_by}", columns, cells), *remarks(ranking)]
+    title = f"best by {sweep.rank_by}" + (f", {words(ranking.across)}" if ranking.across else "")
+    return [*table(title, columns, cells), *remarks(ranking)]
 
 
 def remarks(ranking: Ranking) -> list[str]:
@@ -48,6 +57,10 @@ def remarks(ranking: Ranking) -> list[str]:
         f"the best point has the {edge.end} value of {edge.axis} ({edge.value}): the best may lie beyond the grid"
         for edge in ranking.edges
     ]
+    alike = [(row["rank"], len(row["equal_points"]) + 1) for row in ranking.rows if row["equal_points"]]
+    if alike:
+        each = ", ".join(f"{count} at rank {place}" for place, count in alike[:5])
+        said.append(f"points with the same results share a rank: {each}")
     if ranking.rows and abs(ranking.rows[0]["objective"]) == float("inf"):
         said.append(f"{ranking.rank_by} of the best point is infinite: divided by 0?")
     stability = ranking.neighbourhood.stability

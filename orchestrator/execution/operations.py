@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.analysis.across import of_meta
 from orchestrator.analysis.judgement import TRUST, judge_sweep
 from orchestrator.analysis.rank import Ranking, rank, scored
 from orchestrator.cluster import broker
@@ -178,7 +179,7 @@ def _ranking(sweep: Sweep, store: Store, definition: SweepDefinition, top: int) 
     """The best points. Raises SweepFileError for a ranking that cannot be made."""
     table = store.table(definition.sweep)
     _check_ranking(sweep, table)
-    return rank(table, sweep.rank_by, sweep.where, grid=sweep.grid, top=top)
+    return rank(table, sweep.rank_by, sweep.where, grid=sweep.grid, top=top, across=sweep.across)
 
 
 def report(
@@ -201,7 +202,9 @@ def report(
         meta = store.meta(name)
         known = store.sweep(name).grid
         check_points(name, points, known.size)
-        ranking = rank(store.table(name), meta["rank_by"], meta["where"], grid=known, top=max(best, 1))
+        ranking = rank(
+            store.table(name), meta["rank_by"], meta["where"], grid=known, top=max(best, 1), across=of_meta(meta)
+        )
         chosen = [*points, *(row["point"] for row in ranking.rows[:best])]
         details: list[dict[str, Any]] = []
         if chosen:

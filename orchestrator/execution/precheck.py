@@ -138,6 +138,10 @@ def _period_of_candles(sweep: Sweep) -> None:
     _period(sweep)
 
 
+def _windows(sweep: Sweep) -> None:
+    windows_of(sweep)
+
+
 def _controller(sweep: Sweep) -> None:
     check_controller(sweep)
 
@@ -151,17 +155,13 @@ def _import_path(sweep: Sweep) -> None:
             )
 
 
-def _windows(sweep: Sweep) -> None:
-    windows_of(sweep)
-
-
 CHECKS: tuple[Callable[[Sweep], None], ...] = (
     _candles,
     _controller,
+    _windows,
     _config_keys,
     _import_path,
     _ranking_columns,
     _trading_rules,
     _period_of_candles,
-    _windows,
 )

@@ -10,12 +10,14 @@ it finds twice. The id names sweep and point, so a promoted config always leads 
 from __future__ import annotations
 
 import contextlib
+import re
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from orchestrator.analysis.across import of_meta
 from orchestrator.analysis.judgement import TRUST
 from orchestrator.analysis.rank import rank as rank_rows
 from orchestrator.analysis.verdict import Verdict
@@ -71,7 +73,7 @@ def promote(
     meta = store.meta(sweep)
     rank_by, where = meta.get("rank_by") or "net_pnl", meta.get("where")
     grid = Grid.from_mapping(definition.grid)
-    ranking = rank_rows(store.table(sweep), rank_by, where, grid=grid, top=max(rank, 1))
+    ranking = rank_rows(store.table(sweep), rank_by, where, grid=grid, top=max(rank, 1), across=of_meta(meta))
     if point is None:
         if not 1 <= rank <= len(ranking.rows):
             raise StoreError(
@@ -88,7 +90,7 @@ def promote(
     place = ranking.place(point)
     standing = f"rank {place} of {ranking.groups}" if place else "not ranked"
     standing += f" by {rank_by}" + (f" where {where}" if where else "")
-    name = f"{definition.sweep}-{point}"
+    name = promoted_name(definition.sweep, point)
     config = controller_config(definition, point)
     head = _head(definition, point, standing, row, meta)
     script = {"script_file_name": SCRIPT, "controllers_config": [f"{name}.yml"]}
@@ -103,9 +105,17 @@ def promote(
 def controller_config(definition: SweepDefinition, point: int) -> dict[str, Any]:
     """The controller config of a point as `conf/controllers/*.yml` holds it: the values the back-test had, an id."""
     config = config_values(definition.controller, Grid.from_mapping(definition.grid).values(point))
-    config["id"] = f"{definition.sweep}-{point}"
+    config["id"] = promoted_name(definition.sweep, point)
     first = {key: config.pop(key) for key in _FIRST if key in config}
     return {**first, **config}
+
+
+def promoted_name(sweep: str, point: int) -> str:
+    """The id of a promoted config, which names its files too: letters, digits, - and _.
+
+    Hummingbot's API takes no other names, and Hummingbot cuts one at its first dot.
+    """
+    return f"{re.sub(r'[^A-Za-z0-9_-]+', '-', sweep)}-{point}"
 
 
 def _row(store: Store, definition: SweepDefinition, point: int) -> dict[str, Any]:

@@ -35,6 +35,7 @@ from tasks.grid import Grid
 from tasks.protocol.keys import SWEEPS_KEY, Keys
 from tasks.protocol.messages import Chunk, Kind, Status, SweepDefinition
 from tasks.settings import Settings
+from tasks.suggest import command
 from tasks.times import span
 
 #: Points timed before a submitted sweep is cut into chunks; where they seem to take less than CHEAP_S, which may be a
@@ -119,7 +120,7 @@ def watch(reference: str, settings: Settings, watcher: Watcher) -> None:
             elif time.monotonic() - tended > CLAIM_S:
                 watcher.say(
                     f"sweep {name}: {standing['done']}/{standing['points']} points, and the command that ran it is "
-                    f"gone; go on with: hummingsweep resume {folder or name}"
+                    f"gone; go on with: {command('resume', folder or name)}"
                 )
                 return
             time.sleep(0.5)

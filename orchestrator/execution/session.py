@@ -22,6 +22,7 @@ from tasks.errors import BrokerError
 from tasks.protocol.messages import Kind, SweepDefinition
 from tasks.protocol.scenario import PLAIN, Scenario
 from tasks.settings import Settings, without_password
+from tasks.suggest import command
 
 
 @dataclass
@@ -124,7 +125,7 @@ def reopened(folder: Path, settings: Settings, watcher: Watcher) -> Iterator[Swe
         if session.definition.sweep != name:
             raise BrokerError(
                 f"{folder}: candles, controllers, trading rules or versions changed since sweep {name} ran: "
-                f"`hummingsweep run {sweep.file} --out {folder}` computes it anew"
+                f"`{command('run', sweep.file, '--out', folder)}` computes it anew"
             )
         yield session
 
@@ -142,6 +143,7 @@ def remember(store: Store, definition: SweepDefinition, sweep: Sweep, watcher: W
     meta = {
         "rank_by": sweep.rank_by,
         "where": sweep.where,
+        "across": sweep.across,
         "file": str(sweep.file.resolve()),
         "feeds": known.to_document(),
     }

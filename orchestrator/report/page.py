@@ -22,6 +22,7 @@ import ujson
 import yaml
 from tornado.template import Loader
 
+from orchestrator.analysis.across import of_meta
 from orchestrator.analysis.rank import Ranking, rank, scored
 from orchestrator.analysis.sensitivity import sensitivity
 from orchestrator.report import charts, tables, words
@@ -33,6 +34,7 @@ from orchestrator.sweepfile.expressions import parse_objective
 from orchestrator.sweepfile.skip import points_of
 from tasks.errors import StoreError
 from tasks.protocol.messages import Status
+from tasks.suggest import command
 from tasks.times import utc_minute
 
 if TYPE_CHECKING:
@@ -109,7 +111,7 @@ def _contents(
     definition, grid, meta = stored.definition, stored.grid, {**stored.meta, "rank_by": rank_by, "where": where}
     table = store.table(sweep)
     counts = store.counts(sweep)
-    ranking = rank(table, rank_by, where, grid=grid, top=TOP)
+    ranking = rank(table, rank_by, where, grid=grid, top=TOP, across=of_meta(meta))
     found = scored(table, rank_by, where)
     swept = charts.Swept.of(found, grid)
     objective, ascending = parse_objective(rank_by)[0].text, found.ascending
@@ -140,7 +142,7 @@ def _contents(
         heads=tables.heads(ranking, objective, names),
         rows=tables.rows(ranking, objective, grid, names),
         details=words.details(details, ranking, grid),
-        point_command=f"hummingsweep report {store.folder} --point N",
+        point_command=command("report", store.folder, "--point", "N"),
         distribution=words.distribution_text(distribution, objective),
         sensitivity=[words.effect_figure(place, effect, objective, ascending) for place, effect in enumerate(effects)],
         sensitivity_note=(

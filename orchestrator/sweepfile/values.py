@@ -202,7 +202,7 @@ def folders(value: Any) -> Any:
     return tuple(map(Path, value))
 
 
-#: How the values of one point over an axis become one.
+#: How the objectives along an axis become one; see orchestrator.analysis.across.
 ACROSS = ("min", "mean", "median", "max")
 
 

@@ -26,6 +26,7 @@ from tasks.candles.slices import Columns, Slice, select, to_columns, to_table
 from tasks.errors import CandlesBroken, CandlesError, CandlesMissing, CandlesNotCovering
 from tasks.intervals import grid_offset, interval_seconds, is_regular
 from tasks.protocol.messages import FeedNeed
+from tasks.suggest import command
 from tasks.times import iso
 
 #: Prices and volumes are decimal numbers; sums are exact for up to this many places.
@@ -234,7 +235,7 @@ def _missing(need: FeedNeed, files: Sequence[CandleFile]) -> CandlesMissing:
         )
     return CandlesMissing(
         f"{what} in the candle folder, {known}; put {name} (or .csv.gz, .parquet) there, or fetch them with "
-        f"`hummingsweep sync --connector {need.connector} --pair {need.trading_pair} --interval {need.interval}`"
+        f"`{command('sync', '--connector', need.connector, '--pair', need.trading_pair, '--interval', need.interval)}`"
     )
 
 

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from orchestrator.analysis.rank import rank
-from orchestrator.execution.promote import promote
+from orchestrator.execution.promote import controller_config, promote, promoted_name
 from orchestrator.results.store import Store
 from tasks.errors import StoreError
 from tasks.grid import Grid
@@ -50,6 +50,20 @@ def test_a_rank_is_the_rank_of_the_sweeps_own_ranking(tmp_path: Path, place: int
     assert script == {"script_file_name": "v2_with_controllers.py", "controllers_config": [f"{config['id']}.yml"]}
 
 
+@pytest.mark.parametrize(
+    ("sweep", "name"), [("a.b-c_1-0123", "a-b-c_1-0123-7"), ("bands-01", "bands-01-7"), ("x y/z", "x-y-z-7")]
+)
+def test_a_promoted_name_is_one_that_hummingbot_and_its_api_take(sweep: str, name: str) -> None:
+    assert promoted_name(sweep, 7) == name
+
+
+def test_an_axis_that_reaches_into_the_config_is_promoted_in_its_place() -> None:
+    definition = made.definition("s-0123456789", {"barrier.stop": [0.1, 0.2], "list.1": ["a", "b"]})
+    definition.controller.update({"barrier": {"take": 0.3}, "list": ["x", "y"]})
+    config = controller_config(definition, 3)
+    assert (config["barrier"], config["list"]) == ({"take": 0.3, "stop": 0.2}, ["x", "b"])
+
+
 def test_a_point_by_its_index(tmp_path: Path) -> None:
     made.store(tmp_path / "run", meta={"where": "total_positions > 1000"})
     config, text, _ = promoted(tmp_path / "run", tmp_path / "bot", point=159)
@@ -80,7 +94,7 @@ def test_the_head_tells_sweep_metrics_and_digests(tmp_path: Path) -> None:
 def test_values_stay_what_they_are(tmp_path: Path) -> None:
     """Floats bit for bit, strings that look like something else, lists, and what would break a comment or a line."""
     odd = [0.1, 1e-05, 1e22, 3, True, None, "3m", "1,2", "12:30", "on", "0x10", "1_000", HOSTILE, [1, "2"], {"a": 0.3}]
-    made.store(tmp_path / "run", {"odd": odd, "b": [1, 2]}, versions={"x": HOSTILE}, controllers=HOSTILE)
+    made.store(tmp_path / "run", {"odd": odd, "b": [1, 2]}, versions={"x": HOSTILE})
     for place, value in enumerate(odd):
         config, text, _ = promoted(tmp_path / "run", tmp_path / str(place), point=2 * place)
         assert config["odd"] == value
