@@ -20,13 +20,13 @@ from orchestrator.commands._shared import (
     say,
     settings_for,
 )
-from orchestrator.commands.out_of_sample import closing_lines
 from orchestrator.commands.tables import ranking_table
 from orchestrator.commands.trust import trust_lines
 from orchestrator.execution import operations, remote
 from orchestrator.execution.run import Summary
 from orchestrator.execution.session import stored_sweep
 from orchestrator.progress.watcher import Watcher, watcher_for
+from orchestrator.report.folds_words import closing_lines
 from orchestrator.results.store import Store, resolve
 from orchestrator.sweepfile.sweep import Sweep, read
 from orchestrator.validation.answer import planned_candles

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -16,11 +17,12 @@ from orchestrator.commands._shared import (
     say,
     settings_for,
 )
-from orchestrator.commands.out_of_sample import closing_lines, robustness_lines, walk_lines
-from orchestrator.execution import windows
+from orchestrator.commands.tables import shown, table
+from orchestrator.execution import windows as stored_windows
 from orchestrator.progress.watcher import watcher_for
+from orchestrator.report.folds_words import DAY_S, between, closing_lines, percent, rule_text
 from orchestrator.results.store import resolve
-from orchestrator.sweepfile.validate import Robustness
+from orchestrator.sweepfile.validate import Robustness, length_text
 from tasks.errors import HummingsweepError, StoreError
 
 
@@ -33,7 +35,7 @@ def walk(sweep: SweepName, json: Json = False) -> None:
       hummingsweep walk runs/mine
       hummingsweep walk runs/mine --json
     """
-    document = windows.walk_forward(resolve(sweep))
+    document = stored_windows.walk_forward(resolve(sweep))
     if json:
         answer_json(document)
         return
@@ -77,7 +79,7 @@ def robustness(
     asked = _asked(best=best, cost=cost, jitter=jitter, start_shift=start_shift, delay=delay)
     watcher = watcher_for(json)
     try:
-        answer = windows.robustness(folder, settings_for(broker, children), watcher, asked, point or [])
+        answer = stored_windows.robustness(folder, settings_for(broker, children), watcher, asked, point or [])
     finally:
         watcher.close()
     if answer is None:
@@ -104,3 +106,43 @@ def _asked(**options: Any) -> Robustness:
         option = next(option for option, key in names.items() if key == error["loc"][0])
         text = str(error["ctx"]["error"]) if error["type"] == "value_error" else error["msg"].lower()
         raise HummingsweepError(f"--{option.replace('_', '-')}: {error['input']}: {text}") from None
+
+
+def walk_lines(answer: Mapping[str, Any]) -> list[str]:
+    """The table of a walk-forward, one row a fold."""
+    objective = str(answer["rank_by"]).lstrip("-")
+    folds: Sequence[Mapping[str, Any]] = answer["folds"]
+    axes = [each["axis"] for each in answer["parameters"]]
+    columns = ["fold", "train", "test", "point", *axes, f"{objective} in", f"{objective} out"]
+    columns += ["return in", "return out", "random out"]
+    rows = [_fold_cells(fold, axes) for fold in folds]
+    lines = table(f"walk-forward, {rule_text(answer)}", columns, rows)
+    if len(folds) < answer["planned"]:
+        lines.append(f"{len(folds)} of {answer['planned']} folds have their rows so far")
+    if answer["left_over_s"] >= DAY_S:
+        lines.append(f"{length_text(answer['left_over_s'])} at the end of the period are in no test window")
+    for fold in folds:
+        if fold["point"] is None:
+            lines.append(f"fold {fold['fold'] + 1}: no point could be ranked in training")
+    return lines
+
+
+def _fold_cells(fold: Mapping[str, Any], axes: Sequence[str]) -> list[str]:
+    windows = [between(fold["train_start"], fold["train_end"]), between(fold["test_start"], fold["test_end"])]
+    values = fold.get("values") or {}
+    return [
+        str(fold["fold"] + 1),
+        *windows,
+        "" if fold["point"] is None else str(fold["point"]),
+        *(shown(values.get(axis)) for axis in axes),
+        shown(fold.get("objective_in")),
+        shown(fold.get("objective_out")),
+        *(percent(fold.get(name)) for name in ("return_in", "return_out", "control_out")),
+    ]
+
+
+def robustness_lines(answer: Mapping[str, Any]) -> list[str]:
+    """The matrix: one row a condition, one column a point."""
+    columns = ["condition", *(f"point {point}" for point in answer["points"])]
+    rows = [[row["label"], *(shown(value) for value in row["values"])] for row in answer["rows"]]
+    return [*table(f"{answer['rank_by']} under changed conditions", columns, rows), *answer["notes"]]

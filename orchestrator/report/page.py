@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from types import SimpleNamespace
@@ -28,6 +28,7 @@ from orchestrator.analysis.sensitivity import sensitivity
 from orchestrator.report import charts, tables, words
 from orchestrator.report.checks import Evidence, checks
 from orchestrator.report.facts import facts
+from orchestrator.report.folds_page import folds_part
 from orchestrator.report.text import a_point, cell_text, plural
 from orchestrator.results.output_path import check_target
 from orchestrator.sweepfile.expressions import parse_objective
@@ -70,7 +71,7 @@ def write_report(
         "template.html",
         page=page,
         data=_json(data),
-        script=_text("script.js"),
+        script=_text("folds.js") + _text("script.js"),
         style=_text("style.css"),
         plotly=_plotly(),
     )
@@ -86,14 +87,14 @@ def write_report(
     return out
 
 
-def shows(page: Path, sweep: str, rows: int) -> bool:
-    """Whether a written page is of this sweep with that many rows, as its head says."""
+def shows(page: Path, sweep: str, rows: int, meta: Mapping[str, Any]) -> bool:
+    """Whether a written page is of this sweep with that many rows and as many folds, as its head says."""
     try:
         with page.open(encoding="utf-8") as file:
             head = file.read(4000)
     except (OSError, UnicodeDecodeError):
         return False
-    return f'content="{_state(sweep, rows)}"' in head
+    return f'content="{_state(sweep, rows, meta)}"' in head
 
 
 def render_sweeps(folder: Path) -> bytes:
@@ -131,8 +132,9 @@ def _contents(
         "details": [charts.curves(row["detail"]) for row in drawable],
     }
     names = [axis.name for axis in grid.axes]
+    unseen, data["unseen"] = folds_part(meta, details, definition)
     page = SimpleNamespace(
-        state=_state(sweep, sum(counts.values())),
+        state=_state(sweep, sum(counts.values()), meta),
         title=sweep.rpartition("-")[0] or sweep,
         subtitle=_subtitle(definition),
         objective=objective,
@@ -141,6 +143,7 @@ def _contents(
         ranking_note=tables.ranking_note(ranking),
         heads=tables.heads(ranking, objective, names),
         rows=tables.rows(ranking, objective, grid, names),
+        folds=unseen,
         details=words.details(details, ranking, grid),
         point_command=command("report", store.folder, "--point", "N"),
         distribution=words.distribution_text(distribution, objective),
@@ -201,8 +204,9 @@ def _tiles(
     return tiles
 
 
-def _state(sweep: str, rows: int) -> str:
-    return f"{sweep}, {rows} rows"
+def _state(sweep: str, rows: int, meta: Mapping[str, Any]) -> str:
+    folds = len((meta.get("walk_forward") or {}).get("folds") or [])
+    return f"{sweep}, {rows} rows" + (f", {folds} folds" if folds else "")
 
 
 def _json(data: dict[str, Any]) -> str:

@@ -252,6 +252,9 @@
     apply();
   }
 
+  // Charts of other files of the report.
+  for (const add of window.hummingsweepCharts || []) Object.assign(draw, add({ data, safe, format, faded, layout, plot }));
+
   // Drawing, near the window only.
   const drawn = new Set();
   function show(element) {

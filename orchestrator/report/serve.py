@@ -101,7 +101,7 @@ class Sweeps:
             if stored is None:
                 return None
             # the one that `run` wrote has the curves of the best points as well
-            if shows(folder / REPORT, sweep, sum(store.counts(sweep).values())):
+            if shows(folder / REPORT, sweep, sum(store.counts(sweep).values()), stored.meta):
                 return folder / REPORT
             with self._writing:
                 before = self._written.get((folder_name, sweep))

@@ -56,13 +56,20 @@ def walk_answer(store: Store, name: str, sweep: Sweep) -> dict[str, Any] | None:
     walk_forward = sweep.validation.walk_forward
     if walk_forward is None:
         return None
-    windows = windows_of(sweep)
     there = set(store.scenarios(name))
-    folds = [
-        _filled(store, name, sweep, fold)
-        for fold in windows.folds
-        if {str(fold.train.scenario), str(fold.test.scenario)} <= there
-    ]
+    trained = [fold for fold in windows_of(sweep).folds if str(fold.train.scenario) in there]
+    # a fold in which nothing could be chosen has no rows in its test, and is part of the answer
+    folds = [one for one in (filled(store, name, sweep, fold) for fold in trained) if one.test or not one.order]
+    answer = answer_of(sweep, folds)
+    if walk_forward.all:
+        answer |= _crossed(store, name, sweep, folds)
+    return answer
+
+
+def answer_of(sweep: Sweep, folds: list[Chosen]) -> dict[str, Any]:
+    """What the folds so far say: `orchestrator.validation.walk.walk`, how they were planned, and their cost."""
+    walk_forward, windows = sweep.validation.walk_forward, windows_of(sweep)
+    assert walk_forward is not None
     answer = walk(folds, sweep.grid, walk_forward.choice, sweep.rank_by)
     answer |= {
         "planned": len(windows.folds),
@@ -74,12 +81,11 @@ def walk_answer(store: Store, name: str, sweep: Sweep) -> dict[str, Any] | None:
         "left_over_s": windows.left_over_s,
         "cost": cost(windows, sweep, points_of(sweep.definition()), [len(points_to_test(one)) for one in folds]),
     }
-    if walk_forward.all:
-        answer |= _crossed(store, name, sweep, folds)
     return answer
 
 
-def _filled(store: Store, name: str, sweep: Sweep, fold: Fold) -> Chosen:
+def filled(store: Store, name: str, sweep: Sweep, fold: Fold) -> Chosen:
+    """A fold whose windows have their rows: what was chosen, and what it did."""
     one = chosen_points(store, name, sweep, fold)
     asked = points_to_test(one)
     train = results_of(store, name, fold.train, sweep.rank_by, asked)

@@ -4,6 +4,7 @@ Everything is columnar and made of what JSON holds. Times are seconds since epoc
 
     curve    time, equity, drawdown, close        one entry a candle; at most MAX_POINTS of them
     trades   one entry a trade                    at most MAX_TRADES of them, spread evenly over the ledger
+    regimes  see tasks.engine.regimes
     trades_total, unfilled                        how many there were; executors whose order never filled
 """
 
@@ -14,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+
+from tasks.engine import regimes
 
 if TYPE_CHECKING:
     from tasks.engine._base import Outcome
@@ -51,6 +54,7 @@ def detail(outcome: Outcome) -> dict[str, Any]:
             "close": close[kept].tolist(),
         },
         "trades": {name: [trades[i][place] for i in shown] for place, name in enumerate(TRADE_COLUMNS)},
+        "regimes": regimes.table(outcome.timestamps, close, equity),
         "trades_total": len(trades),
         "unfilled": sum(1 for info in outcome.executors if not info.filled_amount_quote > 0),
     }

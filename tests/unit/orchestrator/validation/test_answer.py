@@ -164,3 +164,18 @@ def test_an_estimate_counts_the_candles_of_every_window() -> None:
     assert planned["test_candles"] == 3 * 20 * 10 * 1440
     assert planned["holdout_candles"] == 20 * (20 * 1440 + 1)
     assert planned_candles(sweep()) is None
+
+
+def test_a_fold_in_which_no_point_could_be_chosen_is_part_of_the_answer(store: Store) -> None:
+    about = asked()
+    definition = dataclasses.replace(about.definition(), sweep="test-0123456789")
+    store.add_sweep(definition, about.text, {})
+    fold = windows_of(about).folds[0]
+    failed = [{"point": point, "status": "error", "error": "no", "engine": "", "seconds": 0.1} for point in GRID["a"]]
+    store.insert(
+        definition.sweep, Rows.from_dicts(Chunk.of(1, GRID["a"], fold.train.scenario).id, "here/1", 1.0, failed)
+    )
+    answer = walk_answer(store, definition.sweep, about)
+    assert answer is not None
+    assert [each["point"] for each in answer["folds"]] == [None]
+    assert answer["joined"] is None

@@ -1,50 +1,16 @@
-"""What is said on a terminal of windows, hold-out and robustness."""
+"""Windows, hold-out and robustness in sentences: on a terminal and in the report."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from orchestrator.commands.tables import shown, table
-from orchestrator.sweepfile.validate import length_text
+from orchestrator.report.text import cell_text
 from tasks.times import utc_day, utc_minute
 
 #: Efficiency from which on a choice is usually called usable (Pardo).
 USUAL_BAR = 0.5
 DAY_S = 86400
-
-
-def walk_lines(answer: Mapping[str, Any]) -> list[str]:
-    """The table of a walk-forward, one row a fold."""
-    objective = str(answer["rank_by"]).lstrip("-")
-    folds: Sequence[Mapping[str, Any]] = answer["folds"]
-    axes = [each["axis"] for each in answer["parameters"]]
-    columns = ["fold", "train", "test", "point", *axes, f"{objective} in", f"{objective} out"]
-    columns += ["return in", "return out", "random out"]
-    rows = [_fold_cells(fold, axes) for fold in folds]
-    lines = table(f"walk-forward, {_rule(answer)}", columns, rows)
-    if len(folds) < answer["planned"]:
-        lines.append(f"{len(folds)} of {answer['planned']} folds have their rows so far")
-    if answer["left_over_s"] >= DAY_S:
-        lines.append(f"{length_text(answer['left_over_s'])} at the end of the period are in no test window")
-    for fold in folds:
-        if fold["point"] is None:
-            lines.append(f"fold {fold['fold'] + 1}: no point could be ranked in training")
-    return lines
-
-
-def _fold_cells(fold: Mapping[str, Any], axes: Sequence[str]) -> list[str]:
-    between = [_between(fold["train_start"], fold["train_end"]), _between(fold["test_start"], fold["test_end"])]
-    values = fold.get("values") or {}
-    return [
-        str(fold["fold"] + 1),
-        *between,
-        "" if fold["point"] is None else str(fold["point"]),
-        *(shown(values.get(axis)) for axis in axes),
-        shown(fold.get("objective_in")),
-        shown(fold.get("objective_out")),
-        *(percent(fold.get(name)) for name in ("return_in", "return_out", "control_out")),
-    ]
 
 
 def closing_lines(answer: Mapping[str, Any]) -> list[str]:
@@ -105,7 +71,7 @@ def _wander_line(each: Mapping[str, Any]) -> str:
     text = f"{each['axis']}: another value in {each['changed']:.0%} of the folds"
     if each["step"] is not None:
         text += f", moving {each['step']:.0%} of the axis on average"
-    return f"{text} ({', '.join(shown(value) for value in each['values'])})"
+    return f"{text} ({', '.join(cell_text(value) for value in each['values'])})"
 
 
 def holdout_lines(holdout: Mapping[str, Any]) -> list[str]:
@@ -115,21 +81,14 @@ def holdout_lines(holdout: Mapping[str, Any]) -> list[str]:
         return []
     looks = holdout["looks"]
     lines = [
-        f"hold-out {_between(holdout['start'], holdout['end'])}: best point {first['point']} "
-        f"{shown(first['objective_out'])} (in sample {shown(first['objective_in'])}), return "
-        f"{percent(first['return'])}; median of the best {shown(holdout['best_median'])}, of random points "
-        f"{shown(holdout['random_median'])}"
+        f"hold-out {between(holdout['start'], holdout['end'])}: best point {first['point']} "
+        f"{cell_text(first['objective_out'])} (in sample {cell_text(first['objective_in'])}), return "
+        f"{percent(first['return'])}; median of the best {cell_text(holdout['best_median'])}, of random points "
+        f"{cell_text(holdout['random_median'])}"
     ]
     if looks > 1:
         lines.append(f"this hold-out was looked at {looks} times with this controller: with every look it says less")
     return lines
-
-
-def robustness_lines(answer: Mapping[str, Any]) -> list[str]:
-    """The matrix: one row a condition, one column a point."""
-    columns = ["condition", *(f"point {point}" for point in answer["points"])]
-    rows = [[row["label"], *(shown(value) for value in row["values"])] for row in answer["rows"]]
-    return [*table(f"{answer['rank_by']} under changed conditions", columns, rows), *answer["notes"]]
 
 
 def percent(value: float | None) -> str:
@@ -144,7 +103,7 @@ def sharpe_text(joined: Mapping[str, Any]) -> str:
     return f"Sharpe {joined['sharpe']:.2f} (95%: {joined['sharpe_low']:.2f} to {joined['sharpe_high']:.2f})"
 
 
-def _rule(answer: Mapping[str, Any]) -> str:
+def rule_text(answer: Mapping[str, Any]) -> str:
     name, number = answer["rule"]["name"], answer["rule"]["number"]
     rules = {
         "best": f"chosen: the best by {answer['rank_by']}",
@@ -155,7 +114,7 @@ def _rule(answer: Mapping[str, Any]) -> str:
     return rules[name]
 
 
-def _between(start: int, end: int) -> str:
+def between(start: int, end: int) -> str:
     """A window in days where it is made of days, in minutes otherwise."""
     if start % DAY_S == 0 and (DAY_S - end % DAY_S <= 3600 or end % DAY_S == 0):
         return f"{utc_day(start)} to {utc_day(end)}"

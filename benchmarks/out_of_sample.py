@@ -1,0 +1,168 @@
+"""Does a walk-forward tell luck from an edge? Seeded markets without and with one, and what the windows cost.
+
+    python benchmarks/out_of_sample.py --markets 20 --out /tmp/out-of-sample
+
+Random walks (fat tails, volatility that clusters) have nothing to find: the joined Sharpe ratio should have 0 within
+its interval in 19 of 20, and the efficiency lie around 0. Reverting markets (the same walk plus a deviation that decays
+within hours) have an edge that the bands of the example controller find: it should be there in the tests. No costs in
+either, so that what is left is luck or edge.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import shutil
+import statistics
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import ujson
+
+from orchestrator.cluster import broker
+from orchestrator.execution.operations import run_sweep
+from orchestrator.sweepfile.sweep import Sweep
+from tasks.settings import Settings
+
+#: 2024-01-01 00:00 UTC
+START = 1_704_067_200
+STEP_S = 300
+DAYS = 60
+LEAD = 400
+RULES = {
+    "BTC-USDT": {
+        "min_order_size": "0.0001",
+        "min_price_increment": "0.01",
+        "min_base_amount_increment": "0.0001",
+        "min_notional_size": "1",
+    }
+}
+GRID = {"bb_length": [10, 20, 30, 40, 60, 80, 100, 140], "bb_std": [1.0, 1.25, 1.5, 1.75, 2.0, 2.25, 2.5, 3.0]}
+
+
+def write_market(folder: Path, seed: int, edge: float) -> None:
+    """5m candles of a seeded walk; `edge`: deviation of the reverting part in per cent, 0 for none."""
+    rng = np.random.default_rng(seed)
+    steps = (LEAD * STEP_S + DAYS * 86400) // STEP_S + 1
+    inner = 10  # moves inside a candle, for its high and low
+    calm = np.exp(np.cumsum(rng.normal(0, 0.05, steps)) * 0.2)
+    calm /= calm.mean()
+    moves = rng.standard_t(4, (steps, inner)) / np.sqrt(2) * 0.0015 / np.sqrt(inner) * calm[:, None]
+    log_price = np.cumsum(moves.ravel())
+    if edge:
+        decay = np.exp(-1 / (8 * inner))  # eight candles
+        noise = rng.normal(0, edge / 100 * np.sqrt(1 - decay**2), steps * inner)
+        deviation = np.empty(steps * inner)
+        level = 0.0
+        for place, step in enumerate(noise):
+            level = decay * level + step
+            deviation[place] = level
+        log_price = log_price + deviation
+    price = 40_000 * np.exp(log_price).reshape(steps, inner)
+    opened = np.concatenate([[price[0, 0]], price[:-1, -1]])
+    high, low = np.maximum(price.max(axis=1), opened), np.minimum(price.min(axis=1), opened)
+    lines = ["timestamp,open,high,low,close,volume"]
+    lines += [
+        f"{START - (LEAD - row) * STEP_S},{opened[row]:.2f},{high[row]:.2f},{low[row]:.2f},{price[row, -1]:.2f},10.0"
+        for row in range(steps)
+    ]
+    (folder / "trading_rules").mkdir(parents=True, exist_ok=True)
+    (folder / "candles_binance_perpetual_BTC-USDT_5m.csv").write_text("\n".join(lines) + "\n")
+    (folder / "trading_rules" / "binance_perpetual.json").write_text(ujson.dumps(RULES))
+
+
+def sweep_of(folder: Path, controllers: Path) -> Sweep:
+    """64 points of the example's band reversion over 60 days, in folds of 20 and 5 days."""
+    keys: dict[str, Any] = {
+        "name": "market",
+        "controller": {
+            "controller_type": "directional_trading",
+            "controller_name": "band_reversion",
+            "connector_name": "binance_perpetual",
+            "trading_pair": "BTC-USDT",
+            "interval": "5m",
+            "total_amount_quote": 1000,
+            "max_executors_per_side": 1,
+            "cooldown_time": 300,
+            "time_limit": 7200,
+            "take_profit": 0.01,
+            "stop_loss": 0.02,
+            "leverage": 1,
+        },
+        "grid": GRID,
+        "period": {"start": START, "end": START + DAYS * 86400},
+        "resolution": "5m",
+        "trade_cost": 0.0,
+        "fills": "honest",
+        "candles": str(folder),
+        "controllers": str(controllers),
+        "validate": {"walk_forward": {"train": "20d", "test": "5d"}},
+    }
+    return Sweep.from_mapping(keys, folder / "sweep.yml")
+
+
+def one(settings: Settings, folder: Path, controllers: Path, seed: int, edge: float) -> dict[str, Any]:
+    """Figures of one market."""
+    shutil.rmtree(folder, ignore_errors=True)
+    write_market(folder, seed, edge)
+    started = time.monotonic()
+    answer = run_sweep(sweep_of(folder, controllers), folder / "run", settings, audit=False, report=False)
+    walk = answer.findings["walk_forward"]
+    joined, control = walk["joined"], walk["control"]
+    best = answer.ranking.rows[0] if answer.ranking else {}
+    return {
+        "seed": seed,
+        "edge": edge,
+        "best_in_sample": best.get("sharpe"),
+        "efficiency": joined["efficiency"],
+        "sharpe": joined["sharpe"],
+        "low": joined["sharpe_low"],
+        "high": joined["sharpe_high"],
+        "return": joined["return"],
+        "beaten": control["beaten"],
+        "control_sharpe": control["sharpe"],
+        "seconds": time.monotonic() - started,
+        "walk_seconds": walk["seconds"],
+        "plain_seconds": answer.summary.seconds,
+        "cost": walk["cost"],
+    }
+
+
+def main() -> None:
+    """Print a line per market and the sums."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--markets", type=int, default=20)
+    parser.add_argument("--edges", type=float, nargs="*", default=[0.0, 0.15, 0.3])
+    parser.add_argument("--edge-markets", type=int, default=5)
+    parser.add_argument("--out", type=Path, required=True)
+    options = parser.parse_args()
+    controllers = Path(__file__).resolve().parents[1] / "examples" / "controllers"
+    found: list[dict[str, Any]] = []
+    with broker.session(Settings.read(), say=lambda text: None) as cluster:
+        settings = dataclasses.replace(cluster.settings)
+        for edge in options.edges:
+            markets = options.edge_markets if edge else options.markets
+            for seed in range(markets):
+                row = one(settings, options.out / f"{edge:g}-{seed}", controllers, 1000 + seed, edge)
+                found.append(row)
+                sys.stdout.write(ujson.dumps(row) + "\n")
+                sys.stdout.flush()
+    for edge in options.edges:
+        rows = [row for row in found if row["edge"] == edge]
+        efficiencies = [row["efficiency"] for row in rows if row["efficiency"] is not None]
+        middle = {name: statistics.median(row[name] for row in rows) for name in ("best_in_sample", "sharpe", "beaten")}
+        middle_efficiency = statistics.median(efficiencies or [float("nan")])
+        holds = sum(row["low"] <= 0 <= row["high"] for row in rows)
+        above = sum(row["low"] > 0 for row in rows)
+        sys.stdout.write(
+            f"edge {edge:g}%: {len(rows)} markets; medians: best in-sample Sharpe {middle['best_in_sample']:.2f}, "
+            f"joined {middle['sharpe']:.2f}, efficiency {middle_efficiency:.2f}, share of "
+            f"random choices beaten {middle['beaten']:.0%}; 0 in the interval of {holds}, above it in {above}\n"
+        )
+
+
+if __name__ == "__main__":
+    main()
