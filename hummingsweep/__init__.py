@@ -1,4 +1,19 @@
-"""The public face of the project: `from hummingsweep import Sweep`."""
+"""The public face of the project: `from hummingsweep import Sweep`.
+
+>>> from hummingsweep import HummingsweepError, Sweep
+>>> sweep = Sweep.from_file("examples/quickstart.yml", grid={"bb_length": [20, 40], "take_profit": [0.004, 0.008]})
+>>> sweep
+<Sweep quickstart: 4 points, out runs/quickstart>
+
+`sweep.run()` computes the points and returns a pandas DataFrame. What the user can mend is a HummingsweepError, whose
+text says what is wrong, where, and what to write instead:
+
+>>> try:
+...     Sweep.from_file("examples/quickstart.yml", trade_cots=0.001)
+... except HummingsweepError as error:
+...     print(error)
+examples/quickstart.yml...trade_cots...trade_cost...
+"""
 
 from __future__ import annotations
 

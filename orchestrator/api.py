@@ -50,13 +50,24 @@ class Sweep:
 
         `out`: output folder, default `runs/<name>` as with `hummingsweep run`. Relative paths in the file and in
         overrides (candles, controllers) start at the file.
+
+        >>> Sweep.from_file("examples/quickstart.yml", out="runs/mine")
+        <Sweep quickstart: 320 points, out runs/mine>
         """
         sweep = files.read(Path(path))
         return cls(sweep.changed(**overrides) if overrides else sweep, Path(out) if out else None)
 
     @classmethod
     def from_mapping(cls, keys: dict[str, Any], out: str | Path | None = None) -> Sweep:
-        """A sweep file's keys as a dict; relative paths start at the working directory. Raises SweepFileError."""
+        """A sweep file's keys as a dict; relative paths start at the working directory. Raises SweepFileError.
+
+        >>> controller = {"controller_type": "directional_trading", "controller_name": "band_reversion",
+        ...               "connector_name": "binance_perpetual", "trading_pair": "BTC-USDT"}
+        >>> period = {"start": "2024-01-02", "end": "2024-01-04"}
+        >>> keys = {"name": "mine", "controller": controller, "grid": {"bb_std": [1.5, 2.0]}, "period": period}
+        >>> Sweep.from_mapping(keys)
+        <Sweep mine: 2 points, out runs/mine>
+        """
         return cls(files.Sweep.from_mapping(keys), Path(out) if out else None)
 
     def run(

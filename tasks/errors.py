@@ -13,7 +13,7 @@ HummingsweepError                 exit 2: bad input, one line, what to do
 ├── BrokerError
 ├── ExchangeError                 an exchange that cannot be reached, refuses, or sends what cannot be used
 ├── BlobError                     a blob that is too large, damaged or wrongly signed
-│   └── ParcelMissing             and one that is not there: the orchestrator lays it down again
+│   └── ParcelMissing             and one that is not there: the orchestrator publishes it again
 ├── MessageError                  a message or a record on the broker that cannot be used
 │   └── InvalidName               and a name in one, see tasks.protocol.names
 ├── VersionMismatch

@@ -30,7 +30,16 @@ class Axis:
 
 @dataclass(frozen=True)
 class Grid:
-    """The product of the axes. Memory is that of the axes; every method costs O(number of axes)."""
+    """The product of the axes. Memory is that of the axes; every method costs O(number of axes).
+
+    >>> grid = Grid.from_mapping({"length": [20, 40, 60], "take_profit": [0.004, 0.008]})
+    >>> grid.size
+    6
+    >>> grid.values(3)
+    {'length': 40, 'take_profit': 0.008}
+    >>> grid.point((1, 1))
+    3
+    """
 
     axes: tuple[Axis, ...]
 

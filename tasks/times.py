@@ -10,7 +10,7 @@ _FIRST, _LAST = -62e9, 253e9
 
 
 def iso(seconds: float) -> str:
-    """2024-01-31T12:00:00Z, with milliseconds where there are some; a number that is no moment as it is."""
+    """2024-01-31T12:00:00Z, with milliseconds where there are some; a number that is not a valid time as it is."""
     if not math.isfinite(seconds) or not _FIRST < seconds < _LAST:
         return str(seconds)
     moment = datetime.fromtimestamp(seconds, UTC)

@@ -3,23 +3,80 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 import benchmarks  # noqa: F401  found now: hummingbot puts its own folder first, where another package has this name
+from tests.leftovers import Leftovers
 
 # the machines that run this share their cores: how long a draw takes says nothing about the code
 settings.register_profile("shared cores", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("shared cores")
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+LEFTOVERS = pytest.StashKey[Leftovers]()
+#: What a machine may lack for good; any other reason to skip is a failure where TESTS_WITHOUT is set, as in CI.
+MACHINE_LIMITS = (
+    "no ../shared/data beside the checkout",
+    "network namespaces need root",
+    "no network namespaces on this machine",
+    "mounting a small file system needs root",
+    "this system has no /dev/full",
+    "no systemd-analyze on this machine",
+)
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """Kernels are compiled once for all processes of the tests, and for the next run of them."""
     os.environ.setdefault("NUMBA_CACHE_DIR", str(REPOSITORY / ".pytest_cache" / "kernels"))
+    worker = getattr(config, "workerinput", {}).get("workerid", "")
+    config.stash[LEFTOVERS] = Leftovers(worker)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Nothing that a test started outlives the run."""
+    if LEFTOVERS in config.stash:
+        config.stash[LEFTOVERS].close()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_call(item: pytest.Item) -> None:
+    """From here on, what is started is the test's own; before, it belonged to fixtures that end it themselves."""
+    item.config.stash[LEFTOVERS].test_begins()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
+    """Nothing that a test starts outlives the test, also when it fails, times out or is tried again."""
+    try:
+        return (yield)
+    finally:
+        if said := item.config.stash[LEFTOVERS].test_ends(item.nodeid):
+            item.warn(pytest.PytestWarning(said))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[Any]:
+    """In CI, a test that is skipped although its tool could be had is a failure.
+
+    TESTS_WITHOUT: the tools that CI could not install, separated by blanks; empty where it has all of them.
+    """
+    report = yield
+    if report.skipped and "TESTS_WITHOUT" in os.environ and not hasattr(report, "wasxfail"):
+        reason = str(report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr)
+        if not may_skip(reason, os.environ["TESTS_WITHOUT"].split()):
+            report.outcome = "failed"
+            report.longrepr = f"{item.nodeid} was skipped in CI ({reason}), where its tool can be had: see .ci/run"
+    return report
+
+
+def may_skip(reason: str, without: list[str]) -> bool:
+    """Whether a test may be skipped in CI, where the tools `without` could not be installed."""
+    return any(limit in reason for limit in MACHINE_LIMITS) or any(tool.lower() in reason.lower() for tool in without)
 
 
 @pytest.fixture(scope="session")

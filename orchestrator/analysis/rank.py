@@ -46,7 +46,7 @@ MIN_NEIGHBOURS = 2
 _NOT_RESULTS = frozenset({*LEADING, "engine_note"})
 
 
-class Footing(StrEnum):
+class Stability(StrEnum):
     """What the winner stands on."""
 
     #: its neighbours are nearly as good
@@ -84,7 +84,7 @@ class Neighbour:
 class Neighbourhood:
     """The winner among its neighbours."""
 
-    stability: Footing
+    stability: Stability
     neighbours: tuple[Neighbour, ...]
     #: share of the winner's lead over the median that the neighbours keep on average; None: unknown
     kept: float | None
@@ -93,7 +93,7 @@ class Neighbourhood:
     worst_ratio: float | None
 
 
-_NOWHERE = Neighbourhood(Footing.UNKNOWN, (), None, None, None)
+_NOWHERE = Neighbourhood(Stability.UNKNOWN, (), None, None, None)
 
 
 @dataclass(frozen=True)
@@ -288,7 +288,7 @@ def _neighbourhood(grid: Grid, winner: int, found: Scored) -> Neighbourhood:
     best = float(found.objective[np.flatnonzero(found.points == winner)[0]])
     theirs = [each.objective for each in neighbours if each.objective is not None and math.isfinite(each.objective)]
     if not theirs or not math.isfinite(best):
-        return Neighbourhood(Footing.UNKNOWN, neighbours, None, None, None)
+        return Neighbourhood(Stability.UNKNOWN, neighbours, None, None, None)
     mean = math.fsum(each / len(theirs) for each in theirs)
     worst = max(theirs) if found.ascending else min(theirs)
     ranked = found.objective[found.matching]
@@ -297,16 +297,16 @@ def _neighbourhood(grid: Grid, winner: int, found: Scored) -> Neighbourhood:
     kept = (mean - median) / (best - median) if math.isfinite(median) and best != median else None
     # where winner and neighbours are half of the field, the median is one of them
     enough = len(theirs) >= MIN_NEIGHBOURS and len(ranked) > 2 * (len(theirs) + 1)
-    stability = _stability(kept) if enough else Footing.UNKNOWN
+    stability = _stability(kept) if enough else Stability.UNKNOWN
     return Neighbourhood(stability, neighbours, kept, mean / best if best else None, worst / best if best else None)
 
 
-def _stability(kept: float | None) -> Footing:
+def _stability(kept: float | None) -> Stability:
     if kept is None:
-        return Footing.UNKNOWN
+        return Stability.UNKNOWN
     if kept >= PLATEAU:
-        return Footing.PLATEAU
-    return Footing.SPIKE if kept < SPIKE else Footing.SLOPE
+        return Stability.PLATEAU
+    return Stability.SPIKE if kept < SPIKE else Stability.SLOPE
 
 
 def _number(value: float | None) -> float | None:

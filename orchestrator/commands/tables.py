@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.analysis.across import words
-from orchestrator.analysis.rank import Footing
+from orchestrator.analysis.rank import Stability
 
 if TYPE_CHECKING:
     from orchestrator.analysis.rank import Ranking
@@ -64,9 +64,9 @@ def remarks(ranking: Ranking) -> list[str]:
     if ranking.rows and abs(ranking.rows[0]["objective"]) == float("inf"):
         said.append(f"{ranking.rank_by} of the best point is infinite: divided by 0?")
     stability = ranking.neighbourhood.stability
-    if stability == Footing.SPIKE:
+    if stability == Stability.SPIKE:
         said.append("the best point stands on a spike: its neighbours are hardly better than the middle of the field")
-    elif stability in (Footing.PLATEAU, Footing.SLOPE):
+    elif stability in (Stability.PLATEAU, Stability.SLOPE):
         said.append(
             f"the best point stands on a {stability.value}: "
             f"its neighbours keep {ranking.neighbourhood.kept:.0%} of its lead"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.analysis.rank import Footing, Ranking
+from orchestrator.analysis.rank import Ranking, Stability
 from orchestrator.report.text import plural, shown
 from tasks.protocol.messages import Status
 
@@ -116,11 +116,11 @@ def _winner(evidence: Evidence) -> Iterator[Check]:
 def _stability(ranking: Ranking) -> Iterator[Check]:
     around = ranking.neighbourhood
     kept = "" if around.kept is None else f" (its neighbours keep {around.kept:.0%} of its lead over the median)"
-    if around.stability is Footing.PLATEAU:
+    if around.stability is Stability.PLATEAU:
         yield Check("ok", f"the best point stands on a plateau{kept}")
-    elif around.stability is Footing.SLOPE:
+    elif around.stability is Stability.SLOPE:
         yield Check("warn", f"the best point stands on a slope{kept}")
-    elif around.stability is Footing.SPIKE:
+    elif around.stability is Stability.SPIKE:
         yield Check("bad", f"the best point is a spike{kept}: a small change of its values loses what made it the best")
     for edge in ranking.edges:
         yield Check("warn", _edge(edge))

@@ -27,7 +27,13 @@ Number = int | float
 
 
 def axis_values(spec: Any) -> tuple[Any, ...]:
-    """The values, at least one. Raises ValueError."""
+    """The values, at least one. Raises ValueError.
+
+    >>> axis_values({"range": [0.1, 0.3, 0.1]})
+    (0.1, 0.2, 0.3)
+    >>> axis_values({"logspace": [0.001, 1, 4]})
+    (0.001, 0.01, 0.1, 1.0)
+    """
     if isinstance(spec, list | tuple):
         if not spec:
             raise ValueError("the axis is empty; give at least one value")

@@ -82,7 +82,7 @@ def run_chunk(sweep: str, chunk_id: str, limit_s: float = 0.0) -> None:
         asyncio.run(course.run(definition, chunk.scenario, todo, limit_s, careful=attempt > 1))
         fresh = course.rows
     except ParcelMissing:
-        # the broker lost its data, or somebody made room: the orchestrator lays it down again and sends what has no row
+        # the broker lost its data, or somebody made room: the orchestrator publishes it again and sends what has no row
         attempts.let_go(chunk_id)
         return
     except RedisError as error:

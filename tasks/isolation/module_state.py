@@ -92,7 +92,7 @@ class ModuleState:
         return unknown
 
     def _note(self, values: list[Any]) -> None:
-        """Lay down every changing thing that is, or can be reached from, one of these."""
+        """Take a snapshot of every changing object that is, or can be reached from, one of these."""
         seen: set[int] = set()
         while values:
             value = values.pop()

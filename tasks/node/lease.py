@@ -73,10 +73,10 @@ class LeaseRenewal(bootsteps.StartStopStep):  # type: ignore[misc]  # celery has
                 "since": time.time(),
             }
         )
-        lookout, looked = Watchdog(2 * BEAT_S), time.monotonic()
+        watchdog, looked = Watchdog(2 * BEAT_S), time.monotonic()
         while not stop.wait(BEAT_S):
             now = time.monotonic()
-            late, looked = lookout.look(signs(settings.cache_folder), now - looked), now
+            late, looked = watchdog.look(signs(settings.cache_folder), now - looked), now
             end_silent(late)
             try:
                 client.hset(NODES_KEY, consumer.hostname, about)

@@ -33,7 +33,7 @@ Integers = npt.NDArray[np.int64]
 DRAWS = 1000
 #: The deviation of a point in a draw is at least this share of its real one: a draw that misses most of a point's few
 #: trades would divide by next to nothing.
-LEAST_DEVIATION = 0.5
+MIN_DEVIATION = 0.5
 
 
 class Statistic(StrEnum):
@@ -188,7 +188,7 @@ class _Scan:
             square = self._counts @ (standard * standard) / standard.dtype.type(self._periods)
             square -= drawn * drawn
             ddof = standard.dtype.type(self._periods / (self._periods - 1))
-            scale = 1 / np.sqrt(np.maximum(square * ddof, LEAST_DEVIATION**2))
+            scale = 1 / np.sqrt(np.maximum(square * ddof, MIN_DEVIATION**2))
         else:
             scale = deviation.astype(standard.dtype)
         kept = np.where(ratio < 0, ratio, 0.0), np.where(clearly_below, ratio, 0.0), 0.0

@@ -145,7 +145,7 @@ def real(lazy_attribute: LazyAttribute) -> Any:
 
 
 def wake(name: str) -> ModuleType:
-    """Import a deferred module for real, put it where its stand-in was and return it. Raises what its import raises."""
+    """Import a deferred module, put it where its placeholder was and return it. Raises what its import raises."""
     with _finder.lock:
         if name in _finder.real:
             return _finder.real[name]
@@ -168,7 +168,7 @@ def wake(name: str) -> ModuleType:
 
 
 def _replace(lazy_module: ModuleType, module: ModuleType) -> None:
-    """Put the real thing wherever a module of hummingbot or of the user holds the stand-in or one of its Laters."""
+    """Put the module wherever hummingbot or the user holds the placeholder, and its attributes for the lazy ones."""
     for holder in list(sys.modules.values()):
         if isinstance(holder, LazyModule) or getattr(holder, "__name__", "").partition(".")[0] not in _HOLDERS:
             continue
@@ -183,7 +183,7 @@ _HOLDERS = frozenset({"hummingbot", _CONTROLLERS})
 
 
 class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """While collecting, finds a stand-in for a deferred module and for everything below one."""
+    """While collecting, finds a placeholder for a deferred module and for everything below one."""
 
     def __init__(self) -> None:
         self.collecting = False
@@ -238,7 +238,7 @@ _finder = _Finder()
 
 
 def _importer() -> str:
-    """The top-level package of the module that asks a stand-in for a name."""
+    """The top-level package of the module that asks a placeholder for a name."""
     frame: FrameType | None = sys._getframe(2)
     while frame is not None and frame.f_globals.get("__name__", "").startswith("importlib"):
         frame = frame.f_back

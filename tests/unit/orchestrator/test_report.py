@@ -299,7 +299,7 @@ def test_no_users_text_becomes_part_of_the_page(tmp_path: Path) -> None:
         {"bb_length": [20, 40], HOSTILE: [HOSTILE, "b", {"<b>": HOSTILE}]},
         failed={5: HOSTILE},
         controller={"controller_name": HOSTILE, "controller_type": HOSTILE, "connector_name": HOSTILE},
-        slices={HOSTILE: HOSTILE},
+        slices={HOSTILE: "0" * 64},
         versions={HOSTILE: HOSTILE},
         sweep_file=HOSTILE,
         meta={"audit": {"point": HOSTILE, "state": "clean", "verdict": HOSTILE}},

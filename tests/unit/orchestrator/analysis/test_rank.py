@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.analysis.rank import Edge, Footing, Ranking, ordered, rank
+from orchestrator.analysis.rank import Edge, Ranking, Stability, ordered, rank
 from orchestrator.commands.tables import ranking_table, remarks
 from orchestrator.results.store import Store
 from tasks.errors import ExpressionError
@@ -104,7 +104,7 @@ class TestOrder:
     def test_nothing_to_rank(self, ranked: Ranked, rows: list[dict[str, Any]]) -> None:
         found = ranked(rows, "net_pnl", "total_positions > 3")
         assert (found.rows, found.ok, found.edges) == ([], 0, ())
-        assert found.neighbourhood.stability is Footing.UNKNOWN
+        assert found.neighbourhood.stability is Stability.UNKNOWN
 
     def test_axes_that_bear_a_rankings_own_names(self, ranked: Ranked) -> None:
         axes = {"rank": [7, 8], "status": ["x", "y"], "z": [1, 2]}
@@ -201,14 +201,14 @@ class TestNeighbourhood:
     def test_plateau_slope_and_spike(self, ranked: Ranked) -> None:
         grid = {"x": list(range(9))}
         found = ranked(line([9.0, 9.0, 9.0, 9.0, 10.0, 9.0, 9.0, 9.0, 9.0]), grid=grid).neighbourhood
-        assert found.stability is Footing.SPIKE  # the median point is as good as the neighbours
+        assert found.stability is Stability.SPIKE  # the median point is as good as the neighbours
         assert (found.kept, found.mean_ratio, found.worst_ratio) == (0.0, 0.9, 0.9)
 
     @pytest.mark.parametrize(
         ("around", "stability"),
-        [(9.5, Footing.PLATEAU), (7.0, Footing.PLATEAU), (5.0, Footing.SLOPE), (1.0, Footing.SPIKE)],
+        [(9.5, Stability.PLATEAU), (7.0, Stability.PLATEAU), (5.0, Stability.SLOPE), (1.0, Stability.SPIKE)],
     )
-    def test_footing(self, ranked: Ranked, around: float, stability: Footing) -> None:
+    def test_footing(self, ranked: Ranked, around: float, stability: Stability) -> None:
         values: dict[int, float] = dict.fromkeys(range(25), 0.0)
         values |= {12: 10.0, 7: around, 17: around, 11: around, 13: around}
         assert ranked(line(list(values.values())), grid=PLANE).neighbourhood.stability is stability
@@ -232,15 +232,15 @@ class TestNeighbourhood:
         assert found.mean_ratio == 0.1
 
     def test_unknown_without_neighbours_or_lead(self, ranked: Ranked) -> None:
-        assert ranked(line([1.0, 2.0]), grid={"x": ["a", "b"]}).neighbourhood.stability is Footing.UNKNOWN
-        assert ranked(line([1.0, 1.0, 1.0])).neighbourhood.stability is Footing.UNKNOWN
-        assert ranked(line([NAN, NAN])).neighbourhood.stability is Footing.UNKNOWN
-        assert ranked(line([math.inf, 1.0])).neighbourhood.stability is Footing.UNKNOWN
+        assert ranked(line([1.0, 2.0]), grid={"x": ["a", "b"]}).neighbourhood.stability is Stability.UNKNOWN
+        assert ranked(line([1.0, 1.0, 1.0])).neighbourhood.stability is Stability.UNKNOWN
+        assert ranked(line([NAN, NAN])).neighbourhood.stability is Stability.UNKNOWN
+        assert ranked(line([math.inf, 1.0])).neighbourhood.stability is Stability.UNKNOWN
 
     @pytest.mark.parametrize("values", [[2.0, 1.0], [1.0, 2.0, 1.0], [0.0, 9.0, 10.0, 9.0, 0.0], [9.0, *[0.0] * 20]])
     def test_unknown_among_few_points_or_with_one_neighbour(self, ranked: Ranked, values: list[float]) -> None:
         found = ranked(line(values), grid={"x": list(range(len(values)))})
-        assert found.neighbourhood.stability is Footing.UNKNOWN
+        assert found.neighbourhood.stability is Stability.UNKNOWN
         assert not any("stands on" in remark for remark in remarks(found))
 
     def test_in_a_grid_of_a_million_million_points(self, ranked: Ranked) -> None:
