@@ -87,7 +87,7 @@ def test_from_an_empty_folder_to_a_config_in_the_bot(user: Place) -> None:
     assert "<html" in page
     assert "net_pnl" in page
 
-    promoted = user.run("promote", "runs/first", "--rank", "1", "--to", "bot", "--json")
+    promoted = user.run("promote", "runs/first", "--rank", "1", "--to", "bot", "--anyway", "--json")
     assert promoted.code == 0, promoted.err
     (config,) = (user.folder / "bot" / "conf" / "controllers").glob("*.yml")
     loaded = subprocess.run(

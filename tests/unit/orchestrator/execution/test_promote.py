@@ -144,3 +144,26 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None
     (tmp_path / "bot").write_text("a file")
     with pytest.raises(StoreError, match="cannot be written"):
         promoted(tmp_path / "run", tmp_path / "bot")
+
+
+LUCK = {"verdict": "luck", "sentence": "The best of 160 points has a Sharpe ratio of 3.0 a year."}
+
+
+def test_a_sweep_whose_verdict_is_luck_is_promoted_only_anyway(tmp_path: Path) -> None:
+    made.store(tmp_path / "run", meta={"trust": LUCK})
+    with pytest.raises(StoreError, match=r"verdict on this sweep is luck.*Sharpe ratio of 3\.0.*give --anyway"):
+        promoted(tmp_path / "run", tmp_path / "bot")
+    assert not (tmp_path / "bot").exists()
+    head = promoted(tmp_path / "run", tmp_path / "bot", anyway=True)[1]
+    assert "# verdict on the sweep: luck. The best of 160 points has a Sharpe ratio of 3.0 a year." in head
+
+
+@pytest.mark.parametrize("verdict", ["weak", "evidence", "untested"])
+def test_other_verdicts_stand_in_the_head(tmp_path: Path, verdict: str) -> None:
+    made.store(tmp_path / "run", meta={"trust": {"verdict": verdict, "sentence": "So it is."}})
+    assert f"# verdict on the sweep: {verdict}. So it is." in promoted(tmp_path / "run", tmp_path / "bot")[1]
+
+
+def test_a_sweep_without_a_verdict_says_so_in_the_head(tmp_path: Path) -> None:
+    made.store(tmp_path / "run")
+    assert "# verdict on the sweep: none was made" in promoted(tmp_path / "run", tmp_path / "bot")[1]
