@@ -1,9 +1,10 @@
 """How often the verdict is wrong: `python benchmarks/calibrate.py [--markets 400] [--candles FILE] [--engine 40]`.
 
 Part one, simulated (benchmarks/workloads/nulls.py): sweeps without any skill on random walks with fat tails and, with
-`--candles`, on real candles shuffled. How often is the verdict "evidence"? Then the same sweeps with a
-planted edge of graded strength, as a multiple of the bar that luck sets: the expected best Sharpe ratio of as many
-independent points, expected_maximum(N) x sqrt(365 / days) a year. How often is it found?
+`--candles`, on the moves of real candles with drawn signs. How often is the verdict "evidence"? Then the same sweeps
+with a planted edge of graded strength, as a multiple of the bar that luck sets: the expected best Sharpe ratio of as many
+independent points, expected_maximum(N) x sqrt(365 / days) a year. How often is it found, given the true ratio of the
+point that is ranked best?
 
 Part two, `--engine`: whole sweeps on the jump engine with honest fills and no costs on random walks, four controllers.
 """
@@ -16,6 +17,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +33,7 @@ from orchestrator.analysis.verdict import judge
 DAYS = (10, 30, 90, 180)
 POINTS = (100, 300, 640, 2000)
 #: Planted strengths, as multiples of the bar that luck sets.
-STRENGTHS = (0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
+STRENGTHS = (0.5, 1.0, 1.5, 2.0, 3.0)
 DRAWS = 500
 
 
@@ -43,8 +45,10 @@ class Judged:
     market: str
     days: int
     points: int
-    #: multiple of the bar; 0: no edge
+    #: true Sharpe ratio of the planted point as a multiple of the bar; 0: no edge
     strength: float
+    #: the same of the point that is ranked best
+    true_best: float
     verdict: str
     #: p-value of the best point
     p: float
@@ -53,8 +57,10 @@ class Judged:
     ranked_by: str
 
 
-def judged(sweep: NullSweep, returns: np.ndarray, strength: float, ranked_by: str, seed: int) -> Judged:
-    """What the verdict says of these returns."""
+def judged(
+    sweep: NullSweep, returns: np.ndarray, strength: float, fade: np.ndarray | None, ranked_by: str, seed: int
+) -> Judged:
+    """What the verdict says of these returns. `fade`: share of the edge that every point has."""
     if ranked_by == "sharpe":
         best = int(np.argmax(returns.mean(0) / np.maximum(returns.std(0), 1e-12)))
     else:
@@ -67,6 +73,7 @@ def judged(sweep: NullSweep, returns: np.ndarray, strength: float, ranked_by: st
         sweep.days,
         returns.shape[1],
         strength,
+        0.0 if fade is None else strength * float(fade[best]),
         word.value,
         found.best.p if found.best else 1.0,
         found.overfitting.value if found.overfitting else np.nan,
@@ -84,10 +91,15 @@ def simulated(markets: int, candles: Path | None, strengths: tuple[float, ...] =
         ranked_by = ("sharpe", "net_pnl")[seed // len(rules) % 2]
         file = candles if candles is not None and seed % 3 == 2 else None
         sweep = null_sweep(rules[seed % len(rules)], points, days, seed, file)
-        yield judged(sweep, sweep.returns, 0.0, ranked_by, seed)
+        yield judged(sweep, sweep.returns, 0.0, None, ranked_by, seed)
         bar = expected_maximum(sweep.returns.shape[1]) * np.sqrt(365 / days)
         for strength in strengths:
-            yield judged(sweep, with_edge(sweep, strength * bar, seed), strength, ranked_by, seed)
+            yield judged(sweep, *_edge_first(sweep, strength, bar, seed), ranked_by, seed)
+
+
+def _edge_first(sweep: NullSweep, strength: float, bar: float, seed: int) -> tuple[np.ndarray, float, np.ndarray]:
+    planted, fade = with_edge(sweep, strength * bar, seed)
+    return planted, strength, fade
 
 
 def shares(found: list[Judged]) -> dict[str, float]:
@@ -118,12 +130,14 @@ def tables(found: list[Judged]) -> list[str]:
         "",
         "Planted edge",
         "",
-        "| true Sharpe ratio of the best point / bar of luck | luck | weak | evidence | untested |",
-        "|---|---|---|---|---|",
+        "| true Sharpe ratio of the best point / bar of luck | sweeps | luck | weak | evidence | untested |",
+        "|---|---|---|---|---|---|",
     ]
-    for strength in sorted({each.strength for each in found}):
-        some = [each for each in found if each.strength == strength]
-        lines.append(f"| {strength:g} | " + " | ".join(f"{share:.1%}" for share in shares(some).values()) + " |")
+    for low, high in pairwise((0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 4.0)):
+        some = [each for each in found if each.strength and low <= each.true_best < high]
+        if some:
+            told = " | ".join(f"{share:.1%}" for share in shares(some).values())
+            lines.append(f"| {low:g} to {high:g} | {len(some)} | {told} |")
     return lines
 
 
@@ -131,7 +145,9 @@ def main() -> None:
     """The command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--markets", type=int, default=400, help="simulated markets")
-    parser.add_argument("--candles", type=Path, help="a 1m candle file (CSV) that is shuffled for a third of them")
+    parser.add_argument(
+        "--candles", type=Path, help="a 1m candle file (CSV) whose moves get drawn signs, for a third of them"
+    )
     parser.add_argument("--to", type=Path, help="write every verdict there, JSON")
     arguments = parser.parse_args()
     began = time.monotonic()

@@ -1,7 +1,8 @@
 """Sweeps whose points have no skill, or a planted one of known strength: for calibrating the verdict.
 
 A market is a path of 15-minute log returns with fat tails (Student's t, 4 degrees of freedom) and volatility clusters
-(GARCH), or real candles shuffled. A point is a position decided at a close and held over the next step,
+(GARCH), or real moves
+with drawn signs. A point is a position decided at a close and held over the next step,
 so its true mean return is 0 on any martingale, whatever the rule. Four rules, each over a grid of its parameters:
 
 directional   the sign of a fast against a slow average, beyond a threshold
@@ -56,11 +57,13 @@ def fat_tailed(steps: int, rng: np.random.Generator) -> Floats:
     return values * STEP_VOLATILITY
 
 
-def shuffled_candles(file: Path, steps: int, rng: np.random.Generator) -> Floats:
-    """Log returns of a candle file (CSV with timestamp and close columns): its days in another order, and the steps of
-    each day too. Days that come again have other steps; the mean is taken off.
+def real_without_direction(file: Path, steps: int, rng: np.random.Generator) -> Floats:
+    """Log returns of a candle file (CSV with timestamp and close columns), each with a sign drawn by a coin.
 
-    Days moved as a whole would be no null: what a price does within a day (it returned, in the month used here) stays.
+    Sizes stay where they are, so volatility clusters as it did; nothing about direction can be known. The file's days
+    come in random order where more steps are wanted than it has. Shuffled steps would be no null: within whatever is
+    shuffled the sum stays, and where a price returned within the day (it did in the month used here) it goes on
+    doing so.
     """
     import pandas as pd
 
@@ -70,16 +73,16 @@ def shuffled_candles(file: Path, steps: int, rng: np.random.Generator) -> Floats
     closes = candles["close"].to_numpy()[np.flatnonzero(np.diff(stamped // STEP_S))]
     values = np.diff(np.log(closes))
     days = values[: len(values) // STEPS_PER_DAY * STEPS_PER_DAY].reshape(-1, STEPS_PER_DAY)
-    picked = days[rng.integers(len(days), size=-(-steps // STEPS_PER_DAY))]
-    shuffled: Floats = rng.permuted(picked, axis=1).reshape(-1)[:steps]
-    return shuffled - values.mean()
+    sizes = days[rng.integers(len(days), size=-(-steps // STEPS_PER_DAY))].reshape(-1)[:steps]
+    signed: Floats = sizes * rng.choice([-1.0, 1.0], size=len(sizes))
+    return signed
 
 
 def null_sweep(rule: str, points: int, days: int, seed: int, candles: Path | None = None) -> NullSweep:
     """A sweep of about so many points without skill; the same for the same arguments."""
     rng = np.random.default_rng(seed)
     steps = WARM_UP + days * STEPS_PER_DAY
-    moves = fat_tailed(steps, rng) if candles is None else shuffled_candles(candles, steps, rng)
+    moves = fat_tailed(steps, rng) if candles is None else real_without_direction(candles, steps, rng)
     axes = _axes(points)
     places = np.array(list(product(*(np.linspace(0, 1, size) for size in axes))))
     positions = RULES[rule](np.cumsum(moves), places)[WARM_UP - 1 : -1]
@@ -89,21 +92,22 @@ def null_sweep(rule: str, points: int, days: int, seed: int, candles: Path | Non
     account = 1 + np.cumsum(gained, axis=0)[per - 1 :: per]
     returns = account / np.vstack([np.ones(len(places)), account[:-1]]) - 1
     return NullSweep(
-        rule, "fat tails" if candles is None else "real candles, shuffled", days, returns, interval_s, places
+        rule, "fat tails" if candles is None else "real candles, signs drawn", days, returns, interval_s, places
     )
 
 
-def with_edge(sweep: NullSweep, annual_sharpe: float, seed: int, width: float = 0.25) -> Floats:
+def with_edge(sweep: NullSweep, annual_sharpe: float, seed: int, width: float = 0.25) -> tuple[Floats, Floats]:
     """The returns with a planted edge: a steady gain at one point of the grid, fading over its neighbours.
 
-    `annual_sharpe` is the true ratio of the best point, beyond what luck adds to it.
+    `annual_sharpe` is the true ratio of that point, beyond what luck adds to it. Also the share of it that every point
+    has, shape (N,).
     """
     rng = np.random.default_rng(seed)
     centre = sweep.places[rng.integers(len(sweep.places))]
     fade = np.exp(-((sweep.places - centre) ** 2).sum(axis=1) / (2 * width**2))
     ratio = annual_sharpe / np.sqrt(365 * 86400 / sweep.interval_s)
     planted: Floats = sweep.returns + ratio * fade * sweep.returns.std(axis=0, ddof=1)
-    return planted
+    return planted, fade
 
 
 def _axes(points: int) -> list[int]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from orchestrator.analysis.across import of_meta, words
 from orchestrator.analysis.rank import rank
 from orchestrator.analysis.trust import Figures, SweepReturns, figures
 from orchestrator.analysis.verdict import OtherParts, document
@@ -48,9 +49,9 @@ def judge_sweep(
 ) -> Judgement:
     """Judge a stored sweep. `best`: its best-ranked point, looked up where it is None. Raises ExpressionError."""
     stored = store.sweep(sweep)
-    parts = parts_of(stored.meta)
+    parts, across = parts_of(stored.meta), of_meta(stored.meta)
     if best is None:
-        rows = rank(store.table(sweep), rank_by, where, grid=stored.grid, top=1).rows
+        rows = rank(store.table(sweep), rank_by, where, grid=stored.grid, top=1, across=across).rows
         best = int(rows[0]["point"]) if rows else None
     returns = store.returns(sweep)
     if returns is None:
@@ -65,6 +66,10 @@ def judge_sweep(
     found.notes[:0] = notes
     if returns.without:
         found.notes.append(f"{returns.without:,} points were computed by an earlier version and have no returns")
+    if across:
+        found.notes.append(
+            f"points are ranked by {words(across)}; the statistics are those of single points, the best one's of point {best}"
+        )
     if stored.definition.fills == "both":
         found.notes.append("the statistics are those of the stock fills")
     return Judgement(document(found, parts), found, best, returns.ends.tolist())

@@ -23,9 +23,10 @@ import yaml
 from tornado.template import Loader
 
 from orchestrator.analysis.across import of_meta
+from orchestrator.analysis.judgement import judge_sweep
 from orchestrator.analysis.rank import Ranking, rank, scored
 from orchestrator.analysis.sensitivity import sensitivity
-from orchestrator.report import charts, tables, words
+from orchestrator.report import charts, tables, trust_figures, trust_words, words
 from orchestrator.report.checks import Evidence, checks
 from orchestrator.report.facts import facts
 from orchestrator.report.folds_page import folds_part
@@ -71,7 +72,7 @@ def write_report(
         "template.html",
         page=page,
         data=_json(data),
-        script=_text("folds.js") + _text("script.js"),
+        script=_text("folds.js") + _text("trust.js") + _text("script.js"),
         style=_text("style.css"),
         plotly=_plotly(),
     )
@@ -120,6 +121,9 @@ def _contents(
     parallel = charts.parallel(swept)
     effects = [effect for effect in sensitivity(table, rank_by, where, grid=grid) if len(effect.values) > 1]
     winner = grid.values(ranking.rows[0]["point"]) if ranking.rows else {}
+    judged = judge_sweep(store, sweep, rank_by, where, best=ranking.rows[0]["point"] if ranking.rows else None)
+    noise = meta.get("noise_worlds")
+    trust = trust_figures.charts(judged, noise)
     details = sorted(details, key=lambda row: ranking.place(row["point"]) or grid.size + 1)
     drawable = [row for row in details if row.get("detail")]
     data = {
@@ -129,6 +133,7 @@ def _contents(
         "sensitivity": [charts.along(effect, winner.get(effect.axis)) for effect in effects],
         "maps": maps,
         "parallel": parallel,
+        "trust": trust,
         "details": [charts.curves(row["detail"]) for row in drawable],
     }
     names = [axis.name for axis in grid.axes]
@@ -139,6 +144,7 @@ def _contents(
         subtitle=_subtitle(definition),
         objective=objective,
         tiles=_tiles(ranking, objective, counts, points_of(definition), distribution, table),
+        trust=trust_words.section(judged, trust, noise),
         checks=checks(Evidence(definition, points_of(definition), counts, ranking, table, meta.get("audit") or {})),
         ranking_note=tables.ranking_note(ranking),
         heads=tables.heads(ranking, objective, names),
