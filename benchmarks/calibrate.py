@@ -2,9 +2,9 @@
 
 Part one, simulated (benchmarks/workloads/nulls.py): sweeps without any skill on random walks with fat tails and, with
 `--candles`, on the moves of real candles with drawn signs. How often is the verdict "evidence"? Then the same sweeps
-with a planted edge of graded strength, as a multiple of the bar that luck sets: the expected best Sharpe ratio of as many
-independent points, expected_maximum(N) x sqrt(365 / days) a year. How often is it found, given the true ratio of the
-point that is ranked best?
+with a planted edge of graded strength, as a multiple of the bar that luck sets: the expected best Sharpe ratio of as
+many independent points, expected_maximum(N) x sqrt(365 / days) a year. How often is it found, given the true ratio of
+the point that is ranked best?
 
 Part two, `--engine`: whole sweeps on the jump engine with honest fills and no costs on random walks, four controllers.
 """

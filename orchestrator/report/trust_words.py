@@ -48,8 +48,8 @@ def _sharpe_caption(document: dict[str, Any]) -> str:
         return ""
     return (
         f"Grey: the points of this sweep. Coloured: the best of as many points that trade alike but have no skill, "
-        f"drawn {spa['draws']:,} times. Where the best point stands inside the coloured hill, luck explains it; it stands "
-        f"at {sharpe['best']:.1f}, the hill's middle at {sharpe['expected_by_luck']:.1f}, and luck passes "
+        f"drawn {spa['draws']:,} times. Where the best point stands inside the coloured hill, luck explains it; it "
+        f"stands at {sharpe['best']:.1f}, the hill's middle at {sharpe['expected_by_luck']:.1f}, and luck passes "
         f"{sharpe['luck_95']:.1f} in one sweep of twenty."
     )
 
