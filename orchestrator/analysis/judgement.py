@@ -68,7 +68,8 @@ def judge_sweep(
         found.notes.append(f"{returns.without:,} points were computed by an earlier version and have no returns")
     if across:
         found.notes.append(
-            f"points are ranked by {words(across)}; the statistics are those of single points, the best one's of point {best}"
+            f"points are ranked by {words(across)}; the statistics are those of single points, the best one's of point "
+            f"{best}"
         )
     if stored.definition.fills == "both":
         found.notes.append("the statistics are those of the stock fills")
