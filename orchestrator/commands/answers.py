@@ -173,6 +173,8 @@ def audit(
     else:
         for row in found:
             say(f"point {row['point']}: {row['audit']['verdict'] if row.get('audit') else row['error']}")
+            if row.get("audit", {}).get("history"):
+                say(f"point {row['point']}: {row['audit']['history']['sentence']}")
         say(_verdict(states))
     if not clean:
         raise typer.Exit(Exit.FAILED)

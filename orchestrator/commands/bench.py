@@ -30,6 +30,7 @@ class Benchmark(StrEnum):
     PEERS = "peers"
     MESSAGES = "messages"
     SCALE = "scale"
+    LIVE = "live"
     ALL = "all"
 
 

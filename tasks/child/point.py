@@ -222,7 +222,7 @@ class PointRunner:
             return describe(error)
 
     async def _audit(self, point: int) -> Row:
-        from tasks.engine.audit import audit
+        from tasks.engine.audit import audit, audit_history
 
         options = self._definition.options
         choice = await self.choice(point, self._main_fills)
@@ -234,7 +234,8 @@ class PointRunner:
             cuts=int(options.get("cuts", 8)),
             seed=self._definition.seed + point,
         )
-        return {"audit": report.to_dict()}
+        history = await audit_history(lambda: self.config(point), self.market, self._definition.seed + point)
+        return {"audit": {**report.to_dict(), "history": history.to_dict()}}
 
     async def _detail(self, point: int) -> Row:
         from tasks.engine.detail import detail

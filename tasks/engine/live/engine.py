@@ -55,8 +55,8 @@ class LiveOptions:
     every_s: int = 0
     #: False: feeds of longer intervals show finished candles only
     unfinished: bool = True
-    #: True: feeds show every candle since the beginning of the slice, whatever `max_records` says
-    all_history: bool = False
+    #: factor on the rows that every feed shows; inf: every candle since the beginning of the slice
+    history: float = 1.0
     #: open time of the last row on which the controller is asked, seconds
     until: float = math.inf
     #: wall clock seconds after which the controller is asked no more; 0: no bound
@@ -117,6 +117,10 @@ class Prepared:
         if there not in self._books:
             self._books[there] = Books(self.market, there)
         return self._books[there]
+
+    def known_books(self) -> Iterable[Books]:
+        """Those made so far."""
+        return self._books.values()
 
     def tape(self, key: str, books: Books, shift: int, *, unfinished: bool) -> Tape:
         """What a feed shows on the rows of `books`."""
@@ -289,9 +293,8 @@ class Point:
             (feed, self._prepared.tape(key, self._books, shift, unfinished=unfinished))
             for key, feed in self.provider.candles_feeds.items()
         ]
-        if self._options.all_history:
-            for feed, shown in self._watched:
-                feed.max_records = shown.candles.shape[1] + 1
+        for feed, _ in self._watched:
+            feed.history = self._options.history
         self._wanted = list(wanted.values())
         for feed, shown in self._watched:
             shown.advance(feed, 0)
@@ -349,6 +352,6 @@ class Point:
                 "while its feeds held fewer candles than it asks for"
             )
         for key, feed in self.provider.candles_feeds.items() if self.provider is not None else ():
-            if feed.missing and not self._options.all_history:
+            if feed.missing and self._options.history == 1.0:
                 notes.append(f"{key} had up to {feed.missing} of its {feed.max_records} candles too few")
         return notes

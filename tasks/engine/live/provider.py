@@ -7,6 +7,7 @@ copy of its own, as in a bot: a controller may write to it and keep it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Generator, Iterable, Mapping
 from decimal import Decimal
 from typing import Any
@@ -44,6 +45,8 @@ class LiveFeed:
         self._rows: Floats = np.zeros((len(columns), capacity + 1))  # one more for the unfinished candle
         self._finished = 0
         self._length = 0
+        #: factor on the rows that are shown; 1 in a bot
+        self.history = 1.0
         #: rows that somebody asked for and that the feed does not have; the engine says so at the end
         self.missing = 0
 
@@ -69,6 +72,11 @@ class LiveFeed:
         return self._length >= self.max_records
 
     @property
+    def rows(self) -> int:
+        """Rows that there are, however many are asked for."""
+        return self._length
+
+    @property
     def interval_in_seconds(self) -> int:
         """Seconds of its interval."""
         return interval_seconds(self.interval)
@@ -82,11 +90,17 @@ class LiveFeed:
         """The last `records` rows, numbered as in a feed of `max_records` rows."""
         if records > self.max_records:
             self.max_records = records  # a bot makes a longer feed and fills it
-        held = min(self._length, self.max_records)
-        rows = min(held, records) if records > 0 else held
+        held = min(self._length, self._shown(self.max_records))
+        rows = min(held, self._shown(records)) if records > 0 else held
         self.missing = max(self.missing, self.max_records - held)
         values = self._rows[:, self._length - rows : self._length].copy()
         return pd.DataFrame(values.T, columns=self._index, index=pd.RangeIndex(held - rows, held), copy=False)
+
+    def _shown(self, records: int) -> int:
+        """How many rows are shown to somebody who asks for `records`."""
+        if self.history == 1.0:
+            return records
+        return self._length if math.isinf(self.history) else math.ceil(records * self.history)
 
     def between(self, start: float, end: float, records: int | None) -> pd.DataFrame:
         """The rows that open in [start, end] (seconds), the last `records` of them, from all that were ever shown."""

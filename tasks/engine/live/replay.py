@@ -194,8 +194,8 @@ class _Trials:
                 return FILLS
         tried = {
             UNFINISHED: LiveOptions(unfinished=False),
-            HISTORY: LiveOptions(all_history=True),
-            f"{UNFINISHED} and {HISTORY}": LiveOptions(unfinished=False, all_history=True),
+            HISTORY: LiveOptions(history=math.inf),
+            f"{UNFINISHED} and {HISTORY}": LiveOptions(unfinished=False, history=math.inf),
         }
         for reason, options in tried.items():
             explains = await self._explains(back_test, options)

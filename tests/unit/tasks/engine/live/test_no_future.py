@@ -197,14 +197,14 @@ def test_a_cheat_decides_the_same_whatever_comes_later(kind: str, audited_market
     assert decided(audited_market) == decided(changed_market(audited_market, moment))
 
 
-@pytest.mark.parametrize("kind", ["negative_shift_nan", "seldom"])
+@pytest.mark.parametrize("kind", ["negative_shift", "negative_shift_nan"])
 def test_what_a_cheat_earns_on_the_jump_engine_it_does_not_earn_live(
     kind: str, audited_market: Market, cheats: Path
 ) -> None:
     at_once = dataclasses.replace(audited_market, shift=0)
     jump = asyncio.run(JumpEngine(FillRules()).run(cheating(kind, cheats, audited_market), at_once))
     live = asyncio.run(LiveEngine(FillRules()).run(cheating(kind, cheats, audited_market), at_once))
-    assert jump.results["net_pnl_quote"] > 10
+    assert jump.results["net_pnl_quote"] > 0
     assert live.results["net_pnl_quote"] <= 0
 
 
