@@ -1,8 +1,8 @@
 """What a candle costs on the live engine: `python benchmarks/live.py [--quick] [--json] [--days 7]`.
 
-Seconds are CPU seconds of the process. Each case is a controller that looks at its candles and its executors and computes nothing, so that all of its time is
-the engine's: showing candles, prices and executors, two calls, carrying out actions. The median of several runs on
-seeded synthetic candles. Exit code 1 where a candle costs more than PROMISED_MS.
+Each case is a controller that looks at its candles and its executors and computes nothing, so that all of its time is
+the engine's: showing candles, prices and executors, two calls, carrying out actions. Seconds are CPU seconds of the
+process; the median of several runs on seeded synthetic candles. Exit code 1 where a candle costs more than PROMISED_MS.
 
 Real controllers follow for comparison: their own code is in their figure.
 """

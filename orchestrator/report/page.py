@@ -30,6 +30,7 @@ from orchestrator.report import charts, tables, trust_figures, trust_words, word
 from orchestrator.report.checks import Evidence, checks
 from orchestrator.report.facts import facts
 from orchestrator.report.folds_page import folds_part
+from orchestrator.report.live import history_checks, live_checks
 from orchestrator.report.text import a_point, cell_text, plural
 from orchestrator.results.output_path import check_target
 from orchestrator.sweepfile.expressions import parse_objective
@@ -145,7 +146,11 @@ def _contents(
         objective=objective,
         tiles=_tiles(ranking, objective, counts, points_of(definition), distribution, table),
         trust=trust_words.section(judged, trust, noise),
-        checks=checks(Evidence(definition, points_of(definition), counts, ranking, table, meta.get("audit") or {})),
+        checks=[
+            *checks(Evidence(definition, points_of(definition), counts, ranking, table, meta.get("audit") or {})),
+            *live_checks(meta.get("live")),
+            *history_checks(meta.get("audit")),
+        ],
         ranking_note=tables.ranking_note(ranking),
         heads=tables.heads(ranking, objective, names),
         rows=tables.rows(ranking, objective, grid, names),

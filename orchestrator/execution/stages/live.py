@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from orchestrator.analysis.live_words import sentence
 from orchestrator.analysis.rank import Ranking
 from orchestrator.execution.session import SweepSession
 from tasks.protocol.messages import Kind
@@ -59,30 +60,7 @@ def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 def sentences(rows: list[dict[str, Any]]) -> list[str]:
     """Each point's replay in words; `rows` as `summary` gives them."""
-    return [_sentence(row) for row in rows]
-
-
-def _sentence(row: dict[str, Any]) -> str:
-    """One point's replay in words."""
-    name = f"live replay of point {row['point']}"
-    if row["error"]:
-        return f"{name}: {row['error']}."
-    if row["engine"] == "live":
-        return f"{name}: it ran on the live engine already."
-    trades = row["trades"]
-    total = sum(trades.values())
-    part = "the whole period" if row["covered"] > 0.9995 else f"the first {row['covered']:.1%} of the period"
-    pnl = f"pnl {row['pnl']:+.2%} live, {row['backtest_pnl']:+.2%} back-tested"
-    if not total:
-        return f"{name} over {part}: no trades on either engine."
-    told = (
-        f"{name} over {part}: {trades['same']} of {total} trades the same, {trades['changed']} changed, "
-        f"{trades['missing']} missing, {trades['extra']} extra; {pnl}"
-    )
-    first = row["first_difference"]
-    if first is None:
-        return f"{told}."
-    return f"{told}; first difference {first['time_utc']} ({first['what']}): {first['why']}."
+    return [sentence(row) for row in rows]
 
 
 def _sweep_seconds(session: SweepSession) -> float:
