@@ -222,18 +222,20 @@ class PointRunner:
             return describe(error)
 
     async def _audit(self, point: int) -> Row:
-        from tasks.engine.audit import audit, audit_history
+        from tasks.engine.audit import audit, audit_history, by_construction
 
         options = self._definition.options
         choice = await self.choice(point, self._main_fills)
-        name = "jump" if choice.name == "live" else choice.name  # the live engine has nothing to look ahead to
-        report = await audit(
-            self._engines.fresh(name, self._main_fills),  # every run derives its features itself
-            lambda: self.config(point),
-            self.market,
-            cuts=int(options.get("cuts", 8)),
-            seed=self._definition.seed + point,
-        )
+        if choice.name == "live":
+            report = by_construction(self.config(point), self.market)
+        else:
+            report = await audit(
+                self._engines.fresh(choice.name, self._main_fills),  # every run derives its features itself
+                lambda: self.config(point),
+                self.market,
+                cuts=int(options.get("cuts", 8)),
+                seed=self._definition.seed + point,
+            )
         history = await audit_history(lambda: self.config(point), self.market, self._definition.seed + point)
         return {"audit": {**report.to_dict(), "history": history.to_dict()}}
 

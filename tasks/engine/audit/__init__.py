@@ -2,6 +2,6 @@
 
 from tasks.engine.audit.history import HistoryReport, audit_history
 from tasks.engine.audit.report import AuditReport, Finding, State
-from tasks.engine.audit.run import audit
+from tasks.engine.audit.run import audit, by_construction
 
-__all__ = ["AuditReport", "Finding", "HistoryReport", "State", "audit", "audit_history"]
+__all__ = ["AuditReport", "Finding", "HistoryReport", "State", "audit", "audit_history", "by_construction"]

@@ -58,6 +58,16 @@ async def audit(
         deactivate()
 
 
+def by_construction(config: Any, market: Market) -> AuditReport:
+    """The report on a point of the live engine, which shows a controller nothing that has not happened."""
+    report = AuditReport(str(config.controller_name), "live", market.shift, 0, state=State.CLEAN)
+    report.verdict = (
+        f"clean ({config.controller_name}, live engine): it shows a controller no candle before the moment at which a "
+        "bot would have it"
+    )
+    return report
+
+
 class _RaisedWhileStepping(Exception):
     """The controller raised at a candle; what it decided up to there is on record."""
 
