@@ -43,11 +43,12 @@ class LiveLedger(Ledger):
         ended = [executor for _, _, executor in self._remembered]
 
         def read() -> list[Any]:
-            infos = [(one.number, one.info_at(row)) for one in running] + [(one.number, one.info) for one in ended]
-            infos.sort(key=lambda numbered: numbered[0])
-            for _, info in infos:
+            still = set(running)
+            known = sorted([*running, *ended], key=_number)
+            infos = [one.info_at(row) if one in still else one.info for one in known]
+            for info in infos:
                 info.__dict__["controller_id"] = info.config.controller_id
-            return [info for _, info in infos]
+            return infos
 
         return read
 
@@ -105,6 +106,10 @@ class LiveLedger(Ledger):
                     Pair(hold.connector_name, hold.trading_pair) for hold in self.holds.values() if not hold.is_closed
                 )
             )
+
+
+def _number(executor: Executor) -> int:
+    return executor.number
 
 
 class LazyPerformance:

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from tasks.engine.live.frames import frame_of
 from tasks.errors import CandlesMissing, ControllerError, TradingRulesMissing
 from tasks.intervals import interval_seconds
 from tasks.upstream.backtest.connector import OfflineConnector, OfflineConnectors
@@ -94,7 +95,7 @@ class LiveFeed:
         rows = min(held, self._shown(records)) if records > 0 else held
         self.missing = max(self.missing, self.max_records - held)
         values = self._rows[:, self._length - rows : self._length].copy()
-        return pd.DataFrame(values.T, columns=self._index, index=pd.RangeIndex(held - rows, held), copy=False)
+        return frame_of(values, self._index, range(held - rows, held))
 
     def _shown(self, records: int) -> int:
         """How many rows are shown to somebody who asks for `records`."""
@@ -109,7 +110,7 @@ class LiveFeed:
         if records:
             begin = max(begin, stop - records)
         values = self._rows[:, begin:stop].copy()
-        return pd.DataFrame(values.T, columns=self._index, copy=False)
+        return frame_of(values, self._index, range(stop - begin))
 
     async def get_historical_candles(self, config: Any) -> pd.DataFrame:
         """Hummingbot's HistoricalCandlesConfig: the rows between its two times."""
