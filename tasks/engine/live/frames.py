@@ -21,7 +21,8 @@ def frame_of(values: Floats, columns: pd.Index, index: range) -> pd.DataFrame:
     """A frame on `values`, float64, shape (columns, rows), which belong to it from now on; labels are its own too."""
     if _made is None:
         return pd.DataFrame(values.T, columns=columns.view(), index=pd.RangeIndex(index), copy=False)
-    return _made(values, columns.view(), pd.RangeIndex(index))
+    frame: pd.DataFrame = _made(values, columns.view(), pd.RangeIndex(index))
+    return frame
 
 
 def _maker() -> Any:
