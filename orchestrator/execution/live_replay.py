@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from orchestrator.analysis.across import of_meta
 from orchestrator.analysis.rank import rank
 from orchestrator.execution.planner import check_points
 from orchestrator.execution.session import reopened
@@ -29,7 +30,14 @@ def live_replay(
         name = store.latest()
         check_points(name, points, store.sweep(name).grid.size)
         meta = store.meta(name)
-        ranking = rank(store.table(name), meta["rank_by"], meta["where"], grid=store.sweep(name).grid, top=best)
+        ranking = rank(
+            store.table(name),
+            meta["rank_by"],
+            meta["where"],
+            grid=store.sweep(name).grid,
+            top=best,
+            across=of_meta(meta),
+        )
     chosen = list(points) or [int(row["point"]) for row in ranking.rows[:best]]
     if not chosen:
         raise HummingsweepError(f"{folder}: no point is ranked; name one with --point")

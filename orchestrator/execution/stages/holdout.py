@@ -31,7 +31,7 @@ def holdout(session: SweepSession, ranking: Ranking) -> dict[str, Any] | None:
         return None
     table = store.table(name)
     count = sweep.validation.holdout_points
-    best_first = rank(table, sweep.rank_by, sweep.where, grid=sweep.grid, top=count)
+    best_first = rank(table, sweep.rank_by, sweep.where, grid=sweep.grid, across=sweep.across, top=count)
     best, drawn = held.points_to_look_at(best_first, table, sweep.rank_by, sweep.where, count, sweep.seed)
     if not best:
         return None

@@ -33,7 +33,7 @@ def under_changed_conditions(
     """The matrix of `points`, or of the best ones; None when no point is ranked, or after an interrupt."""
     store, name, sweep = session.store, session.definition.sweep, session.sweep
     table = store.table(name)
-    best_first = rank(table, sweep.rank_by, sweep.where, grid=sweep.grid, top=asked.points)
+    best_first = rank(table, sweep.rank_by, sweep.where, grid=sweep.grid, across=sweep.across, top=asked.points)
     chosen = list(points) or [int(row["point"]) for row in best_first.rows]
     if not chosen:
         return None
