@@ -1,0 +1,1 @@
+"""What the rows say: ranking, sensitivity to each axis, statistics of luck."""

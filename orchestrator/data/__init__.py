@@ -1,0 +1,1 @@
+"""Candles and trading rules: what is there, and downloads."""

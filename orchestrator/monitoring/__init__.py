@@ -1,0 +1,1 @@
+"""How a machine and a cluster are: doctor, and the exporter for Prometheus."""

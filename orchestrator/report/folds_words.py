@@ -104,6 +104,7 @@ def sharpe_text(joined: Mapping[str, Any]) -> str:
 
 
 def rule_text(answer: Mapping[str, Any]) -> str:
+    """How the point of each fold was chosen, in words."""
     name, number = answer["rule"]["name"], answer["rule"]["number"]
     rules = {
         "best": f"chosen: the best by {answer['rank_by']}",

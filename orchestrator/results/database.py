@@ -124,4 +124,5 @@ def _queries() -> dict[str, str]:
 
 
 def sql(name: str) -> str:
+    """The query of that name in store.sql. Raises KeyError."""
     return _queries()[name]

@@ -71,6 +71,7 @@ def beside(value: Path, info: ValidationInfo) -> Path:
 
 
 def rules(value: Any, info: ValidationInfo) -> Path | dict[str, Any]:
+    """A folder of rules, or the rules themselves, connector -> pair -> rule. Raises ValueError."""
     if isinstance(value, str | Path):
         return beside(Path(value), info)
     if not isinstance(value, dict):
@@ -107,6 +108,7 @@ def funding(value: Any, info: ValidationInfo) -> Any:
 
 
 def interval(value: Any) -> str:
+    """An interval that candles can have. Raises ValueError."""
     if value not in INTERVALS:
         raise ValueError(f"{value!r} is {no_interval(value)}")
     return str(value)
@@ -145,12 +147,14 @@ def number(value: Any) -> Any:
 
 
 def plain_name(value: str) -> str:
+    """A name that a folder can have. Raises ValueError."""
     if not slug(value) or value.startswith(".") or re.search(r"[/\\\0]", value):
         raise ValueError(f"{value!r} names a folder under runs/; write letters, digits, - and _")
     return value
 
 
 def config(value: dict[str, Any]) -> dict[str, Any]:
+    """A controller's config, of values that can travel. Raises ValueError."""
     try:
         ujson.dumps(value)
     except (TypeError, OverflowError, ValueError) as error:
@@ -159,6 +163,7 @@ def config(value: dict[str, Any]) -> dict[str, Any]:
 
 
 def rank_by(value: str) -> str:
+    """An objective that names at least one column. Raises ValueError."""
     try:
         if not parse_objective(value)[0].names:
             raise ExpressionError(f"`{value}`: names no column, so all points are alike; write one, such as net_pnl")
@@ -168,6 +173,7 @@ def rank_by(value: str) -> str:
 
 
 def where(value: str | None) -> str | None:
+    """A condition on columns; None for an empty one. Raises ValueError."""
     if value is None or not value.strip():
         return None
     try:
@@ -219,4 +225,5 @@ def across(value: Any) -> Any:
 
 
 def slug(name: str) -> str:
+    """A name as part of an id: small letters, digits, _, . and -, at most 48 characters."""
     return re.sub(r"[^a-z0-9_.]+", "-", name.lower()).strip("-.")[:48].rstrip("-.")

@@ -1,0 +1,1 @@
+"""The connection to the broker: the Celery app and the Redis client."""

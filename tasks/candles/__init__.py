@@ -1,0 +1,1 @@
+"""Candle files: formats, import, checks, slices, and the mirror of slices in memory."""

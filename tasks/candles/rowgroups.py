@@ -239,9 +239,11 @@ class LastByte(io.RawIOBase):
         self.ended = True
 
     def readable(self) -> bool:
+        """It is read from."""
         return True
 
     def read(self, size: int = -1) -> bytes:
+        """At most `size` bytes, all with -1; empty at the end."""
         data = bytes(self._stream.read(size))
         if data:
             self.ended = data.endswith(b"\n")

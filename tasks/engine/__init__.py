@@ -1,0 +1,1 @@
+"""The engines that run one point, the executors and fills they simulate, metrics and audit."""

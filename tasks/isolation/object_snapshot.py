@@ -82,6 +82,7 @@ class ObjectSnapshot:
         self._counters = {place: repr(one) for place, one in _places(self._held) if type(one) is itertools.count}
 
     def restore(self) -> None:
+        """Put the object back to what it held."""
         for place, stood in self._counters.items():
             if repr(self._held[place]) != stood:
                 self._held[place] = itertools.count(*ast.literal_eval(stood.removeprefix("count").replace(")", ",)")))
@@ -89,6 +90,7 @@ class ObjectSnapshot:
             self._put_back()
 
     def unchanged(self) -> bool:
+        """Whether the object holds what it held."""
         try:
             counted = all(repr(self._held[place]) == stood for place, stood in self._counters.items())
             return counted and _same(self._look(), self._held)

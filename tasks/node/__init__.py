@@ -1,0 +1,1 @@
+"""The node: the Celery worker of a machine, and the leases of its chunks."""

@@ -1,0 +1,1 @@
+"""What travels between orchestrator and nodes: messages, keys, blobs, scenarios. Light: no hummingbot, no pandas."""

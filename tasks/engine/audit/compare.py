@@ -37,6 +37,7 @@ class Difference:
     cut: str = ""
 
     def add(self, other: Difference) -> None:
+        """Take in the same difference of another cut."""
         self.cuts += other.cuts
         if other.first_time < self.first_time:
             self.first_time, self.full, self.cut = other.first_time, other.full, other.cut

@@ -94,6 +94,7 @@ class Record:
             self.views.clear()
 
     def note(self, time: float, decision: Decision) -> None:
+        """A decision was made at a time, seconds since epoch."""
         self.decisions.setdefault(time, []).append(decision)
 
 

@@ -47,6 +47,7 @@ class Finding:
     cut: str
 
     def to_dict(self) -> dict[str, Any]:
+        """As JSON has it."""
         return {
             "what": self.what,
             "field": self.field,

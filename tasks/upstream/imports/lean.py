@@ -114,7 +114,7 @@ class LazyAttribute:
     def __setattr__(self, name: str, value: Any) -> None:
         setattr(real(self), name, value)
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:  # noqa: D102  Python calls it
         return real(self)(*args, **kwargs)
 
     def __getitem__(self, item: Any) -> Any:

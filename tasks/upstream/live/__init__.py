@@ -1,0 +1,1 @@
+"""How hummingbot talks to exchanges, for downloads."""

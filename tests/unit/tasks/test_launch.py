@@ -32,3 +32,15 @@ def test_what_python_path_names_comes_last(tmp_path: Path) -> None:
     assert done.stdout == f"{tmp_path} ['shown', 'one', 'two']\n", done.stderr
     assert done.returncode == 7
     assert done.args[:2] == [sys.executable, "-P"]
+
+
+def test_every_process_of_ours_starts_through_launch(repository: Path) -> None:
+    """A benchmark's script, whose environment is made by hand, is the one exception."""
+    starts = [
+        file.relative_to(repository).as_posix()
+        for package in ("hummingsweep", "orchestrator", "tasks")
+        for file in (repository / package).rglob("*.py")
+        if "sys.executable" in file.read_text()
+    ]
+    commands = ["orchestrator/commands/bench.py", "orchestrator/commands/cluster.py", "tasks/launch.py"]
+    assert sorted(starts) == commands  # `cluster` names the program for execve, with the command line of `launch`
