@@ -150,7 +150,7 @@ def _sharpe_rows(document: dict[str, Any]) -> list[SimpleNamespace]:
         rows.append(
             _row(
                 "Track record needed",
-                f"{record['days']:,.0f} days",
+                _days(record["days"]),
                 "How long a record like this must be to be above 0 with 95 %, had it been the only one tried.",
                 "1 + (1 - γ₃ SR + (γ₄-1)/4 SR²) (Z / SR)² periods (MinTRL).",
             )
@@ -215,6 +215,10 @@ def _split_rows(document: dict[str, Any]) -> list[SimpleNamespace]:
             "Share of splits below 0, and the least-squares slope over all splits.",
         ),
     ]
+
+
+def _days(days: float) -> str:
+    return f"{days:,.0f} days" if days >= 10 else f"{days:.1f} days"
 
 
 def _row(name: str, value: str, sentence: str, formula: str) -> SimpleNamespace:
