@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.analysis.across import reduced
 from orchestrator.results.columns import LEADING, as_numpy, axis_columns, to_rows
 from orchestrator.sweepfile.expressions import Expression, parse_objective
+from tasks.arrow import array_of, numpy_of
 from tasks.protocol.messages import Status
 
 if TYPE_CHECKING:
@@ -146,13 +147,13 @@ class Scored:
 def scored(table: pa.Table, rank_by: str, where: str | None = None) -> Scored:
     """Evaluate `rank_by` and `where` on the ok rows of a sweep's table. Raises ExpressionError."""
     import numpy as np
-    import pyarrow.compute as pc
+    import pyarrow as pa
 
     expression, ascending = parse_objective(rank_by)
     condition = Expression.parse(where) if where else None
-    rows = table.filter(pc.equal(table.column("status"), Status.OK.value))
+    rows = table.filter(array_of(numpy_of(table.column("status")) == Status.OK.value, pa.bool_()))
     size = rows.num_rows
-    points = rows.column("point").to_numpy()
+    points = numpy_of(rows.column("point"))
     if not size:  # without an ok row there are no result columns to look for
         return Scored(rows, points, np.empty(0), np.empty(0, dtype=bool), ascending)
     wanted = {*expression.names, *(condition.names if condition else ())}
@@ -247,9 +248,9 @@ def _groups(results: list[pa.ChunkedArray]) -> list[Integers]:
         return []
     for column in results:
         # exact: each column's values are numbered, and so is every combination of numbers that occurs
-        numbers = column.combine_chunks().dictionary_encode(null_encoding="encode").indices.to_numpy()
+        numbers = numpy_of(column.combine_chunks().dictionary_encode(null_encoding="encode").indices)
         codes = codes * (int(numbers.max()) + 1) + numbers
-        codes = pa.array(codes).dictionary_encode().indices.to_numpy().astype(np.int64)
+        codes = numpy_of(pa.array(codes).dictionary_encode().indices).astype(np.int64)
     # dictionary numbers are given in order of appearance
     order = np.argsort(codes, kind="stable")
     found: list[Integers] = np.split(order, np.flatnonzero(np.diff(codes[order])) + 1)

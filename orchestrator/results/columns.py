@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 import ujson
 
+from tasks.arrow import array_of, numpy_of
+
 if TYPE_CHECKING:
     import numpy.typing as npt
     import pyarrow as pa
@@ -104,7 +106,7 @@ def array(values: Sequence[Any], of: pa.Field) -> pa.Array:
         values = [None if value is None else ujson.dumps(value) for value in values]
     elif of.type == pa.string():
         values = [None if value is None else plain_text(value) for value in values]
-    return pa.array(values, type=of.type, from_pandas=False)
+    return array_of(values, of.type)
 
 
 def plain_text(value: Any) -> str:
@@ -128,13 +130,10 @@ def as_numpy(column: pa.ChunkedArray) -> npt.NDArray[Any]:
     """A table's column for computing: float64 with NaN for null, bool, or object with None for null (text)."""
     import pyarrow as pa
 
-    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-        found: npt.NDArray[Any] = column.to_numpy()
-    elif pa.types.is_boolean(column.type) and not column.null_count:
-        found = column.to_numpy()
-    else:
-        found = column.cast(pa.float64(), safe=False).to_numpy()  # integers beyond 2^53 are rounded
-    return found
+    is_text = pa.types.is_string(column.type) or pa.types.is_large_string(column.type)
+    if is_text or (pa.types.is_boolean(column.type) and not column.null_count):
+        return numpy_of(column)
+    return numpy_of(column.cast(pa.float64(), safe=False))  # integers beyond 2^53 are rounded
 
 
 def to_rows(table: pa.Table) -> list[dict[str, Any]]:

@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from tasks.arrow import floats_of, numpy_of
 from tasks.candles.formats import COLUMNS
 from tasks.errors import CandlesError
 from tasks.times import iso
@@ -109,12 +110,12 @@ def to_table(columns: Columns) -> Any:
     names = [name for name in COLUMNS if name in columns]
     # one bit pattern for NaN, so that equal candles have equal bytes
     arrays = [np.where(np.isnan(columns[name]), np.nan, columns[name]) for name in names]
-    return pa.table([pa.array(array, type=pa.float64()) for array in arrays], names=names)
+    return pa.table([floats_of(array) for array in arrays], names=names)
 
 
 def to_columns(table: Any) -> Columns:
     """Column views of a table of float64 columns."""
-    return {name: table[name].to_numpy() for name in table.column_names}
+    return {name: numpy_of(table[name]) for name in table.column_names}
 
 
 def select(columns: Columns, rows: slice | NDArray[Any]) -> Columns:

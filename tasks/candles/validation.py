@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from tasks.arrow import numpy_of
 from tasks.candles.formats import COLUMNS, NEEDED, first_off_grid, parse_time, scale_name, scale_of, scales_of
 from tasks.candles.slices import Columns
 from tasks.errors import CandlesBroken
@@ -72,7 +73,7 @@ def raw_times(column: Any) -> NDArray[np.float64]:
     """
     if pa.types.is_timestamp(column.type):
         seconds = pc.cast(pc.cast(column, pa.timestamp("us"), safe=False), pa.int64())
-        return np.asarray(pc.cast(seconds, pa.float64(), safe=False).to_numpy(zero_copy_only=False) / 1e6)
+        return numpy_of(pc.cast(seconds, pa.float64(), safe=False)) / 1e6
     if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
         return np.array([np.nan if text is None else parse_time(text) for text in column.to_pylist()], np.float64)
     if pa.types.is_date(column.type):
@@ -90,7 +91,7 @@ def to_floats(column: Any) -> NDArray[np.float64]:
     if pa.types.is_decimal(column.type):
         # Arrow divides by the power of ten and rounds twice: 41879.7 would become 41879.700000000004
         column = pc.cast(column, pa.string())
-    return np.asarray(pc.cast(column, pa.float64(), safe=False).to_numpy(zero_copy_only=False))
+    return numpy_of(pc.cast(column, pa.float64(), safe=False))
 
 
 def times_fault(raw: NDArray[np.float64], scale: float, before: float | None = None) -> tuple[int, str] | None:

@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from tasks.arrow import numpy_of
 from tasks.candles.formats import scale_name, scale_of, scales_of
 from tasks.candles.validation import raw_times
 
@@ -51,7 +52,7 @@ def seconds_of(column: Any, clock: Any = None) -> tuple[Floats, list[str]]:
     if all(re.fullmatch(r"(19|20)\d{2}[01]\d[0-3]\d(\d{6}|\d{4})?", text) for text in texts[:100]) and texts:
         return _of_texts(texts)
     try:
-        return _of_numbers(np.asarray(pc.cast(stripped, pa.float64()).to_numpy(zero_copy_only=False)))
+        return _of_numbers(numpy_of(pc.cast(stripped, pa.float64())))
     except pa.ArrowInvalid:
         return _of_texts(texts)
 
