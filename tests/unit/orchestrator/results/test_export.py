@@ -144,7 +144,7 @@ def test_what_decided_the_rows_in_every_format(store: Store) -> None:
         slippage_bps=1.5,
         seed=11,
         versions={"hummingsweep": "0.2", "hummingbot": "20250101"},
-        slices={"z": "2", "a": "1"},
+        slices={"z": "2" * 64, "a": "1" * 64},
         trading_rules={"a": {"X": {"min": "1"}}},
         funding={"X-Y": [[60, 0.25]]},
         controllers="c" * 15 + "d" + "e" * 48,

@@ -17,7 +17,7 @@ from tests.unit.orchestrator.stores import GRID, definition
     ("changes", "words"),
     [
         ({"controllers": "b" * 64}, "the controllers"),
-        ({"slices": {"a": "1"}, "lead": {"a": 5}}, "the candles"),
+        ({"slices": {"a": "1" * 64}, "lead": {"a": 5}}, "the candles"),
         ({"controllers": "b" * 64, "trade_cost": 0.001}, "trade_cost, the controllers"),
         ({"end": 1706659201}, "period"),
         ({"grid": dict(reversed(GRID.items()))}, "grid"),

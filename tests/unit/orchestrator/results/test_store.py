@@ -149,7 +149,7 @@ class TestDecided:
             trade_cost=0.001,
             maker_cost=0.0,
             versions={"hummingbot": "1", "hummingsweep": "2"},
-            slices={"a": "b"},
+            slices={"a": "b" * 64},
             controllers="c" * 64,
         )
         with Store.create(tmp_path / "decided") as store:
