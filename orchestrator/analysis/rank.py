@@ -243,7 +243,7 @@ def _groups(results: list[pa.ChunkedArray]) -> list[Integers]:
     import numpy as np
     import pyarrow as pa
 
-    codes = np.zeros(len(results[0]), dtype=np.int64)
+    codes: Integers = np.zeros(len(results[0]), dtype=np.int64)
     if not len(codes):
         return []
     for column in results:

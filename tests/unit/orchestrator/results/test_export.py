@@ -163,7 +163,7 @@ def test_what_decided_the_rows_in_every_format(store: Store) -> None:
         "seed": 11,
         "hummingbot_version": "20250101",
         "hummingsweep_version": "0.2",
-        "candles_digest": hashlib.sha256(b'{"a":"1","z":"2"}').hexdigest()[:16],
+        "candles_digest": hashlib.sha256(f'{{"a":"{"1" * 64}","z":"{"2" * 64}"}}'.encode()).hexdigest()[:16],
         "trading_rules_digest": hashlib.sha256(b'{"a":{"X":{"min":"1"}}}').hexdigest()[:16],
         "funding_digest": hashlib.sha256(b'{"X-Y":[[60,0.25]]}').hexdigest()[:16],
         "controllers_digest": "c" * 15 + "d",
