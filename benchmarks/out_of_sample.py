@@ -40,7 +40,7 @@ RULES = {
         "min_notional_size": "1",
     }
 }
-GRID = {"bb_length": [10, 20, 30, 40, 60, 80, 100, 140], "bb_std": [1.0, 1.25, 1.5, 1.75, 2.0, 2.25, 2.5, 3.0]}
+GRID = {"bb_length": [10, 20, 40, 60, 100, 140], "bb_std": [1.0, 1.5, 1.75, 2.0, 2.5, 3.0]}
 
 
 def write_market(folder: Path, seed: int, edge: float) -> None:
@@ -75,7 +75,7 @@ def write_market(folder: Path, seed: int, edge: float) -> None:
 
 
 def sweep_of(folder: Path, controllers: Path) -> Sweep:
-    """64 points of the example's band reversion over 60 days, in folds of 20 and 5 days."""
+    """36 points of the example's band reversion over 60 days, in folds of 20 and 5 days."""
     keys: dict[str, Any] = {
         "name": "market",
         "controller": {

@@ -40,7 +40,7 @@ class Check:
 def checks_of(sweep: Sweep, asked: Robustness) -> list[Check]:
     """Every condition a sweep is asked to be run under, the plain one not among them."""
     found = [Check("costs", f"costs x{factor:g}", {"cost": factor}) for factor in asked.costs if factor != 1]
-    if asked.fills:
+    if asked.fills and sweep.fills != "both":  # rows of both have both
         found += [
             Check("fills", f"{fills} fills", {"fills": fills}) for fills in ("stock", "honest") if fills != sweep.fills
         ]

@@ -48,3 +48,9 @@ def test_an_objective_to_be_small_is_fragile_where_it_grows() -> None:
     checks = [Check("costs", "costs x2", {"cost": 2})]
     found = matrix([1], checks, {1: 1.0}, {("costs x2", 1): 1.6}, {}, ascending=True)
     assert "fragile: costs x2" in found["notes"][0]
+
+
+def test_a_sweep_with_both_fills_has_no_other_fills_to_try() -> None:
+    asked = sweep(fills="both", validate={"robustness": True})
+    assert asked.validation.robustness is not None
+    assert not [check for check in checks_of(asked, asked.validation.robustness) if check.group == "fills"]
