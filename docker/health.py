@@ -9,6 +9,7 @@ from redis.exceptions import RedisError
 
 from tasks.broker.connect import connect
 from tasks.protocol.keys import NODES_KEY, node_heartbeat_key
+from tasks.protocol.names import as_text
 from tasks.settings import Settings
 
 
@@ -16,8 +17,8 @@ def main() -> int:
     """0 when a node of this host gave a heartbeat lately."""
     redis = connect(Settings.read(), patient=False)
     try:
-        names: list[bytes] = redis.hkeys(NODES_KEY)  # type: ignore[assignment]
-        mine = [name.decode() for name in names if name.decode().endswith(f"@{socket.gethostname()}")]
+        names = map(as_text, redis.hkeys(NODES_KEY))
+        mine = [name for name in names if name.endswith(f"@{socket.gethostname()}")]
         if mine and redis.exists(*map(node_heartbeat_key, mine)):
             return 0
     except RedisError as error:

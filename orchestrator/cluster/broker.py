@@ -18,20 +18,20 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import ujson
-
+from orchestrator.cluster.bookkeeping import of_another_type
 from orchestrator.cluster.embedded import Embedded
 from orchestrator.cluster.warm import WarmCluster
 from tasks.broker.app import make_app
 from tasks.broker.connect import connect
 from tasks.errors import BrokerError, HummingsweepError
 from tasks.protocol.blobs import Blobs
-from tasks.protocol.keys import NODES_KEY, node_heartbeat_key
+from tasks.protocol.keys import NODES_KEY, UNACKED_INDEX_KEY, UNACKED_KEY, node_heartbeat_key
 from tasks.protocol.messages import CHUNK_TASK, Chunk
+from tasks.protocol.names import as_text
+from tasks.protocol.records import NodeRecord, readable
 from tasks.settings import LOOPBACK, Settings, check_broker, versions, without_password
 
 if TYPE_CHECKING:
@@ -41,16 +41,8 @@ if TYPE_CHECKING:
 
 #: Seconds to wait for a node of this orchestrator's where there are others only.
 OTHERS_PATIENCE_S = 10.0
-
-
-@dataclass(frozen=True)
-class Node:
-    """A node that gave a heartbeat lately."""
-
-    name: str
-    children: int
-    queue: str
-    versions: dict[str, str]
+#: Seconds between two heartbeats of a node (tasks.node.lease.BEAT_S, which the orchestrator does not import).
+NODE_HEARTBEAT_S = 2.0
 
 
 @dataclass
@@ -64,6 +56,7 @@ class Cluster:
     patient: bool = True
     #: told, a line each, what a person who waits should know
     say: Callable[[str], object] = lambda _: None
+    _unreadable_said: bool = False
 
     @cached_property
     def redis(self) -> Redis:
@@ -115,39 +108,53 @@ class Cluster:
         ):
             yield producer
 
-    def waiting(self) -> int:
-        """Messages on the queue plus those handed out and not yet acknowledged, of all sweeps."""
-        redis: Any = self.redis
-        return int(redis.llen(self.settings.queue)) + int(redis.hlen("unacked"))
+    def holds(self, sweep: str) -> bool:
+        """Whether any chunk of a sweep is on the queue or handed out. Reads all messages: not for every second."""
+        mark = f"('{sweep}', ".encode()  # as `send` writes the arguments for Flower
+        return any(mark in raw for raw in self._messages())
 
     def missing(self, messages: Iterable[str]) -> set[str]:
         """Which of these messages are neither on the queue nor handed out.
 
         Reads them all: not for every second.
         """
-        redis: Any = self.redis
         missing = {message.encode() for message in messages}
-        # handed out last: what goes from the queue to a node between the two looks is seen there
-        for raw in chain(redis.lrange(self.settings.queue, 0, -1), redis.hvals("unacked")):
+        for raw in self._messages():
             missing = {message for message in missing if message not in raw}
             if not missing:
                 break
         return {message.decode() for message in missing}
 
-    def nodes(self) -> list[Node]:
-        """The nodes that are there, of any version; those long gone are forgotten."""
-        redis: Any = self.redis
-        about: dict[bytes, bytes] = redis.hgetall(NODES_KEY)
-        names = sorted(about)
-        signs = redis.mget([node_heartbeat_key(name.decode()) for name in names]) if names else []
-        nodes = []
-        for name, sign in zip(names, signs, strict=True):
-            if sign is None:
-                redis.hdel(NODES_KEY, name.decode())
-                continue
-            facts = ujson.loads(about[name])
-            nodes.append(Node(name.decode(), facts["children"], facts["queue"], facts["versions"]))
-        return nodes
+    def _messages(self) -> Iterator[bytes]:
+        """Every message of this queue, waiting or handed out.
+
+        Handed out last: what goes from the queue to a node between the two looks is seen there.
+        """
+        yield from (raw for raw in self.redis.lrange(self.settings.queue, 0, -1) if isinstance(raw, bytes))
+        yield from (raw for raw in self.redis.hvals(UNACKED_KEY) if isinstance(raw, bytes))
+
+    def nodes(self) -> list[NodeRecord]:
+        """The nodes that are there, of any version; those long gone are forgotten, and foreign records passed over."""
+        from redis.exceptions import ResponseError
+
+        try:
+            records = self.redis.hgetall(NODES_KEY)
+        except ResponseError as error:
+            if not of_another_type(error):
+                raise
+            raise BrokerError(
+                f"{NODES_KEY} on the broker is not the list of nodes (something else wrote there): delete it "
+                f"(`redis-cli DEL {NODES_KEY}`), and the nodes enter themselves again within {NODE_HEARTBEAT_S:g} s"
+            ) from None
+        found, unreadable = readable(sorted(records.items()), lambda record: NodeRecord.decode(*record))
+        if unreadable and not self._unreadable_said:
+            self._unreadable_said = True
+            self.say(f"{unreadable} records of nodes on the broker cannot be read and are passed over")
+        signs = self.redis.mget([node_heartbeat_key(node.name) for node in found]) if found else []
+        silent = [node.name for node, sign in zip(found, signs, strict=True) if sign is None]
+        if silent:
+            self.redis.hdel(NODES_KEY, *silent)
+        return [node for node in found if node.name not in silent]
 
     def children(self) -> int:
         """Children that take this orchestrator's chunks."""
@@ -167,11 +174,12 @@ class Cluster:
 
     def _hand_out_at_once(self) -> None:
         """What the node that ended held need not wait for the visibility timeout: the new one takes it."""
-        redis: Any = self.redis
+        redis = self.redis
         redis.delete(NODES_KEY)  # its sign would count for a while yet; those that live say so again in a moment
-        held = redis.zrange("unacked_index", 0, -1)
+        held = redis.zrange(UNACKED_INDEX_KEY, 0, -1)
         if held:
-            redis.zadd("unacked_index", dict.fromkeys(held, 0), xx=True)
+            tags = [as_text(tag) for tag in held if isinstance(tag, bytes | str)]
+            redis.zadd(UNACKED_INDEX_KEY, dict.fromkeys(tags, 0.0), xx=True)
 
 
 def message_id() -> str:

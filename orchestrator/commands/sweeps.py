@@ -142,9 +142,9 @@ def watch(
     if once or json:
         standing = remote.standing(sweep, settings)
         if json:
-            answer_json(standing)
+            answer_json(standing.document())
         else:
-            for line in remote.lines(standing):
+            for line in standing.lines():
                 say(line)
         return
     watcher = watcher_for(False)

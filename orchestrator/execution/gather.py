@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.cluster.bookkeeping import nodes_at_work
 from orchestrator.cluster.collect import Stream
 from orchestrator.execution.in_flight import DEPTH, InFlight, send_refused
 from orchestrator.progress.watcher import Progress, Watcher
@@ -19,6 +20,13 @@ if TYPE_CHECKING:
 
 #: Seconds without a row after which `gather` says why, when its chunks wait behind those of other sweeps.
 BUSY_S = 5.0
+
+
+def why_waiting(cluster: Cluster) -> str:
+    """Why no child has begun a chunk that was sent some seconds ago."""
+    if nodes_at_work(cluster.redis) & {node.name for node in cluster.nodes()}:
+        return "waiting for the children: they are busy with other sweeps, whose running chunks come first"
+    return "waiting for the children: they are starting (the first start on a machine takes up to a minute)"
 
 
 def gather(
@@ -51,7 +59,7 @@ def gather(
         cluster.check_alive(cluster.say)
         if not (rows or explained) and time.monotonic() - started > BUSY_S and not redis.exists(keys.running):
             explained = True
-            cluster.say("waiting for the children: they are busy with other sweeps, whose running chunks come first")
+            cluster.say(why_waiting(cluster))
         for entry, came in stream.read(0.25):
             rows |= {row["point"]: row for row in came.to_dicts()}
             stream.forget([entry])

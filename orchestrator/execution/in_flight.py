@@ -10,8 +10,9 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from orchestrator.cluster.bookkeeping import running_chunks
 from orchestrator.cluster.broker import message_id
 from orchestrator.execution.agenda import Agenda
 from tasks.errors import BrokerError
@@ -120,7 +121,7 @@ def send_again(cluster: Cluster, keys: Keys, in_flight: InFlight, lost: list[Chu
     """Send these once more under new names. The others stay on the way, so the generation is that of this start."""
     from redis.exceptions import OutOfMemoryError
 
-    redis: Any = cluster.redis
+    redis = cluster.redis
     try:
         # a broker that lost its data counts from nothing
         generation = max(generation + 1, int(redis.incr(keys.generation)))
@@ -142,11 +143,10 @@ def send_refused(cluster: Cluster, keys: Keys, in_flight: InFlight, chunk: Chunk
 
 def give_up_waiting(cluster: Cluster, keys: Keys, in_flight: InFlight) -> None:
     """After an interrupt: chunks that no child of a living node runs will not come back."""
-    redis: Any = cluster.redis
+    redis = cluster.redis
     alive = {node.name for node in cluster.nodes()}
-    running = {
-        chunk.decode() for chunk, who in redis.hgetall(keys.running).items() if who.decode().partition("/")[0] in alive
-    }
+    running = running_chunks(redis, keys.sweep)
+    running = {chunk_id: chunk for chunk_id, chunk in running.items() if chunk.child.node in alive}
     for chunk_id in [chunk_id for chunk_id in in_flight.chunks if chunk_id not in running]:
         if not redis.sismember(keys.done, chunk_id):
             in_flight.complete(chunk_id)

@@ -6,37 +6,37 @@ the output folder.
 
 from __future__ import annotations
 
-import dataclasses
-import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import batched
 from pathlib import Path
 from statistics import mean, median
 from typing import Any
 
-from orchestrator.cluster import broker
+from orchestrator.cluster import bookkeeping, broker
+from orchestrator.cluster.bookkeeping import known_sweeps, read_sweep
 from orchestrator.cluster.collect import Stream
-from orchestrator.cluster.lease import CLAIM_S, collector_lease
+from orchestrator.cluster.lease import collector_lease
 from orchestrator.execution import publish
 from orchestrator.execution.agenda import missing_runs
+from orchestrator.execution.follow import Follower
 from orchestrator.execution.gather import gather
 from orchestrator.execution.planner import Planner
 from orchestrator.execution.run import collect_waiting, write_status
 from orchestrator.execution.session import opened
 from orchestrator.execution.source import GridSource
-from orchestrator.progress.watcher import NodeProgress, Progress, Watcher
+from orchestrator.progress.standing import Standing, standing_of, sweeps_on
+from orchestrator.progress.watcher import Watcher
 from orchestrator.results.store import Store, resolve
 from orchestrator.sweepfile.skip import points_of, skip_of, spread_kept
 from orchestrator.sweepfile.sweep import Sweep
-from tasks.errors import BrokerError, HummingsweepError, StoreError
+from tasks.errors import BrokerError, StoreError
 from tasks.grid import Grid
-from tasks.protocol.keys import SWEEPS_KEY, Keys
+from tasks.protocol.keys import Keys
 from tasks.protocol.messages import Chunk, Kind, Status, SweepDefinition
+from tasks.protocol.records import SweepState
 from tasks.settings import Settings
-from tasks.suggest import command
-from tasks.times import span
 
 #: Points timed before a submitted sweep is cut into chunks; where they seem to take less than CHEAP_S, which may be a
 #: child's first steps, so many neighbours more.
@@ -64,7 +64,7 @@ def submit(sweep: Sweep, out: Path, settings: Settings, watcher: Watcher) -> Sen
     with opened(sweep, out, settings, watcher) as session:
         store, cluster, definition = session.store, session.cluster, session.definition
         keys = Keys(definition.sweep)
-        redis: Any = cluster.redis
+        redis = cluster.redis
         with collector_lease(redis, keys, watcher.say):
             generation = int(redis.incr(keys.generation))
             redis.delete(keys.cancelled)
@@ -79,7 +79,7 @@ def submit(sweep: Sweep, out: Path, settings: Settings, watcher: Watcher) -> Sen
                 chunks += 1
                 if chunks % 1000 == 0:
                     watcher.say(f"{chunks} chunks sent (up to {chunk_id})")
-            write_status(cluster, keys, size, Counter({Status.OK: stored}), "submitted")
+            write_status(cluster, keys, size, Counter({Status.OK: stored}), SweepState.SUBMITTED)
     return Sent(definition.sweep, size - stored, chunks, str(out))
 
 
@@ -88,61 +88,14 @@ def watch(reference: str, settings: Settings, watcher: Watcher) -> None:
 
     Ends with a word when nothing can come any more: the sweep was stopped, or its command is gone.
     """
+    with broker.session(_cluster_settings(settings), say=watcher.say) as cluster:
+        Follower(cluster, *_name(reference, cluster), watcher).follow()
+
+
+def standing(reference: str, settings: Settings) -> Standing:
+    """How a sweep stands now: points, done, failed, state, nodes with speed, chunks running. Raises BrokerError."""
     with broker.session(_cluster_settings(settings)) as cluster:
-        name, folder = _name(reference, cluster)
-        keys = Keys(name)
-        redis: Any = cluster.redis
-        started, first, tended = time.monotonic(), None, time.monotonic()
-        while True:
-            if folder and not redis.exists(keys.collector) and redis.xlen(keys.rows):
-                with collector_lease(redis, keys, watcher.say), Store.create(folder) as store:
-                    stream = Stream(redis, store.definition(name), folder)
-                    counts = collect_waiting(stream, store, name)
-                    for aside in stream.take_set_aside():
-                        watcher.say(str(aside))
-                    done = sum(counts.values())
-                    redis.hset(keys.status, mapping={"done": done, "failed": done - counts.get(Status.OK, 0)})
-            standing = _standing(cluster, name)
-            first = standing["done"] if first is None else first
-            seconds = time.monotonic() - started
-            speed = (standing["done"] - first) / seconds if seconds > 0 else 0.0
-            left = (standing["points"] - standing["done"]) / speed if speed else standing["left_s"]
-            nodes = tuple(NodeProgress(**node) for node in standing["nodes"])
-            children = sum(node.children for node in nodes)
-            watcher.update(
-                Progress(standing["points"], standing["done"], standing["failed"], speed, left, children, nodes)
-            )
-            if standing["done"] >= standing["points"] or standing["state"] in ("stopped", "cancelled"):
-                watcher.say(f"sweep {name}: {standing['state']}, {standing['done']}/{standing['points']} points")
-                return
-            if standing["state"] != "running" or standing["collector"] or standing["chunks_running"]:
-                tended = time.monotonic()
-            elif time.monotonic() - tended > CLAIM_S:
-                watcher.say(
-                    f"sweep {name}: {standing['done']}/{standing['points']} points, and the command that ran it is "
-                    f"gone; go on with: {command('resume', folder or name)}"
-                )
-                return
-            time.sleep(0.5)
-
-
-def standing(reference: str, settings: Settings) -> dict[str, Any]:
-    """How a sweep stands now: points, done, failed, state, nodes with speed, chunks running."""
-    with broker.session(_cluster_settings(settings)) as cluster:
-        return _standing(cluster, _name(reference, cluster)[0])
-
-
-def lines(standing: dict[str, Any]) -> Iterator[str]:
-    """`standing` for a person."""
-    yield (
-        f"sweep {standing['sweep']}: {standing['state']}, {standing['done']}/{standing['points']} points, "
-        f"{standing['failed']} failed, {standing['chunks_running']} chunks running, "
-        f"{standing['chunks_lost']} lost, {standing['chunks_tried_again']} tried again"
-        + (f", {span(standing['left_s'])} left" if standing["left_s"] else "")
-    )
-    for facts in standing["nodes"]:
-        node = NodeProgress(**facts)
-        yield f"  node {node.name}: {node.points} points, {node.facts()}"
+        return standing_of(cluster, _name(reference, cluster)[0])
 
 
 def cancel(reference: str, settings: Settings) -> tuple[str, str]:
@@ -152,21 +105,17 @@ def cancel(reference: str, settings: Settings) -> tuple[str, str]:
     """
     with broker.session(_cluster_settings(settings)) as cluster:
         name, _ = _name(reference, cluster)
-        keys = Keys(name)
-        redis: Any = cluster.redis
-        if redis.exists(keys.status):
-            facts = _facts(cluster, name)
-            if facts["done"] >= facts["points"]:
-                return name, "done"
-        redis.set(keys.cancelled, "cancelled")
-        redis.hset(keys.status, "state", "cancelled")
-        return name, "cancelled"
+        status = read_sweep(cluster.redis, name).status
+        if status is not None and status.done >= status.points:
+            return name, SweepState.DONE.value
+        bookkeeping.cancel(cluster.redis, name)
+        return name, SweepState.CANCELLED.value
 
 
-def sweeps(settings: Settings) -> list[dict[str, Any]]:
+def sweeps(settings: Settings, say: Callable[[str], object] = lambda _: None) -> list[dict[str, Any]]:
     """The sweeps on the broker, the newest first."""
-    with broker.session(_cluster_settings(settings)) as cluster:
-        return [_facts(cluster, name) for name in _known(cluster) if cluster.redis.exists(Keys(name).status)]
+    with broker.session(_cluster_settings(settings), say=say) as cluster:
+        return list(sweeps_on(cluster))
 
 
 def _cluster_settings(settings: Settings) -> Settings:
@@ -183,7 +132,7 @@ def _name(reference: str, cluster: broker.Cluster) -> tuple[str, Path | None]:
         with Store.open(folder) as store:
             return store.latest(), folder
     except StoreError:
-        known = _known(cluster)
+        known = known_sweeps(cluster.redis)
         for name in known:
             if name == reference or name.rpartition("-")[0] == reference:
                 return name, None
@@ -191,76 +140,6 @@ def _name(reference: str, cluster: broker.Cluster) -> tuple[str, Path | None]:
         raise BrokerError(
             f"{reference}: neither an output folder nor a sweep on this broker (there are: {there})"
         ) from None
-
-
-def _known(cluster: broker.Cluster) -> list[str]:
-    """Ids of the sweeps on the broker, the newest first."""
-    redis: Any = cluster.redis
-    return [name.decode() for name in redis.zrevrange(SWEEPS_KEY, 0, -1)]
-
-
-def _facts(cluster: broker.Cluster, name: str) -> dict[str, Any]:
-    redis: Any = cluster.redis
-    raw: dict[bytes, bytes] = redis.hgetall(Keys(name).status)
-    if not raw:
-        raise HummingsweepError(f"sweep {name} is not on this broker any more")
-    facts = {key.decode(): value.decode() for key, value in raw.items()}
-    return {
-        "sweep": name,
-        "points": int(facts["points"]),
-        "done": int(facts["done"]),
-        "failed": int(facts["failed"]),
-        "state": facts["state"],
-        "at": float(facts["at"]),
-    }
-
-
-def _standing(cluster: broker.Cluster, name: str) -> dict[str, Any]:
-    keys = Keys(name)
-    redis: Any = cluster.redis
-    facts = _facts(cluster, name)
-    tries: dict[bytes, bytes] = redis.hgetall(keys.attempts)
-    collector: bytes | None = redis.get(keys.collector)
-    nodes = _nodes(cluster, keys)
-    speed = sum(node.points_per_s or 0.0 for node in nodes)
-    return {
-        **facts,
-        "collector": collector.decode() if collector else None,
-        "chunks_running": sum(node.running for node in nodes),
-        "chunks_lost": sum(node.lost for node in nodes),
-        "chunks_tried_again": sum(int(count) > 1 for count in tries.values()),
-        "points_per_s": speed or None,
-        "left_s": (facts["points"] - facts["done"]) / speed if speed else None,
-        "nodes": [dataclasses.asdict(node) for node in nodes],
-    }
-
-
-def _nodes(cluster: broker.Cluster, keys: Keys) -> list[NodeProgress]:
-    """Every node that is there, and those that went away with chunks in their hands."""
-    redis: Any = cluster.redis
-    tally = {name.decode(): float(value) for name, value in redis.hgetall(keys.tally).items()}
-    began: dict[str, list[float]] = {}
-    for value in redis.hvals(keys.running):
-        who, _, since = value.decode().partition(" ")
-        began.setdefault(who.partition("/")[0], []).append(float(since))
-    alive = {node.name: node.children for node in cluster.nodes()}
-    now = time.time()
-    found = []
-    for name in {**alive, **began}:
-        points, seconds = tally.get(f"{name} points", 0.0), tally.get(f"{name} seconds", 0.0)
-        under_way = began.get(name, [])
-        found.append(
-            NodeProgress(
-                name=name,
-                children=alive.get(name, 0),
-                points=int(points),
-                points_per_s=points / seconds * alive.get(name, 0) if seconds else None,
-                running=len(under_way) if name in alive else 0,
-                lost=0 if name in alive else len(under_way),
-                oldest_s=max((now - since for since in under_way), default=0.0),
-            )
-        )
-    return found
 
 
 def _time_points(

@@ -17,8 +17,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from orchestrator.cluster import bookkeeping
 from orchestrator.cluster.collect import SET_ASIDE, Stream
 from orchestrator.cluster.distrust import Distrust
 from orchestrator.cluster.lease import CollectorLease, collector_lease
@@ -27,13 +28,18 @@ from orchestrator.execution.estimate import ENOUGH_S, LEAST, SamplePlanner
 from orchestrator.execution.in_flight import InFlight, fill, give_up_waiting, send_again, send_refused
 from orchestrator.progress.watcher import Progress, Watcher
 from orchestrator.sweepfile.skip import points_of
+from tasks.errors import MessageError
 from tasks.grid import Grid
 from tasks.protocol.blobs import EXPIRY_S
-from tasks.protocol.keys import SWEEPS_KEY, Keys, blob_key
-from tasks.protocol.messages import Status, SweepDefinition
+from tasks.protocol.keys import Keys, blob_key
+from tasks.protocol.messages import Chunk, Status, SweepDefinition
+from tasks.protocol.names import as_text
+from tasks.protocol.records import SweepState, SweepStatus
 from tasks.protocol.scenario import PLAIN, Scenario
 
 if TYPE_CHECKING:
+    from redis import Redis
+
     from orchestrator.cluster.broker import Cluster
     from orchestrator.results.store import Store
 
@@ -151,7 +157,7 @@ class SweepRun:
         """`agenda` is made when the sweep is held and earlier rows are stored. `estimate`: see `run`."""
         self._cluster, self._store, self._definition, self._watcher = cluster, store, definition, watcher
         self._make_agenda, self._hooks, self._estimate, self._stage = agenda, hooks, estimate, stage
-        self._redis: Any = cluster.redis
+        self._redis = cluster.redis
         self._keys = Keys(definition.sweep)
         self._in_flight = InFlight()
         self._generation = 0
@@ -192,6 +198,11 @@ class SweepRun:
         self._distrust.clear()
         self._stream = Stream(self._redis, self._definition, self._store.folder)
         collect_waiting(self._stream, self._store, self._definition.sweep)
+        if lost := forget_lost_chunks(self._cluster, self._store, self._definition.sweep):
+            self._watcher.say(
+                f"{lost} chunks are marked as done on the broker, but neither it nor {self._store.folder} has their "
+                "rows (it lost them, or they went to another output folder): their points are computed again"
+            )
         self._agenda = self._make_agenda()
         self._send_refused()
 
@@ -276,21 +287,21 @@ class SweepRun:
         every = REPORT_IDLE_S if self._computed == self._reported_points else REPORT_S
         if now - self._reported > every:
             self._reported, self._reported_points = now, self._computed
-            write_status(self._cluster, self._keys, self._agenda.size, self._agenda.counts, "running", self._stage)
+            self._write_status(SweepState.RUNNING)
+
+    def _write_status(self, state: SweepState) -> None:
+        write_status(self._cluster, self._keys, self._agenda.size, self._agenda.counts, state, self._stage)
 
     def _close(self) -> None:
         """What the broker keeps of a finished run runs out by itself."""
         done = self._agenda.counts.total() >= self._agenda.size
-        state = "done" if done else "stopped"
-        write_status(self._cluster, self._keys, self._agenda.size, self._agenda.counts, state, self._stage)
+        self._write_status(SweepState.DONE if done else SweepState.STOPPED)
         self._redis.delete(self._keys.cancelled)
         self._distrust.clear()
         if total := self._set_aside.total():
             nodes = ", ".join(sorted({child.partition("/")[0] or "unknown" for child in self._set_aside}))
             self._watcher.say(f"{total} messages of rows did not fit their chunks and were set aside (nodes: {nodes})")
-        keys = self._keys
-        lists = (keys.sent, keys.done, keys.rows, keys.attempts, keys.running, keys.tally)
-        for key in (*lists, keys.status, keys.generation):
+        for key in self._keys.kept_when_done:
             self._redis.expire(key, EXPIRY_S)
 
     def _progress(self) -> Progress:
@@ -332,32 +343,47 @@ def collect_waiting(stream: Stream, store: Store, sweep: str) -> dict[Status, in
     return store.counts(sweep)
 
 
-def keep(redis: Any, keys: Keys, definition: SweepDefinition) -> bool:
+def forget_lost_chunks(cluster: Cluster, store: Store, sweep: str) -> int:
+    """Chunks that are marked as done although none of their rows is stored or waits: the mark goes; how many."""
+    redis, keys = cluster.redis, Keys(sweep)
+    ids = {as_text(raw) for raw in redis.smembers(keys.done)} - store.chunks(sweep)
+    lost = []
+    for chunk_id in ids:
+        with suppress(MessageError):
+            chunk = Chunk.parse(chunk_id)
+            if not store.statuses(sweep, chunk.points, str(chunk.scenario)):
+                lost.append(chunk_id)
+    if lost:
+        redis.srem(keys.done, *lost)
+    return len(lost)
+
+
+def keep(redis: Redis, keys: Keys, definition: SweepDefinition) -> bool:
     """Put off the expiry of what the sweep's children fetch; False when something of it is not there."""
     blobs = [blob_key(address) for address in (*definition.slices.values(), definition.controllers)]
     there = [redis.expire(name, EXPIRY_S) for name in (keys.definition, *blobs)]
     address = redis.get(keys.definition)
-    there.append(address is not None and redis.expire(blob_key(address.decode()), EXPIRY_S))
+    there.append(address is not None and bool(redis.expire(blob_key(as_text(address)), EXPIRY_S)))
     return all(there)
 
 
-def write_status(cluster: Cluster, keys: Keys, size: int, counts: Counter[Status], state: str, stage: str = "") -> None:
+def write_status(
+    cluster: Cluster, keys: Keys, size: int, counts: Counter[Status], state: SweepState, stage: str = ""
+) -> None:
     """What `watch`, `list` and the exporter show."""
-    from redis.exceptions import OutOfMemoryError
-
-    redis: Any = cluster.redis
-    facts = {
-        "points": size,
-        "done": counts.total(),
-        "failed": counts.total() - counts[Status.OK],
-        "state": state,
-        "stage": stage,
-        "at": time.time(),
-        "queue": cluster.settings.queue,
-    }
-    with suppress(OutOfMemoryError):  # nothing depends on it, and collecting makes room
-        redis.hset(keys.status, mapping=facts)
-        redis.zadd(SWEEPS_KEY, {keys.sweep: time.time()})
+    bookkeeping.write_status(
+        cluster.redis,
+        keys.sweep,
+        SweepStatus(
+            points=size,
+            done=counts.total(),
+            failed=counts.total() - counts[Status.OK],
+            state=state,
+            at=time.time(),
+            queue=cluster.settings.queue,
+            stage=stage,
+        ),
+    )
 
 
 @contextmanager

@@ -13,15 +13,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric, SummaryMetricFamily
 from prometheus_client.registry import Collector, CollectorRegistry
 
-from orchestrator.cluster.broker import Cluster, Node
+from orchestrator.cluster.bookkeeping import SweepRecords, known_sweeps, read_sweeps
+from orchestrator.cluster.broker import Cluster
 from tasks.errors import HummingsweepError
-from tasks.protocol.keys import SWEEPS_KEY, Keys
+from tasks.protocol.keys import UNACKED_KEY
+from tasks.protocol.records import NodeRecord, NodeTally
 from tasks.settings import Settings
 
 if TYPE_CHECKING:
@@ -31,39 +33,17 @@ if TYPE_CHECKING:
 MAX_SWEEPS = 20
 
 
-@dataclass
-class Tally:
-    """What one node committed of one sweep, and what it runs now."""
+@dataclass(frozen=True)
+class Running:
+    """The chunks that one node runs of one sweep."""
 
     chunks: int = 0
-    points: int = 0
-    failed: int = 0
-    #: seconds of wall clock in its children
-    seconds: float = 0.0
-    running: int = 0
-    #: seconds since its oldest running chunk began
+    #: seconds since the oldest of them began
     oldest_s: float = 0.0
 
 
-@dataclass
-class Sweep:
-    """One sweep as the broker has it."""
-
-    sweep: str
-    state: str
-    points: int
-    #: points whose rows the orchestrator has stored, as it said last
-    stored: int
-    #: chunks whose rows wait for an orchestrator
-    uncollected: int
-    tried_again: int
-    #: where its chunks wait
-    queue: str
-    nodes: dict[str, Tally] = field(default_factory=dict)
-
-
-@dataclass
-class Broker:
+@dataclass(frozen=True)
+class BrokerFacts:
     """The broker and the nodes on it."""
 
     memory_bytes: int
@@ -71,71 +51,43 @@ class Broker:
     clients: int
     waiting: dict[str, int]
     handed_out: int
-    nodes: list[Node]
-    sweeps: list[Sweep]
+    nodes: list[NodeRecord]
+    sweeps: list[SweepRecords]
 
 
-def read(cluster: Cluster) -> Broker:
-    """Everything the broker knows now. Raises RedisError when it is away."""
-    redis: Any = cluster.redis
+def read(cluster: Cluster) -> BrokerFacts:
+    """Everything the broker knows now. Raises RedisError when it is away, BrokerError when it holds something else."""
+    redis = cluster.redis
     memory = redis.info("memory")
     nodes = cluster.nodes()
-    sweeps = _sweeps(redis, [name.decode() for name in redis.zrevrange(SWEEPS_KEY, 0, MAX_SWEEPS - 1)])
-    queues = sorted({*(node.queue for node in nodes), *(sweep.queue for sweep in sweeps if sweep.queue)})
+    # a sweep whose status is gone is none: its keys run out one after another
+    found = read_sweeps(redis, known_sweeps(redis, MAX_SWEEPS))
+    sweeps = [records for records in found if records.status is not None or records.unreadable]
+    queues = sorted({*(node.queue for node in nodes), *(each.status.queue for each in sweeps if each.status)} - {""})
     with redis.pipeline(transaction=False) as pipeline:
-        pipeline.hlen("unacked")
+        pipeline.hlen(UNACKED_KEY)
         for queue in queues:
             pipeline.llen(queue)
-        handed_out, *lengths = pipeline.execute()
-    return Broker(
+        lengths = [answer if isinstance(answer, int) else 0 for answer in pipeline.execute(raise_on_error=False)]
+    return BrokerFacts(
         memory_bytes=int(memory["used_memory"]),
         memory_limit_bytes=int(memory["maxmemory"]),
         clients=int(redis.info("clients")["connected_clients"]),
-        waiting=dict(zip(queues, map(int, lengths), strict=True)),
-        handed_out=int(handed_out),
+        waiting=dict(zip(queues, lengths[1:], strict=True)),
+        handed_out=lengths[0],
         nodes=nodes,
         sweeps=sweeps,
     )
 
 
-def _sweeps(redis: Any, names: list[str]) -> list[Sweep]:
-    with redis.pipeline(transaction=False) as pipeline:
-        for name in names:
-            keys = Keys(name)
-            pipeline.hgetall(keys.status)
-            pipeline.hgetall(keys.tally)
-            pipeline.hgetall(keys.running)
-            pipeline.hvals(keys.attempts)
-            pipeline.xlen(keys.rows)
-        answers = iter(pipeline.execute())
-    now = time.time()
-    sweeps = []
-    for sweep_id, status, tally, running, attempts, uncollected in zip(names, *[answers] * 5, strict=True):
-        if not status:
-            continue  # its keys are gone, its name is not yet
-        sweep = Sweep(
-            sweep=sweep_id,
-            state=status[b"state"].decode(),
-            points=int(status[b"points"]),
-            stored=int(status[b"done"]),
-            uncollected=int(uncollected),
-            tried_again=sum(int(count) > 1 for count in attempts),
-            queue=status.get(b"queue", b"").decode(),
-        )
-        for key, value in tally.items():
-            name, _, what = key.decode().rpartition(" ")
-            setattr(_of(sweep, name), what, float(value) if what == "seconds" else int(value))
-        for value in running.values():
-            who, _, since = value.decode().partition(" ")
-            node = _of(sweep, who.partition("/")[0])
-            node.running += 1
-            node.oldest_s = max(node.oldest_s, now - float(since or now))
-        sweeps.append(sweep)
-    return sweeps
-
-
-def _of(sweep: Sweep, node: str) -> Tally:
-    return sweep.nodes.setdefault(node, Tally())
+def running_by_node(records: SweepRecords, now: float) -> dict[str, Running]:
+    """Node -> what it runs of a sweep."""
+    found: dict[str, Running] = {}
+    for chunk in records.running:
+        before = found.get(chunk.child.node, Running())
+        oldest_s = max(before.oldest_s, now - chunk.since)
+        found[chunk.child.node] = Running(before.chunks + 1, oldest_s)
+    return found
 
 
 class ClusterCollector(Collector):
@@ -150,7 +102,7 @@ class ClusterCollector(Collector):
 
         try:
             broker = read(self._cluster)
-        except (RedisError, OSError):
+        except (RedisError, OSError, HummingsweepError):
             yield _gauge("broker_up", "1 when the broker answers.", 0)
             return
         yield _gauge("broker_up", "1 when the broker answers.", 1)
@@ -171,7 +123,7 @@ class ClusterCollector(Collector):
         yield from _of_sweeps(broker.sweeps)
 
 
-def _of_sweeps(sweeps: list[Sweep]) -> Iterator[Metric]:
+def _of_sweeps(sweeps: list[SweepRecords]) -> Iterator[Metric]:
     def gauge(name: str, text: str, *labels: str) -> GaugeMetricFamily:
         return GaugeMetricFamily(f"hummingsweep_{name}", text, labels=["sweep", *labels])
 
@@ -187,23 +139,33 @@ def _of_sweeps(sweeps: list[Sweep]) -> Iterator[Metric]:
     oldest = gauge("chunk_oldest_seconds", "Seconds since the oldest running chunk began.", "node")
     computed = counter("points_computed", "Points whose rows were committed.")
     failed = counter("points_failed", "Points whose row has another status than ok.")
+    unreadable = gauge("sweep_records_unreadable", "Records of the sweep on the broker that cannot be read.")
     seconds = SummaryMetricFamily(
         "hummingsweep_chunk_seconds", "Wall clock of committed chunks, in the child.", labels=["sweep", "node"]
     )
+    now = time.time()
     for sweep in sweeps:
-        points.add_metric([sweep.sweep], sweep.points)
-        stored.add_metric([sweep.sweep], sweep.stored)
-        state.add_metric([sweep.sweep, sweep.state], 1)
+        unreadable.add_metric([sweep.sweep], sweep.unreadable)
+        if sweep.status is None:
+            continue
+        points.add_metric([sweep.sweep], sweep.status.points)
+        stored.add_metric([sweep.sweep], sweep.status.done)
+        state.add_metric([sweep.sweep, sweep.status.state.value], 1)
         uncollected.add_metric([sweep.sweep], sweep.uncollected)
         again.add_metric([sweep.sweep], sweep.tried_again)
-        for name, node in sweep.nodes.items():
-            labels = [sweep.sweep, name]
-            running.add_metric(labels, node.running)
-            oldest.add_metric(labels, node.oldest_s)
-            computed.add_metric(labels, node.points)
-            failed.add_metric(labels, node.failed)
-            seconds.add_metric(labels, count_value=node.chunks, sum_value=node.seconds)
-    yield from (points, stored, state, uncollected, again, running, oldest, computed, failed, seconds)
+        runs = running_by_node(sweep, now)
+        for name in {**sweep.tallies, **runs}:
+            labels, tally, at_work = (
+                [sweep.sweep, name],
+                sweep.tallies.get(name, NodeTally()),
+                runs.get(name, Running()),
+            )
+            running.add_metric(labels, at_work.chunks)
+            oldest.add_metric(labels, at_work.oldest_s)
+            computed.add_metric(labels, tally.points)
+            failed.add_metric(labels, tally.failed)
+            seconds.add_metric(labels, count_value=tally.chunks, sum_value=tally.seconds)
+    yield from (points, stored, state, uncollected, again, running, oldest, computed, failed, seconds, unreadable)
 
 
 class MachineCollector(Collector):

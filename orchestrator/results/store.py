@@ -241,6 +241,12 @@ class Store:
             nodes = connection.execute(sql("nodes"), wanted)
             return [{"node": node, "points": points, "seconds": seconds} for node, points, seconds in nodes]
 
+    def chunks(self, sweep: str) -> set[str]:
+        """The ids of the chunks that brought rows, of every scenario."""
+        with self._reading() as connection:
+            stored = connection.execute(sql("chunks"), {"sweep": self._sweep(connection, sweep).key})
+            return {chunk for (chunk,) in stored}
+
     def missing_runs(self, sweep: str, size: int, scenario: str = "") -> Iterator[tuple[int, int]]:
         """Closed ranges of the points of 0..size-1 that have no row, ascending.
 

@@ -155,6 +155,9 @@ GROUP BY error ORDER BY count(*) DESC, error;
 -- name: nodes
 SELECT node, sum(points), sum(seconds) FROM chunks WHERE scope = :scope GROUP BY node ORDER BY node;
 
+-- name: chunks
+SELECT chunk FROM chunks JOIN scopes ON scopes.id = chunks.scope WHERE scopes.sweep = :sweep;
+
 -- name: first_point
 SELECT min(point) FROM rows WHERE scope = :scope;
 

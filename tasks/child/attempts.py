@@ -18,6 +18,7 @@ import ujson
 from tasks.child.deadline import HARD_GRACE_S
 from tasks.protocol.keys import Keys, node_heartbeat_key
 from tasks.protocol.messages import Chunk, Rows, Status
+from tasks.protocol.records import ChildName, RunningChunk
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -44,7 +45,7 @@ class Attempts:
             keys=[keys.done, keys.sent, keys.attempts, keys.running, keys.cancelled, keys.generation],
             args=[
                 chunk,
-                f"{who} {time.time()}",
+                RunningChunk(ChildName.parse(who), time.time()).encode(),
                 Chunk.parse(chunk).generation,
                 keys.definition,
                 keys.distrusted,

@@ -1,11 +1,11 @@
-"""The node's beat: keeps the lease of running chunks and says that the node is there.
+"""Lease renewal: keeps the lease of running chunks, and gives the node's heartbeat.
 
 Redis hands a message out again when it was not acknowledged within the visibility timeout. With late
 acknowledgement a chunk longer than that would run twice. So every quarter of the timeout the node renews the lease of
 what it holds; when the node dies, the leases run out and its chunks go to others.
 
-A child that stands still keeps its chunk from everybody while its node renews the lease: the beat ends it, and Celery
-hands the chunk back (see tasks.child.heartbeat).
+A child that stands still keeps its chunk from everybody while its node renews the lease: the watchdog ends it, and
+Celery hands the chunk back (see tasks.child.heartbeat).
 
 Held messages are found in `channel.qos._delivered`, a private attribute of kombu 5.7's Redis transport (pinned).
 """
@@ -21,12 +21,12 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
-import ujson
 from celery import bootsteps
 from celery.worker import state
 
 from tasks.child.heartbeat import Watchdog, signs
-from tasks.protocol.keys import NODES_KEY, node_heartbeat_key
+from tasks.protocol.keys import NODES_KEY, UNACKED_INDEX_KEY, node_heartbeat_key
+from tasks.protocol.records import NodeRecord
 from tasks.settings import Settings, versions
 
 #: Seconds between two heartbeats; a node is gone after NODE_EXPIRY_S without one.
@@ -45,18 +45,20 @@ class LeaseRenewal(bootsteps.StartStopStep):  # type: ignore[misc]  # celery has
         self._thread: threading.Thread | None = None
 
     def start(self, parent: Any) -> None:
-        """Begin to beat; called again after each reconnection."""
+        """Begin to renew; called again after each reconnection."""
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._beat, args=(parent, self._stop), name="node-beat", daemon=True)
+        self._thread = threading.Thread(
+            target=self._renew_until, args=(parent, self._stop), name="lease-renewal", daemon=True
+        )
         self._thread.start()
 
     def stop(self, parent: Any) -> None:
-        """Stop beating; the leases are left to run out unless the consumer starts again."""
+        """Stop renewing; the leases are left to run out unless the consumer starts again."""
         self._stop.set()
 
     shutdown = stop
 
-    def _beat(self, consumer: Any, stop: threading.Event) -> None:
+    def _renew_until(self, consumer: Any, stop: threading.Event) -> None:
         from redis.exceptions import RedisError
 
         from tasks.broker.connect import connect
@@ -65,21 +67,16 @@ class LeaseRenewal(bootsteps.StartStopStep):  # type: ignore[misc]  # celery has
         client = connect(settings, patient=False)
         renew_s = settings.visibility_timeout_s / 4
         renewed = 0.0
-        about = ujson.dumps(
-            {
-                "children": consumer.app.conf.worker_concurrency,
-                "queue": settings.queue,
-                "versions": versions(),
-                "since": time.time(),
-            }
-        )
+        record = NodeRecord(
+            consumer.hostname, consumer.app.conf.worker_concurrency, settings.queue, versions(), time.time()
+        ).encode()
         watchdog, looked = Watchdog(2 * BEAT_S), time.monotonic()
         while not stop.wait(BEAT_S):
             now = time.monotonic()
             late, looked = watchdog.look(signs(settings.cache_folder), now - looked), now
             end_silent(late)
             try:
-                client.hset(NODES_KEY, consumer.hostname, about)
+                client.hset(NODES_KEY, consumer.hostname, record)
                 client.set(node_heartbeat_key(consumer.hostname), 1, ex=NODE_EXPIRY_S)
                 if time.monotonic() - renewed >= renew_s:
                     renew_leases(client, consumer)
@@ -101,7 +98,7 @@ def end_silent(late: Mapping[int, float]) -> None:
 def renew_leases(client: Any, consumer: Any) -> int:
     """Set the clock of every message this node holds to now; how many were found on the broker."""
     qos = getattr(consumer.task_consumer.channel, "qos", None)
-    index_key = getattr(qos, "unacked_index_key", "unacked_index")
+    index_key = getattr(qos, "unacked_index_key", UNACKED_INDEX_KEY)
     # after a reconnection the running chunks belong to the channel that is gone: only the worker still knows them
     running = [request for request in list(state.reserved_requests) if not request.acknowledged]
     tags = {*getattr(qos, "_delivered", {}), *(request.message.delivery_tag for request in running)}

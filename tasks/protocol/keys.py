@@ -18,6 +18,8 @@ from tasks.protocol import names
 SWEEPS_KEY = "hs:sweeps"
 #: Hash: node name -> its record, see tasks.protocol.records.NodeRecord.
 NODES_KEY = "hs:nodes"
+#: Pattern of the running chunks of every sweep, see Keys.running.
+ANY_RUNNING = "hs:*:running"
 #: kombu's hash of messages that nodes hold and have not acknowledged, and its index of them by time.
 UNACKED_KEY = "unacked"
 UNACKED_INDEX_KEY = "unacked_index"

@@ -25,6 +25,8 @@ from tasks.protocol.messages import Rows, SweepDefinition
 from tasks.settings import Settings
 from tests.made import definition
 
+ME = "node@host/1"
+
 
 @pytest.fixture(scope="module")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
@@ -51,30 +53,30 @@ def rows(chunk: str, *points: int) -> Rows:
 
 
 def test_rows_and_done_come_together_and_once(attempts: Attempts, redis: Any) -> None:
-    assert attempts.begin("1:0-1", "me")[0] == 1
+    assert attempts.begin("1:0-1", ME)[0] == 1
     assert attempts.commit("1:0-1", rows("1:0-1", 0, 1))
     assert not attempts.commit("1:0-1", rows("1:0-1", 0, 1))
-    assert attempts.begin("1:0-1", "me")[0] == DONE
+    assert attempts.begin("1:0-1", ME)[0] == DONE
     assert redis.xlen(attempts.keys.rows) == 1
     assert not redis.exists(attempts.keys.attempts, attempts.keys.running)
 
 
 def test_a_cancelled_sweep_begins_nothing(attempts: Attempts, redis: Any) -> None:
     redis.set(attempts.keys.cancelled, "1")
-    assert attempts.begin("1:0-1", "me")[0] == CANCELLED
+    assert attempts.begin("1:0-1", ME)[0] == CANCELLED
 
 
 def test_chunks_of_an_earlier_orchestrator_are_passed_over(attempts: Attempts, redis: Any) -> None:
     redis.set(attempts.keys.generation, 2)
-    assert attempts.begin("1:0-1", "me")[0] == CANCELLED
-    assert attempts.begin("2:0-1", "me")[0] == 1
+    assert attempts.begin("1:0-1", ME)[0] == CANCELLED
+    assert attempts.begin("2:0-1", ME)[0] == 1
 
 
 def test_the_point_that_kills_its_child_is_found(attempts: Attempts) -> None:
     chunk = "1:0-3"
-    attempts.begin(chunk, "me")  # the first attempt leaves nothing: it dies
+    attempts.begin(chunk, ME)  # the first attempt leaves nothing: it dies
     for death in range(DEATHS):
-        assert attempts.begin(chunk, "me")[0] == death + 2
+        assert attempts.begin(chunk, ME)[0] == death + 2
         finished = attempts.finished(chunk, 600)
         assert 2 not in finished
         for point in (0, 1):
@@ -106,9 +108,9 @@ def test_the_time_in_which_a_dead_node_held_a_point_is_not_the_points(attempts: 
 
 
 def test_a_chunk_that_may_not_begin_is_not_running(attempts: Attempts, redis: Any) -> None:
-    attempts.begin("1:0-1", "a node that died")
+    attempts.begin("1:0-1", "died@host/7")
     redis.set(attempts.keys.cancelled, "cancelled")
-    assert attempts.begin("1:0-1", "me")[0] == CANCELLED
+    assert attempts.begin("1:0-1", ME)[0] == CANCELLED
     assert redis.hkeys(attempts.keys.running) == []
 
 

@@ -1,4 +1,4 @@
-"""A command whose few points lie behind other sweeps' chunks says so."""
+"""A command whose few points wait says why: they lie behind other sweeps' chunks, or the children are starting."""
 
 from __future__ import annotations
 
@@ -11,17 +11,24 @@ import pytest
 from orchestrator.execution import gather
 from orchestrator.progress.watcher import Silent
 from tasks.protocol.messages import Rows
+from tasks.protocol.records import NodeRecord
 
 
 class Redis:
-    def __init__(self, running: bool):
-        self._running = running
+    def __init__(self, running: bool, at_work: str = ""):
+        self._running, self.at_work = running, at_work
 
     def incr(self, key: str) -> int:
         return 1
 
     def exists(self, key: str) -> int:
         return int(self._running)
+
+    def scan_iter(self, pattern: str, count: int) -> list[bytes]:
+        return [b"hs:another:running"] if self.at_work else []
+
+    def hvals(self, key: str) -> list[bytes]:
+        return [f"{self.at_work}/1 1700000000.0".encode()]
 
 
 class Stream:
@@ -37,16 +44,34 @@ class Stream:
 
     def forget(self, entries: list[str]) -> None: ...
 
+    def take_set_aside(self) -> list[Any]:
+        return []
 
-@pytest.mark.parametrize("running", [False, True])
-def test_who_waits_behind_other_sweeps_is_told_once(running: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+
+@pytest.mark.parametrize(
+    ("running", "at_work", "words"),
+    [
+        (False, "node@host", ["busy with other sweeps"]),
+        (False, "dead@host", ["they are starting"]),
+        (False, "", ["they are starting"]),
+        (True, "node@host", []),
+    ],
+)
+def test_who_waits_is_told_once_why(
+    running: bool, at_work: str, words: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(gather, "Stream", Stream)
     monkeypatch.setattr(gather, "BUSY_S", -1.0)
     said: list[str] = []
     cluster: Any = SimpleNamespace(
-        redis=Redis(running), children=lambda: 1, send=lambda *_: None, check_alive=lambda say: None, say=said.append
+        redis=Redis(running, at_work),
+        children=lambda: 1,
+        nodes=lambda: [NodeRecord("node@host", 1, "q", {})],
+        send=lambda *_: None,
+        check_alive=lambda say: None,
+        say=said.append,
     )
     definition: Any = SimpleNamespace(sweep="s")
     assert gather.gather(cluster, definition, [0], Silent()) == [{"point": 0, "status": "ok"}]
-    assert len(said) == (0 if running else 1)
-    assert all("busy with other sweeps" in line for line in said)
+    assert len(said) == len(words)
+    assert all(word in line for word, line in zip(words, said, strict=True))
