@@ -15,7 +15,7 @@ from orchestrator.analysis.rank import scored
 from orchestrator.sweepfile.expressions import parse_objective
 from orchestrator.sweepfile.skip import points_of
 from orchestrator.sweepfile.validate import resolution_s
-from orchestrator.validation.choice import choose, draw
+from orchestrator.validation.choice import Order, choose, draw
 from orchestrator.validation.crossing import cross, rank_correlation
 from orchestrator.validation.folds import Windows, windows_of
 from orchestrator.validation.rows import results_of, table_of
@@ -40,9 +40,10 @@ def chosen_points(store: Store, name: str, sweep: Sweep, fold: Fold) -> Chosen:
     walk_forward = sweep.validation.walk_forward
     assert walk_forward is not None
     table = table_of(store, name, fold.train.scenario)
-    order = choose(table, walk_forward.choice, sweep.rank_by, sweep.where, sweep.grid, PLACES)
-    everyone = choose(table, ("best", 0), sweep.rank_by, sweep.where, sweep.grid, table.num_rows)
-    control = draw(table, sweep.rank_by, sweep.where, CONTROLS, sweep.seed, fold.number)
+    by = Order.of(sweep)
+    order = choose(table, walk_forward.choice, by, PLACES)
+    everyone = choose(table, ("best", 0), by, table.num_rows)
+    control = draw(table, by, CONTROLS, sweep.seed, fold.number)
     return Chosen(fold, tuple(point for point, _ in order), tuple(control), len(everyone))
 
 

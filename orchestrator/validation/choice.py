@@ -12,11 +12,15 @@ Every rule gives an order of points, so that the second to tenth choice can be t
 
 from __future__ import annotations
 
+import dataclasses
 import random
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from orchestrator.analysis.across import reduced
 from orchestrator.analysis.rank import ordered, scored
 
 if TYPE_CHECKING:
@@ -24,20 +28,44 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from orchestrator.analysis.rank import Scored
+    from orchestrator.sweepfile.sweep import Sweep
     from tasks.grid import Grid
 
     Floats = npt.NDArray[np.float64]
     Integers = npt.NDArray[np.int64]
 
 
-def choose(
-    table: pa.Table, rule: tuple[str, int], rank_by: str, where: str | None, grid: Grid, most: int
-) -> list[tuple[int, float]]:
+@dataclass(frozen=True)
+class Order:
+    """What puts points in order: the sweep file's `rank_by`, `where` and `across`."""
+
+    rank_by: str
+    where: str | None
+    grid: Grid
+    across: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, sweep: Sweep) -> Order:
+        """As the sweep file says."""
+        return cls(sweep.rank_by, sweep.where, sweep.grid, sweep.across)
+
+    def scored(self, table: pa.Table) -> Scored:
+        """The ok points of a table; with `across`, the one that stands for each group. Raises ExpressionError."""
+        found = scored(table, self.rank_by, self.where)
+        if not self.across or not len(found.points):
+            return found
+        groups = reduced(found, self.grid, self.across)
+        heads = np.zeros(len(found.points), dtype=bool)
+        heads[groups.heads] = True
+        return dataclasses.replace(groups.scored, matching=groups.scored.matching & heads)
+
+
+def choose(table: pa.Table, rule: tuple[str, int], by: Order, most: int) -> list[tuple[int, float]]:
     """Up to `most` (point, objective in training), the chosen one first; empty when no point can be ranked.
 
     `table`: rows of one training window, as Store.table gives them. Raises ExpressionError.
     """
-    found = scored(table, rank_by, where)
+    found, grid = by.scored(table), by.grid
     name, number = rule
     if name == "point":
         at = np.flatnonzero(found.points == number)
@@ -49,12 +77,12 @@ def choose(
     return [(int(found.points[at]), float(found.objective[at])) for at in order[:most]]
 
 
-def draw(table: pa.Table, rank_by: str, where: str | None, count: int, seed: int, fold: int) -> list[int]:
+def draw(table: pa.Table, by: Order, count: int, seed: int, fold: int) -> list[int]:
     """The control: `count` points drawn at random from those a rule could have chosen, in the order they were drawn.
 
     The same for the same seed and fold, whatever else is computed.
     """
-    found = scored(table, rank_by, where)
+    found = by.scored(table)
     candidates = found.points[found.matching & np.isfinite(found.objective)].tolist()
     rng = random.Random(f"control {seed} {fold}")
     return rng.sample(candidates, min(count, len(candidates)))

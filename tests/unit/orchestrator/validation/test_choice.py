@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from orchestrator.validation.choice import choose, draw
+from orchestrator.validation.choice import Order, choose, draw
 from tasks.grid import Grid
 from tests.unit.orchestrator.validation.tables import table
 
@@ -14,7 +14,7 @@ GRID = Grid.from_mapping({"a": [10, 20, 30, 40, 50]})
 
 
 def chosen(objective: dict[int, float | None], rule: tuple[str, int], where: str | None = None) -> list[int]:
-    return [point for point, _ in choose(table(objective), rule, "net_pnl", where, GRID, 10)]
+    return [point for point, _ in choose(table(objective), rule, Order("net_pnl", where, GRID), 10)]
 
 
 def test_best_is_the_ranking_without_failed_and_unranked_points() -> None:
@@ -28,7 +28,7 @@ def test_ties_go_to_the_lowest_point() -> None:
 
 
 def test_a_descending_objective_is_turned() -> None:
-    found = choose(table({0: 0.1, 1: 0.5}), ("best", 0), "-net_pnl", None, GRID, 10)
+    found = choose(table({0: 0.1, 1: 0.5}), ("best", 0), Order("-net_pnl", None, GRID), 10)
     assert found[0] == (0, 0.1)
 
 
@@ -48,7 +48,7 @@ def test_the_neighbours_are_those_of_the_grid_also_at_its_ends_and_beside_failed
         if own is not None:
             around = [value for value in (objective[other] for other in grid.neighbours(point)) if value is not None]
             score[point] = (own + sum(around)) / (1 + len(around))
-    found = choose(table(objective), ("neighbourhood", 0), "net_pnl", None, grid, 100)
+    found = choose(table(objective), ("neighbourhood", 0), Order("net_pnl", None, grid), 100)
     assert [point for point, _ in found] == sorted(score, key=lambda point: -score[point])
     assert dict(found)[3] == objective[3]  # what is reported is the point's own objective
 
@@ -56,7 +56,7 @@ def test_the_neighbours_are_those_of_the_grid_also_at_its_ends_and_beside_failed
 def test_an_axis_without_an_order_has_no_neighbours() -> None:
     grid = Grid.from_mapping({"a": ["x", "y", "z"]})
     rows = table({0: 1.0, 1: -5.0, 2: 0.5})
-    assert [point for point, _ in choose(rows, ("neighbourhood", 0), "net_pnl", None, grid, 10)] == [0, 2, 1]
+    assert [point for point, _ in choose(rows, ("neighbourhood", 0), Order("net_pnl", None, grid), 10)] == [0, 2, 1]
 
 
 def test_the_median_of_the_best_lies_in_the_middle_of_their_values() -> None:
@@ -66,7 +66,7 @@ def test_the_median_of_the_best_lies_in_the_middle_of_their_values() -> None:
 
 
 def test_a_fixed_point_is_chosen_whatever_it_did() -> None:
-    assert choose(table({0: 0.9, 1: 0.1}), ("point", 1), "net_pnl", None, GRID, 10) == [(1, 0.1)]
+    assert choose(table({0: 0.9, 1: 0.1}), ("point", 1), Order("net_pnl", None, GRID), 10) == [(1, 0.1)]
 
 
 def test_nothing_is_chosen_where_nothing_can_be_ranked() -> None:
@@ -75,8 +75,17 @@ def test_nothing_is_chosen_where_nothing_can_be_ranked() -> None:
 
 def test_the_control_is_the_same_for_the_same_seed_and_fold_and_another_for_others() -> None:
     rows = table({point: float(point) for point in range(100)})
-    first = draw(rows, "net_pnl", "net_pnl > 50", 10, 7, 0)
-    assert first == draw(rows, "net_pnl", "net_pnl > 50", 10, 7, 0)
-    assert first != draw(rows, "net_pnl", "net_pnl > 50", 10, 7, 1)
+    by = Order("net_pnl", "net_pnl > 50", Grid.from_mapping({"a": list(range(100))}))
+    first = draw(rows, by, 10, 7, 0)
+    assert first == draw(rows, by, 10, 7, 0)
+    assert first != draw(rows, by, 10, 7, 1)
     assert len(set(first)) == 10
     assert min(first) > 50
+
+
+def test_across_an_axis_a_group_is_chosen_by_its_worst_and_stands_for_one_point() -> None:
+    grid = Grid.from_mapping({"length": [1, 2], "pair": ["A", "B"]})
+    rows = table({0: 0.9, 1: -0.5, 2: 0.3, 3: 0.2})
+    by = Order("net_pnl", None, grid, {"pair": "min"})
+    assert choose(rows, ("best", 0), by, 10) == [(3, 0.2), (1, -0.5)]
+    assert sorted(draw(rows, by, 10, 1, 0)) == [1, 3]
