@@ -6,6 +6,7 @@ feeds does the controller ask for) comes later, from a probe.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from difflib import SequenceMatcher
 from itertools import product
@@ -53,6 +54,17 @@ def markets(sweep: Sweep) -> set[tuple[str, str]]:
         return [str(sweep.controller[key])] if key in sweep.controller else []
 
     return set(product(values("connector_name"), values("trading_pair")))
+
+
+def place_of_refusal(sweep: Sweep, error: str) -> str:
+    """File, line and key that a controller's refusal is about; "" where it names no key of the sweep file."""
+    found = re.search(r"refuses its config: (?:unknown key ')?([\w.]+)", error)
+    for name in (found[1], root_key(found[1])) if found else ():
+        if axis := next((axis for axis in sweep.axes if name in (axis, root_key(axis))), None):
+            return sweep.place("grid", axis)
+        if name in sweep.controller:
+            return sweep.place("controller", name)
+    return ""
 
 
 def controller_file(sweep: Sweep) -> Path | None:

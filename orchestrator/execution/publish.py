@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.cluster.broker import wait_for_children
 from orchestrator.execution.gather import gather
-from orchestrator.execution.precheck import markets
+from orchestrator.execution.precheck import markets, place_of_refusal
 from orchestrator.progress.watcher import Silent, Watcher
 from orchestrator.sweepfile import rules
 from orchestrator.sweepfile.skip import skip_of, spread_kept
@@ -79,7 +79,11 @@ def publish(
     bare = sweep.definition(kind=Kind.PROBE, controllers=controllers, versions=versions())
     if known.of != digest_of(bare.encode()):
         wait_for_children(cluster, CHILDREN_READY_S, watcher.say)
-        known.needs, known.refused = _ask_for_feeds(bare, cluster)
+        try:
+            known.needs, known.refused = _ask_for_feeds(bare, cluster)
+        except ControllerError as error:
+            place = place_of_refusal(sweep, str(error))
+            raise ControllerError(f"{place}: {error}" if place else str(error)) from None
         known.of = digest_of(bare.encode())
     if known.refused:
         watcher.say(known.refused)

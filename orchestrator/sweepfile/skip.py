@@ -10,7 +10,7 @@ values costs 2,500 decisions. A point is then looked up by its place on those ax
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -133,7 +133,12 @@ def skip_of(definition: SweepDefinition) -> Skip | None:
     """The points that a stored or published sweep leaves out; None when it leaves out none."""
     if not definition.skip:
         return None
-    return _cached(ujson.dumps([definition.grid, definition.controller]), definition.skip)
+    return skip_for(definition.grid, definition.controller, definition.skip)
+
+
+def skip_for(grid: Mapping[str, Sequence[Any]], controller: Mapping[str, Any], condition: str) -> Skip:
+    """As `Skip.of`, decided once in a process."""
+    return _cached(ujson.dumps([grid, controller]), condition)
 
 
 def points_of(definition: SweepDefinition) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from orchestrator.sweepfile.mistakes import Mistake
-from orchestrator.sweepfile.skip import Skip
+from orchestrator.sweepfile.skip import skip_for
 from orchestrator.sweepfile.validate import check_holdout
 from tasks.candles.symbols import QUOTES, readings
 from tasks.errors import BadAxis
@@ -80,7 +80,7 @@ def _skip_can_be_decided(sweep: Sweep) -> Iterator[Mistake]:
     if sweep.skip is None or not sweep.axes or sweep.grid.size > MAX_POINTS:
         return
     try:
-        skip = Skip.of(sweep.grid, sweep.controller, sweep.skip)
+        skip = skip_for(sweep.grid.to_mapping(), sweep.controller, sweep.skip)
     except ValueError as error:
         yield Mistake(("skip",), str(error))
         return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -55,11 +55,12 @@ def numbers_of(column: Any, sign: str) -> NDArray[np.float64]:
     try:
         return to_floats(column)
     except pa.ArrowInvalid:
-        return np.array(_slowly(column.to_pylist(), sign), np.float64)
-
-
-def _slowly(texts: Sequence[str | None], sign: str) -> list[float]:
-    return [_number(text, sign) for text in texts]
+        pass
+    try:  # most files have nothing else that is odd
+        plain = pc.replace_substring(column, "." if sign == "," else ",", "")
+        return to_floats(pc.replace_substring(plain, ",", ".") if sign == "," else plain)
+    except pa.ArrowInvalid:
+        return np.array([_number(text, sign) for text in column.to_pylist()], np.float64)
 
 
 def _number(written: str | None, sign: str) -> float:

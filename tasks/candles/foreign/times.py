@@ -24,11 +24,11 @@ from tasks.candles.formats import scale_name, scale_of, scales_of
 from tasks.candles.validation import raw_times
 
 Floats = NDArray[np.float64]
-#: (text of a time) -> (date, the rest)
-_YEAR_FIRST = re.compile(r"(\d{4}[-./]\d{1,2}[-./]\d{1,2})[T ,;]*(.*)")
-_COMPACT = re.compile(r"((?:19|20)\d{2}[01]\d[0-3]\d)[T ,;]*(.*)")
-_YEAR_LAST = re.compile(r"(\d{1,2}[-./]\d{1,2}[-./]\d{2}(?:\d{2})?)(?!\d)[T ,;]*(.*)")
-_MONTH_NAMED = re.compile(r"(\d{1,2}[- ][A-Za-z]{3,9}[-, ]+\d{4}|[A-Za-z]{3,9} \d{1,2},? \d{4})[T ,;]*(.*)")
+#: Text of a time -> date and the rest; Arrow reads them too, so they look neither ahead nor back.
+_YEAR_FIRST = r"(?P<date>\d{4}[-./]\d{1,2}[-./]\d{1,2})[T ,;]*(?P<rest>.*)"
+_COMPACT = r"(?P<date>(?:19|20)\d{2}[01]\d[0-3]\d)[T ,;]*(?P<rest>.*)"
+_YEAR_LAST = r"(?P<date>\d{1,2}[-./]\d{1,2}[-./](?:\d{4}|\d{2}))(?:[T ,;]+(?P<rest>.*))?"
+_MONTH_NAMED = r"(?P<date>\d{1,2}[- ][A-Za-z]{3,9}[-, ]+\d{4}|[A-Za-z]{3,9} \d{1,2},? \d{4})(?:[T ,;]+(?P<rest>.*))?"
 _CLOCK = re.compile(
     r"(?:(\d{1,2})(?::?(\d{2})(?::?(\d{2})(?:[.,](\d+))?)?)?)?[- ]*([AaPp][Mm])?\s*"
     r"(Z|UTC|GMT|(?:UTC|GMT)?[+-]\d{1,2}:?(?:\d{2})?)?"
@@ -48,13 +48,13 @@ def seconds_of(column: Any, clock: Any = None) -> tuple[Floats, list[str]]:
     stripped = pc.utf8_trim(column, characters=" \t\"'")
     if clock is not None:
         stripped = pc.binary_join_element_wise(stripped, pc.utf8_trim(clock, characters=" \t\"'"), " ")
-    texts: list[str] = [text or "" for text in stripped.to_pylist()]
-    if all(re.fullmatch(r"(19|20)\d{2}[01]\d[0-3]\d(\d{6}|\d{4})?", text) for text in texts[:100]) and texts:
-        return _of_texts(texts)
+    shown = [text or "" for text in stripped.slice(0, 100).to_pylist()]
+    if shown and all(re.fullmatch(r"(19|20)\d{2}[01]\d[0-3]\d(\d{6}|\d{4})?", text) for text in shown):
+        return _of_texts(stripped)
     try:
         return _of_numbers(numpy_of(pc.cast(stripped, pa.float64())))
     except pa.ArrowInvalid:
-        return _of_texts(texts)
+        return _of_texts(stripped)
 
 
 def _of_numbers(raw: Floats) -> tuple[Floats, list[str]]:
@@ -77,33 +77,29 @@ def _of_numbers(raw: Floats) -> tuple[Floats, list[str]]:
     return raw / scales, notes
 
 
-def _of_texts(texts: Sequence[str]) -> tuple[Floats, list[str]]:
-    shape = next((one for one in (_YEAR_FIRST, _COMPACT, _YEAR_LAST, _MONTH_NAMED) if one.fullmatch(texts[0])), None)
+def _of_texts(texts: Any) -> tuple[Floats, list[str]]:
+    first = str(texts[0].as_py() or "")
+    shape = next((one for one in (_YEAR_FIRST, _COMPACT, _YEAR_LAST, _MONTH_NAMED) if re.fullmatch(one, first)), None)
     if shape is None:
-        raise ValueError(f"{texts[0][:40]!r} is not a time; write ISO times (2024-01-31 12:00) or epoch seconds")
-    split = []
-    for row, text in enumerate(texts):
-        found = shape.fullmatch(text)
-        if found is None:
-            raise ValueError(
-                f"the time in row {row + 1} is {text[:40]!r}, unlike that of the first row, {texts[0][:40]!r}"
-            )
-        split.append((found[1], found[2]))
-    clocks: dict[str, float] = {}
-    for _, rest in split:
-        if rest not in clocks:
-            clocks[rest] = _clock(rest)
-    dates = dict.fromkeys(date for date, _ in split)
-    in_day = np.array([clocks[rest] for _, rest in split])
+        raise ValueError(f"{first[:40]!r} is not a time; write ISO times (2024-01-31 12:00) or epoch seconds")
+    split = pc.extract_regex(texts, f"^(?:{shape})$")
+    if split.null_count:
+        row = pc.index(pc.is_null(split), True).as_py()
+        text = str(texts[row].as_py() or "")
+        raise ValueError(f"the time in row {row + 1} is {text[:40]!r}, unlike that of the first row, {first[:40]!r}")
+    # a year of minutes has 366 dates and 1,440 times of day: only those are read one by one
+    dates, rests = (pc.struct_field(split, name).dictionary_encode() for name in ("date", "rest"))
+    in_day = np.array([_clock(rest or "") for rest in rests.dictionary.to_pylist()])[rests.indices.to_numpy()]
+    written: list[str] = dates.dictionary.to_pylist()
+    places = dates.indices.to_numpy()
 
     def seconds(order: str) -> Floats:
-        days = {date: _day(date, order) for date in dates}
-        found: Floats = np.array([days[date] for date, _ in split], np.float64) + in_day
+        found: Floats = np.array([_day(date, order) for date in written], np.float64)[places] + in_day
         return found
 
     if shape is not _YEAR_LAST:
         return seconds(""), []
-    order, note = _order(list(dates), seconds)
+    order, note = _order(written, seconds)
     return seconds(order), [note]
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from orchestrator.execution.precheck import precheck
+from orchestrator.execution.precheck import place_of_refusal, precheck
 from orchestrator.sweepfile import config_source
 from orchestrator.sweepfile.sweep import Sweep
 from tasks.errors import CandlesMissing, HummingsweepError
@@ -146,3 +147,19 @@ def test_a_venue_without_candle_feed_is_not_sent_to_sync(keys, tmp_path):
     [said] = told(keys | {"trading_rules": {"xrpl": {"XRP-RLUSD": {}}}}, tmp_path)
     assert "Hummingbot has no candle feed of xrpl" in said and "candles_xrpl_XRP-RLUSD_1m.csv" in said
     assert "hummingsweep sync" not in said
+
+
+@pytest.mark.parametrize(
+    ("error", "key"),
+    [
+        ("t/cross refuses its config: unknown key 'fast' (nearest: 'slow')", "grid.fast"),
+        ("t/cross refuses its config: trading_pair = 3: must be text", "controller.trading_pair"),
+        ("t/cross refuses its config: fast is missing", "grid.fast"),
+        ("t/cross refuses its config: other = 1: no", ""),
+        ("controllers/x.py, line 3: raises on import", ""),
+    ],
+)
+def test_a_refusal_of_the_controller_names_file_line_and_key(keys, tmp_path, error, key):
+    place = place_of_refusal(Sweep.from_mapping(keys, tmp_path / "sweep.yml"), error)
+    assert place.endswith(key) and (not key or re.search(r"sweep.yml, line \d+: ", place))
+    assert bool(place) == bool(key)
