@@ -20,9 +20,10 @@ from orchestrator.commands._shared import (
     settings_for,
 )
 from orchestrator.execution import operations
+from orchestrator.execution.controller_code import sources
 from orchestrator.progress.watcher import watcher_for
 from orchestrator.results.store import Store, SweepRef, resolve
-from orchestrator.sweepfile.sweep import read
+from orchestrator.sweepfile.sweep import parse, read
 from tasks.errors import HummingsweepError
 from tasks.times import utc_second
 
@@ -188,7 +189,12 @@ def promote(
     rank: Annotated[int | None, typer.Option("--rank", help="Place in the ranking; default 1, the best.")] = None,
     point: Annotated[int | None, typer.Option("--point", help="This point in place of a rank.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite files that are there.")] = False,
-    anyway: Annotated[bool, typer.Option("--anyway", help="Also where the verdict on the sweep is luck.")] = False,
+    anyway: Annotated[
+        bool, typer.Option("--anyway", help="Also where the verdict is luck or look-ahead was found.")
+    ] = False,
+    with_code: Annotated[
+        bool, typer.Option("--with-code", help="Copy the controller's source and the helpers it imports, too.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Write a point as a controller config (and script config) that Hummingbot loads.
@@ -197,18 +203,33 @@ def promote(
       hummingsweep promote runs/mine --rank 1 --to ~/hummingbot
       hummingsweep promote runs/mine --point 17 --to ~/hummingbot --force
     """
+    from orchestrator.execution.promote import is_bot_folder
     from orchestrator.execution.promote import promote as write
 
     if rank is not None and point is not None:
         raise HummingsweepError("promote takes --rank or --point, not both: leave one of them out")
     found = SweepRef.find(sweep)
     with Store.open(found.folder) as store:
-        paths = write(store, found.sweep, to, rank=1 if rank is None else rank, point=point, force=force, anyway=anyway)
+        code = _controller_code(store, found.sweep) if with_code else None
+        was_bot = is_bot_folder(to)
+        place = 1 if rank is None else rank
+        paths = write(store, found.sweep, to, rank=place, point=point, force=force, anyway=anyway, code=code)
     if json:
         answer_json({"files": [str(path) for path in paths]})
     else:
         for path in paths:
             say(f"wrote {path}")
+        if not was_bot:
+            say(f"{to} was no folder of a bot (no conf/ or controllers/ in it): conf/ was made there")
+
+
+def _controller_code(store: Store, sweep: str) -> dict[Path, Path]:
+    """Source files of the sweep's controller. Raises ControllerError, SweepFileError when they are gone."""
+    stored = store.sweep(sweep)
+    file = parse(stored.sweep_file, Path(stored.meta["file"]))
+    controller = file.controller
+    kind, name = str(controller.get("controller_type")), str(controller.get("controller_name"))
+    return sources(file.controllers, kind, name, file.import_path)
 
 
 def _difference(difference: dict[str, Any]) -> str:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import re
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ import yaml
 from orchestrator.analysis.across import of_meta
 from orchestrator.analysis.judgement import TRUST
 from orchestrator.analysis.rank import rank as rank_rows
-from orchestrator.analysis.verdict import Verdict
+from orchestrator.analysis.verdict import LOOK_AHEAD, Verdict
 from orchestrator.execution.planner import check_points
 from orchestrator.results.columns import plain_text
 from tasks.errors import StoreError
@@ -62,12 +63,14 @@ def promote(
     point: int | None = None,
     force: bool = False,
     anyway: bool = False,
+    code: Mapping[Path, Path] | None = None,
 ) -> list[Path]:
     """Write the configs of a point, by place in the ranking (from 1 on) or by index; the paths written.
 
-    `anyway`: also where the verdict on the sweep is luck. Raises StoreError: that verdict, no such rank or point, a
-    point without results, a file that is there already (unless `force`), a folder that cannot be written. Either both
-    files are written or none.
+    `anyway`: also where the verdict on the sweep is luck or its best point looks ahead. `code`: path below `to` ->
+    source file of the controller and its helpers (orchestrator.execution.controller_code), which are copied. Raises
+    StoreError: such a verdict, no such rank or point, a point without results, a file that is there already (unless
+    `force`), a folder that cannot be written. Either all files are written or none.
     """
     definition = store.definition(sweep)
     meta = store.meta(sweep)
@@ -87,6 +90,12 @@ def promote(
             f"{sweep}: the verdict on this sweep is luck. {trust['sentence']} To promote the point all the same, give "
             "--anyway"
         )
+    audit = meta.get("audit") or {}
+    if audit.get("state") == LOOK_AHEAD and not anyway:
+        raise StoreError(
+            f"{sweep}: the audit of point {audit['point']} found look-ahead ({audit['verdict']}): the bot cannot see "
+            "that future. Mend the controller, or raise `shift`; to promote the point all the same, give --anyway"
+        )
     place = ranking.place(point)
     standing = f"rank {place} of {ranking.groups}" if place else "not ranked"
     standing += f" by {rank_by}" + (f" where {where}" if where else "")
@@ -98,8 +107,18 @@ def promote(
         to / "conf" / "controllers" / f"{name}.yml": head + _yaml(config),
         to / "conf" / "scripts" / f"{name}-script.yml": f"# Runs {name}.yml, see there.\n" + _yaml(script),
     }
+    for target, source in (code or {}).items():
+        path, text = to / target, source.read_text(encoding="utf-8")
+        there = path.read_text(encoding="utf-8") if path.is_file() else None
+        if there != text and not (there is not None and path.name == "__init__.py"):  # the bot has its own
+            files[path] = text
     _write(files, force)
     return list(files)
+
+
+def is_bot_folder(folder: Path) -> bool:
+    """Whether a folder looks like Hummingbot's or its API's: it has configs or controllers."""
+    return any((folder / name).is_dir() for name in ("conf", "controllers", "hummingbot"))
 
 
 def controller_config(definition: SweepDefinition, point: int) -> dict[str, Any]:
@@ -153,6 +172,8 @@ def _head(definition: SweepDefinition, point: int, standing: str, row: dict[str,
         "versions: " + ", ".join(f"{name} {version}" for name, version in sorted(definition.versions.items())),
         f"controllers: {definition.controllers or 'no digest'}",
         *(f"candles {feed}: {digest}" for feed, digest in sorted(definition.slices.items())),
+        "the bot sees the unfinished candle, a back-test only finished ones: "
+        f"`hummingsweep live {definition.sweep} --point {point}` says what that changes",
         f"written {utc_minute(time.time())} UTC by hummingsweep promote; a back-test is not a promise",
     ]
     # one line a fact: a value with a line break in it must not become YAML

@@ -167,3 +167,27 @@ def test_other_verdicts_stand_in_the_head(tmp_path: Path, verdict: str) -> None:
 def test_a_sweep_without_a_verdict_says_so_in_the_head(tmp_path: Path) -> None:
     made.store(tmp_path / "run")
     assert "# verdict on the sweep: none was made" in promoted(tmp_path / "run", tmp_path / "bot")[1]
+
+
+def test_look_ahead_is_not_promoted_unless_asked_for(tmp_path: Path) -> None:
+    audit = {"point": 0, "verdict": "look-ahead in a decision", "state": "look_ahead"}
+    made.store(tmp_path / "run", meta={"rank_by": "net_pnl", "where": None, "audit": audit})
+    with Store.open(tmp_path / "run") as store:
+        with pytest.raises(StoreError, match=r"found look-ahead.*--anyway"):
+            promote(store, store.latest(), tmp_path / "bot")
+        assert not (tmp_path / "bot").exists()
+        assert len(promote(store, store.latest(), tmp_path / "bot", anyway=True)) == 2
+
+
+def test_code_travels_along_and_overwrites_nothing_unasked(tmp_path: Path) -> None:
+    made.store(tmp_path / "run")
+    source = tmp_path / "mine.py"
+    source.write_text("x = 1\n")
+    code = {Path("controllers/generic/mine.py"): source}
+    with Store.open(tmp_path / "run") as store:
+        paths = promote(store, store.latest(), tmp_path / "bot", code=code)
+        assert paths[2].read_text() == "x = 1\n"
+        paths[2].write_text("# the bot's own\n")
+        with pytest.raises(StoreError, match=r"mine\.py: is there already"):
+            promote(store, store.latest(), tmp_path / "bot", rank=2, code=code)
+    assert paths[2].read_text() == "# the bot's own\n"
