@@ -296,6 +296,12 @@ class Point:
         for feed, _ in self._watched:
             feed.history = self._options.history
         self._wanted = list(wanted.values())
+        self._without_base = [
+            key
+            for key in wanted
+            if interval_seconds(key.rpartition("_")[2]) > self._prepared.seconds
+            and f"{key.rpartition('_')[0]}_{self._market.resolution}" not in self._market.feeds
+        ]
         for feed, shown in self._watched:
             shown.advance(feed, 0)
 
@@ -350,6 +356,11 @@ class Point:
             notes.append(
                 f"not ready on {self._not_ready} candles: it raised {type(self._raised).__name__}: {self._raised} "
                 "while its feeds held fewer candles than it asks for"
+            )
+        if self._without_base and self._options.unfinished:
+            notes.append(
+                f"no unfinished candles of {', '.join(self._without_base)}: there are no {self._market.resolution} "
+                "candles of that pair to build them from"
             )
         for key, feed in self.provider.candles_feeds.items() if self.provider is not None else ():
             if feed.missing and self._options.history == 1.0:

@@ -10,7 +10,8 @@ It is wrong, and the live engine is taken, for one that
 - keeps state there: called on several candles and called on the last of them alone, it ends up different;
 - decides on an entry of `processed_data` that is no column of its features: one value for the whole period.
 
-Upstream's own `update_processed_data` of market makers (the price of now, no spread multiplier) is known to be right.
+Upstream's own `update_processed_data` of market makers (the price of now, no spread multiplier) is known to be right, and
+so is an empty one of a controller that says when it next wants to be asked (`next_decision_time`).
 """
 
 from __future__ import annotations
@@ -64,8 +65,11 @@ async def why_live(config_factory: Callable[[], Any], market: Market) -> str:
         return "its config has no single connector_name and trading_pair"
     if len(markets_of(config)) > 1:
         return f"it trades on {len(markets_of(config))} pairs"
-    update = controller_class(config).update_processed_data
+    kind = controller_class(config)
+    update = kind.update_processed_data
     if quotes_price_of_now(config) or update is DirectionalTradingControllerBase.update_processed_data:
+        return ""
+    if callable(getattr(kind, "next_decision_time", None)) and not update.__code__.co_names:
         return ""
     with suppress(Exception):  # a controller may raise anything
         return await _Trial(market).reason(config_factory)

@@ -66,6 +66,6 @@ def test_the_table_of_keys_has_every_key_with_a_sentence():
     table = {key.name: key for key in keys()}
     assert set(table) >= {"grid", "skip", "period.start", "import_path", "across", "fills"}
     assert all(key.sentence and key.type for key in table.values())
-    assert table["engine"].type == "jump | stock" and table["engine"].default == "jump"
+    assert table["engine"].type == "auto | jump | stock | live" and table["engine"].default == "auto"
     assert table["controller"].default == ""
     assert markdown().count("\n") == len(table) + 2

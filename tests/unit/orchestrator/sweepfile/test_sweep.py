@@ -41,7 +41,7 @@ class TestWhatItSays:
     def test_defaults(self) -> None:
         found = sweep()
         assert found.name == "my sweep"
-        assert (found.resolution, found.trade_cost, found.engine, found.shift) == ("1m", 0.0006, "jump", 1)
+        assert (found.resolution, found.trade_cost, found.engine, found.shift) == ("1m", 0.0006, "auto", 1)
         assert (found.fills, found.warmup, found.rank_by, found.where) == ("stock", True, "net_pnl", None)
         assert (found.point_timeout, found.seed, found.gaps) == (600.0, 0, "warn")
         assert found.candles == Path("folder/data/candles")

@@ -29,7 +29,7 @@ def test_a_function_of_the_candles_is_left_to_the_jump_engine(case: str, two_pai
     [
         ("hourly buyer", "its update_processed_data sets no features"),
         ("grid keeper", "its update_processed_data sets no features"),
-        ("patient", "its update_processed_data sets no features"),
+        ("patient", ""),
         ("caller", "its update_processed_data sets no features"),
         ("counter", "its update_processed_data keeps state in self.mean"),
         ("pairs", "its config has no single connector_name and trading_pair"),
