@@ -10,8 +10,8 @@ It is wrong, and the live engine is taken, for one that
 - keeps state there: called on several candles and called on the last of them alone, it ends up different;
 - decides on an entry of `processed_data` that is no column of its features: one value for the whole period.
 
-Upstream's own `update_processed_data` of market makers (the price of now, no spread multiplier) is known to be right, and
-so is an empty one of a controller that says when it next wants to be asked (`next_decision_time`).
+Upstream's own `update_processed_data` of market makers (the price of now, no spread multiplier) is known to be right,
+and so is an empty one of a controller that says when it next wants to be asked (`next_decision_time`).
 """
 
 from __future__ import annotations

@@ -70,12 +70,15 @@ def tape(
     longer = interval_seconds(interval) > base_seconds
     if base is None or not longer or base.empty:
         return Tape(feed.columns, candles, finished, None, np.full(len(known), -1, dtype=np.int64))
-    groups = _opening_of_candle(base["timestamp"].to_numpy(dtype=np.float64), interval)
+    opened_base = base["timestamp"].to_numpy(dtype=np.float64)
+    groups = _opening_of_candle(opened_base, interval)
     unfinished = _unfinished(base, groups, feed.columns)
-    closed = base["timestamp"].to_numpy(dtype=np.float64) + base_seconds
+    closed = opened_base + base_seconds
     shown = closed.searchsorted(known, side="right").astype(np.int64) - 1
     opens = groups[np.maximum(shown, 0)]
-    is_open = (shown >= 0) & (closing_times(opens, interval) > known) & (opens >= first)
+    # A candle that began before the first base candle would lack its own beginning.
+    whole = (opens >= first) & (opens >= opened_base[0])
+    is_open = (shown >= 0) & (closing_times(opens, interval) > known) & whole
     return Tape(feed.columns, candles, finished, unfinished, np.where(is_open, shown, -1))
 
 
