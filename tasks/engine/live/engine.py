@@ -33,11 +33,11 @@ from tasks.engine.live.provider import LiveFeed, LiveProvider
 from tasks.engine.live.series import PairSeries, pair_results
 from tasks.engine.live.tape import Tape, tape
 from tasks.engine.stock import plain_results
-from tasks.errors import ControllerError
+from tasks.errors import ControllerError, HummingsweepError
 from tasks.intervals import interval_seconds
 from tasks.market_names import feed_key, price_key
 from tasks.upstream.backtest.build import controller_class
-from tasks.upstream.backtest.failure import failure
+from tasks.upstream.backtest.failure import at_candle, failure
 from tasks.upstream.names import CreateExecutorAction, StopExecutorAction, StoreExecutorAction, generate_unique_id
 
 if TYPE_CHECKING:
@@ -182,6 +182,7 @@ class Point:
         self._watch(controller, feeds, shift)
         self._curves = self._new_curves() if self._with_curves else None
         self._ledger = LiveLedger(self._books, self._curves)
+        self._ledger.take_over(getattr(config, "initial_positions", None) or [])
         self._executions = Executions(self._fills, self._books, self._funding, market.trade_cost, market.trading_rules)
         self.provider.stepping = True
         return controller
@@ -256,7 +257,13 @@ class Point:
             if isinstance(action, CreateExecutorAction):
                 config = action.executor_config
                 config.controller_id = action.controller_id
-                self._ledger.create(self._executions.create(config, row))
+                try:
+                    life = self._executions.create(config, row)
+                except HummingsweepError as error:
+                    assert self.provider is not None
+                    where = f"{self._config.controller_name} {at_candle(self.provider)}"
+                    raise type(error)(f"{where}: {error}") from error
+                self._ledger.create(life)
             elif isinstance(action, StopExecutorAction):
                 self._ledger.stop(action.executor_id, keep_position=bool(action.keep_position))
             elif not isinstance(action, StoreExecutorAction):

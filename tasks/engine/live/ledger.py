@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
 from tasks.engine.equity import EquityCurve
 from tasks.engine.executors import State
-from tasks.engine.jump.ledger import Executor, Ledger
+from tasks.engine.jump.ledger import Executor, Held, Ledger
 from tasks.engine.live.pairs import Book, Books, Pair
-from tasks.upstream.names import CloseType, PerformanceReport
+from tasks.market_names import price_key
+from tasks.upstream.names import BacktestPositionHold, CloseType, PerformanceReport, TradeType
 
 #: Ended executors that a bot keeps in memory: StrategyV2Base.closed_executors_buffer.
 REMEMBERED = 100
@@ -32,6 +33,28 @@ class LiveLedger(Ledger):
         self._remembered: list[tuple[float, int, Executor]] = []
         #: for every entry of `held`: the pairs of its positions
         self.held_pairs: list[tuple[Pair, ...]] = []
+
+    def take_over(self, positions: Iterable[Any]) -> None:
+        """Positions that the account holds at the first row (Hummingbot's InitialPositionConfig), at its close.
+
+        To be called before the first row. Raises CandlesMissing, CandlesNotCovering for a pair without candles.
+        """
+        for position in positions:
+            book = self._books.of(position.connector_name, position.trading_pair, 0)
+            price = Decimal(str(book.closes[0]))
+            key = price_key(*book.pair)
+            hold = self.holds.setdefault(key, BacktestPositionHold(*book.pair))
+            buys = position.side == TradeType.BUY
+            hold._process_order(buys, position.amount, position.amount * price)
+            if self._curves is not None:
+                base = float(position.amount)
+                self._curves[book.pair].add_held(0, base if buys else -base, base * book.closes[0], 0.0)
+        if self.holds:
+            positions_open = tuple(
+                (hold.net_amount_base, hold.avg_entry_price, hold.realized_pnl_quote) for hold in self._open_holds()
+            )
+            self.held.append(Held(0, positions_open))
+            self._note_pairs()
 
     def report(self) -> Callable[[], list[Any]]:
         """A function that gives what the bot would show its controller on the current row, whenever it is called.
@@ -54,7 +77,7 @@ class LiveLedger(Ledger):
 
     def positions_held(self) -> list[Any]:
         """PositionSummary of the open held positions at their own pair's close."""
-        return [hold.get_position_summary(self._price(hold)) for hold in self.holds.values() if not hold.is_closed]
+        return [hold.get_position_summary(self._price(hold)) for hold in self._open_holds()]
 
     def performance(self) -> Any:
         """Hummingbot's PerformanceReport on the current row."""
@@ -101,11 +124,13 @@ class LiveLedger(Ledger):
         entries = len(self.held)
         super()._join_held(row)
         if len(self.held) > entries:
-            self.held_pairs.append(
-                tuple(
-                    Pair(hold.connector_name, hold.trading_pair) for hold in self.holds.values() if not hold.is_closed
-                )
-            )
+            self._note_pairs()
+
+    def _open_holds(self) -> list[Any]:
+        return [hold for hold in self.holds.values() if not hold.is_closed]
+
+    def _note_pairs(self) -> None:
+        self.held_pairs.append(tuple(Pair(hold.connector_name, hold.trading_pair) for hold in self._open_holds()))
 
 
 def _number(executor: Executor) -> int:

@@ -6,10 +6,13 @@ import asyncio
 import dataclasses
 import itertools
 import random
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
 import pytest
+from hummingbot.strategy_v2.executors.arbitrage_executor.data_types import ArbitrageExecutorConfig
+from hummingbot.strategy_v2.executors.data_types import ConnectorPair
 
 from benchmarks.workloads.controllers import (
     BollingerConfig,
@@ -25,6 +28,7 @@ from benchmarks.workloads.stateful import (
     ClosedOnlyConfig,
     CounterConfig,
     GridKeeperConfig,
+    HourlyBuyer,
     HourlyBuyerConfig,
     PairsTraderConfig,
 )
@@ -32,8 +36,10 @@ from tasks.engine._base import Market
 from tasks.engine.fills import FillRules
 from tasks.engine.jump.engine import JumpEngine
 from tasks.engine.live.engine import LiveEngine, LiveOptions
+from tasks.errors import ControllerError
 from tasks.upstream.backtest.build import controller_class
 from tasks.upstream.backtest.markets import markets_of
+from tasks.upstream.names import CreateExecutorAction, TradeType
 from tests.unit.tasks.engine.live.conftest import CONNECTOR
 from tests.unit.tasks.engine.live.reference import Reference
 
@@ -183,3 +189,41 @@ def test_several_pairs_have_one_equity_curve(two_pairs: Market) -> None:
     total = sum(float(one.net_pnl_quote) for one in outcome.executors)
     assert outcome.equity[-1] == pytest.approx(total)
     assert outcome.results["net_pnl_quote"] == pytest.approx(total)
+
+
+def test_positions_that_the_account_holds_at_the_start_are_known_and_valued(two_pairs: Market) -> None:
+    held = {"connector_name": CONNECTOR, "trading_pair": "BTC-USDT", "amount": "0.5", "side": "BUY"}
+    seen: list[Any] = []
+
+    class Holder(HourlyBuyer):
+        async def update_processed_data(self) -> None:
+            seen.append([(one.amount, one.side, one.breakeven_price) for one in self.positions_held])
+
+        def determine_executor_actions(self) -> list[Any]:
+            return []
+
+    made = type("HolderConfig", (HourlyBuyerConfig,), {"get_controller_class": lambda self: Holder})
+    outcome = asyncio.run(LiveEngine(HONEST).run(made(id="x", initial_positions=[held]), two_pairs))
+
+    close = outcome.processed_data["features"]["close"].to_numpy()
+    assert seen[0] == seen[-1] == [(Decimal("0.5"), TradeType.BUY, Decimal(str(close[0])))]
+    assert outcome.equity == pytest.approx(0.5 * (close - close[0]))
+    assert outcome.results["unrealized_pnl_quote"] == pytest.approx(0.5 * (close[-1] - close[0]))
+
+
+def test_an_executor_that_needs_order_books_is_refused_by_name(two_pairs: Market) -> None:
+    class Arbitrageur(HourlyBuyer):
+        def determine_executor_actions(self) -> list[Any]:
+            pair = {"connector_name": CONNECTOR, "trading_pair": "BTC-USDT"}
+            config = ArbitrageExecutorConfig(
+                timestamp=self.market_data_provider.time(),
+                buying_market=ConnectorPair(**pair),
+                selling_market=ConnectorPair(**pair),
+                order_amount=Decimal(1),
+                min_profitability=Decimal("0.01"),
+            )
+            return [CreateExecutorAction(controller_id=self.config.id, executor_config=config)]
+
+    made = type("ArbitrageurConfig", (HourlyBuyerConfig,), {"get_controller_class": lambda self: Arbitrageur})
+    with pytest.raises(ControllerError, match=r"^hourly_buyer at candle 2024-.*'arbitrage_executor'.*order books"):
+        asyncio.run(LiveEngine(HONEST).run(made(id="x"), two_pairs))
