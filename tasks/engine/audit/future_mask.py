@@ -1,9 +1,9 @@
 """What comes later, out of reach while a controller decides.
 
-In one run with the future_mask everything with a time that a controller holds ends at the current row during each
+In one run with the future mask everything with a time that a controller holds ends at the current row during each
 decision: the market's feeds, the features, and tables, arrays and lists it has put on itself. A decision that differs
 from the run without it looked ahead, or was irritated by tables that grow; a cut behind it tells which. That way a
-cheat on one decision of a thousand is found in one run, where cuts would have to meet it by chance.
+cheat on one decision of a thousand is found in one run, where random cuts would have to hit it.
 
 What is held elsewhere (in closures, nested objects, modules) stays in reach: the cuts are there for it.
 """

@@ -117,7 +117,7 @@ async def audit_history(config_factory: Callable[[], Any], market: Market, seed:
     """Compare one point with the history it asks for and with all of it.
 
     `config_factory` builds a fresh controller config, the random generators seeded, each time. To be called inside the
-    event loop. What the controller raises is told in the report.
+    event loop. What the controller raises is in the report.
     """
     audit = _HistoryAudit(config_factory, market)
     try:

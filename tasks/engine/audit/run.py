@@ -4,14 +4,15 @@ Whatever a controller decided, and whatever its feature columns held, before a c
 after the cut are not there, or are others. What differs has been derived from them.
 
     whole period      twice: what differs there is not compared (a clock), or ends the audit
-    future_mask         once, what is later hidden while the controller decides: where a decision differs, a cut is laid
+    future mask       once, with what is later hidden while the controller decides: a cut is made where a decision
+                      differs
     cut               `cuts` moments, every decision and every column: behind decisions, before large moves, anywhere
     changed           the earliest of these moments, where most of the period comes after: the candles after it go on
                       upside down
     features only     FEATURES_PER_CUT times as many moments, without stepping: a controller whose decisions are its
                       base's follows from its features
 
-Every run imports the controllers folder anew: an array that lies in a module would bring the future of one run into the
+Every run imports the controllers folder anew: an array in a module would carry the future of one run into the
 next.
 """
 
@@ -44,11 +45,11 @@ async def audit(
 
     `config_factory` builds a fresh controller config from its folder, with the same values each time. `cuts` moments
     are drawn with `seed` from the rows that the engine steps over, the first tenth left out, fewer where there are
-    fewer rows, and one more where the future_mask shows one. Costs three runs of the period and `cuts` runs of about
+    fewer rows, and one more where the future mask shows one. Costs three runs of the period and `cuts` runs of about
     half of it each; the controller is asked at every candle.
 
     To be called inside the event loop that made the engine. Raises what the controller raises on the whole period;
-    what it raises on a cut one is told in the report.
+    what it raises on a cut one is in the report.
     """
     try:
         return await _Audit(engine, config_factory, market).report(cuts, seed)
@@ -120,12 +121,12 @@ class _Audit:
     async def _suspected(self, full: Record, opened: Floats) -> list[tuple[float, float]]:
         """The moment behind the first decision that is another one under a future mask, as `cut_moments` gives them."""
         try:
-            blind = await self._run(self.market, future_mask=FutureMask(self.market))
+            masked = await self._run(self.market, future_mask=FutureMask(self.market))
         except _RaisedWhileStepping as stop:
-            blind = stop.record
-        except Exception:  # what is hidden irritates it: the cuts say more
+            masked = stop.record
+        except Exception:  # it cannot run on tables that grow: the cuts say more
             return []
-        row = compare_decisions(full, blind, math.inf, Differences())
+        row = compare_decisions(full, masked, math.inf, Differences())
         later = opened[opened > row] if row is not None else opened[:0]
         return [(float(later[0]), float(row))] if row is not None and len(later) else []
 
@@ -153,7 +154,7 @@ class _Audit:
         compare_features(full, record, self._known_until(moment, last_row), found)
         diverged = compare_decisions(full, record, last_row, found)
         if diverged is not None and not found.features and not found.unexplained:
-            found.unexplained = not await self._the_fills_did(other, diverged, found)
+            found.unexplained = not await self._fills_differ(other, diverged, found)
         return True
 
     async def _compare_features(
@@ -190,7 +191,7 @@ class _Audit:
         record.merged = outcome.processed_data.get("features")
         return record
 
-    async def _the_fills_did(self, other: Market, diverged: float, found: Differences) -> bool:
+    async def _fills_differ(self, other: Market, diverged: float, found: Differences) -> bool:
         """Whose fault is a decision that differs while no feature does? Run both again, looking at the executors.
 
         Up to the first decision that differs both runs have created the same executors. If the controller was told

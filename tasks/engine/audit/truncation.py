@@ -41,7 +41,7 @@ HORIZONS = (15, 5, 60, 1)
 #: Candles between two of them, at least.
 APART = 30
 
-#: The part of the period that is left after the last decision a cut is laid behind, where there is one so early.
+#: The part of the period that is left after the last decision a cut is made behind, where there is one so early.
 TAIL = 0.01
 
 
@@ -66,20 +66,20 @@ def cut_moments(
 ) -> list[tuple[float, float]]:
     """Up to `cuts` pairs (moment, open time of the last row before it), ascending; seconds.
 
-    A moment is the open of a candle: what opened before it has closed. None lies before the second row on which the
+    A moment is the open of a candle: what opened before it has closed. None is before the second row on which the
     controller had features (`first_row` is the first), nor in the first tenth of the period.
 
-    A quarter of them lies right behind one of the rows `decided` (open times), where what a decision knew of the next
+    A quarter of them are right behind one of the rows `decided` (open times), where what a decision knew of the next
     candles is gone, the last one near the end. Half of them lie before the largest moves of the close, where a cheat
     has most to gain and a rare one acts: in turn behind a decision and anywhere. The rest lie anywhere. First and last
     sort are spread evenly: a cheat that acts in one part of the period is met there.
     """
     n = len(candles.opened)
     lowest = max(int(np.searchsorted(candles.opened, first_row)) + 2, int(n * HEAD), 1)
-    chance = random.Random(seed)
+    rng = random.Random(seed)
     behind = np.unique(np.searchsorted(candles.opened, np.array(sorted(decided), dtype=np.float64), side="right"))
     behind = behind[(behind >= lowest) & (behind < n)]
-    chosen = {int(chance.choice(part)) for part in _parts(behind, cuts // 4)}
+    chosen = {int(rng.choice(part)) for part in _parts(behind, cuts // 4)}
     early = behind[behind <= n * (1 - TAIL)]
     if chosen and len(early):
         chosen.remove(max(chosen))
@@ -87,7 +87,7 @@ def cut_moments(
     anywhere = np.arange(lowest, n)
     chosen |= _before_moves(candles.close, (behind, anywhere), cuts // 2, chosen)
     others = np.setdiff1d(anywhere, list(chosen))
-    chosen |= {int(chance.choice(part)) for part in _parts(others, cuts - len(chosen))}
+    chosen |= {int(rng.choice(part)) for part in _parts(others, cuts - len(chosen))}
     return [(float(candles.opened[row]), float(candles.opened[row - 1])) for row in sorted(chosen)]
 
 
