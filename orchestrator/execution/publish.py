@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +26,7 @@ from tasks import feeds
 from tasks.candles.formats import find
 from tasks.candles.resample import slice_for
 from tasks.candles.validation import contradiction
-from tasks.errors import ControllerError
+from tasks.errors import CandlesError, ControllerError
 from tasks.grid import Grid
 from tasks.intervals import interval_seconds, is_regular
 from tasks.protocol.blobs import EXPIRY_S, digest_of, pack_controllers
@@ -117,7 +117,8 @@ def defined(
     `controllers`: address of the bundle. `put`: stores the bytes of a slice and gives their address. Raises
     CandlesError, TradingRulesMissing, BlobError.
     """
-    slices, lead = _slices(sweep, needs, put, watcher)
+    bases = _bases(sweep, needs)
+    slices, lead = _slices(sweep, [*needs, *bases], put, watcher, optional={need.key for need in bases})
     held_out = sweep.period.end > sweep.end
     definition = sweep.definition(
         kind=kind,
@@ -190,9 +191,16 @@ def _ask_for_feeds(bare: SweepDefinition, cluster: Cluster) -> tuple[list[FeedNe
 
 
 def _slices(
-    sweep: Sweep, needs: Sequence[FeedNeed], put: Callable[[bytes], str], watcher: Watcher
+    sweep: Sweep,
+    needs: Sequence[FeedNeed],
+    put: Callable[[bytes], str],
+    watcher: Watcher,
+    optional: Collection[str] = (),
 ) -> tuple[dict[str, str], dict[str, int]]:
-    """Slice every feed and publish the slices: feed key -> address, feed key -> candles before the period."""
+    """Slice every feed and publish the slices: feed key -> address, feed key -> candles before the period.
+
+    `optional`: feeds that are left out where the files do not have them.
+    """
     files = find(sweep.candles)
     addresses: dict[str, str] = {}
     lead: dict[str, int] = {}
@@ -201,7 +209,12 @@ def _slices(
         depth = _depth(sweep, need)
         wanted = dataclasses.replace(need, max_records=depth)
         # the hold-out is in the slice too: children cut it off, see tasks.engine.scenarios
-        cut = slice_for(wanted, files, sweep.start, sweep.period.end, sweep.gaps, say=watcher.say)
+        try:
+            cut = slice_for(wanted, files, sweep.start, sweep.period.end, sweep.gaps, say=watcher.say)
+        except CandlesError:
+            if need.key in optional:
+                continue
+            raise
         if sweep.warmup and cut.lead < depth:
             watcher.say(
                 f"{need.key}: indicators ask for {depth} candles before the period, the files hold {cut.lead} of them; "
@@ -216,6 +229,18 @@ def _slices(
         addresses[need.key] = put(cut.ipc())
         lead[need.key] = cut.lead
     return addresses, lead
+
+
+def _bases(sweep: Sweep, needs: Sequence[FeedNeed]) -> list[FeedNeed]:
+    """Feeds in the engine's resolution of pairs that give signals only: the live engine builds unfinished candles of
+    their longer intervals from them."""
+    if sweep.engine not in ("auto", "live"):
+        return []
+    known = {need.key for need in needs}
+    longer = [need for need in needs if interval_seconds(need.interval) > interval_seconds(sweep.resolution)]
+    bases = {base.key: base for base in (dataclasses.replace(need, interval=sweep.resolution, max_records=1)
+                                         for need in longer)}  # fmt: skip
+    return [base for key, base in bases.items() if key not in known]
 
 
 def _depth(sweep: Sweep, need: FeedNeed) -> int:
