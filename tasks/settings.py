@@ -25,6 +25,8 @@ from tasks import launch
 from tasks.errors import BrokerError, HummingsweepError
 
 PREFIX = "HUMMINGSWEEP_"
+#: A shorter signing key can be guessed by whoever reads a signature on the broker.
+MIN_KEY_BYTES = 16
 
 #: Each native pool of threads would otherwise take every core in every child.
 SINGLE_THREAD = dict.fromkeys(
@@ -84,6 +86,8 @@ class Settings:
     child_memory_mb: int = 0
     #: seconds a local cluster stays for the next command; 0: it ends with the command
     warm_s: float = 0.0
+    #: seconds a run waits when no node is left, before it ends; 0: for ever
+    give_up_after_s: float = 3600.0
     #: name of this node; empty: the host's name
     node: str = ""
 
@@ -271,6 +275,15 @@ def check_broker(broker: str) -> None:
         )
 
 
+def check_key(key: str) -> None:
+    """Refuse a signing key that can be guessed. Raises HummingsweepError."""
+    if key and len(key.encode()) < MIN_KEY_BYTES:
+        raise HummingsweepError(
+            f"the signing key has {len(key.encode())} bytes, fewer than {MIN_KEY_BYTES}, and can be guessed: make one "
+            "with `openssl rand -hex 32` and give orchestrator and nodes the same HUMMINGSWEEP_KEY_FILE"
+        )
+
+
 def versions() -> dict[str, str]:
     """Versions that must be the same on orchestrator and node, read without importing the packages."""
     return {
@@ -307,6 +320,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "drain_s": (0, 7 * 86_400),
     "threads": (1, 4096),
     "warm_s": (0, 86_400),
+    "give_up_after_s": (0, 30 * 86_400),
     "mirror_mb": (1, 1 << 30),
     "child_memory_mb": (0, 1 << 30),
 }

@@ -23,6 +23,7 @@ from urllib.parse import urlsplit
 
 from orchestrator.cluster.bookkeeping import of_another_type
 from orchestrator.cluster.embedded import Embedded
+from orchestrator.cluster.memory_policy import eviction_warning
 from orchestrator.cluster.warm import WarmCluster
 from tasks.broker.app import make_app
 from tasks.broker.connect import connect
@@ -32,7 +33,7 @@ from tasks.protocol.keys import NODES_KEY, UNACKED_INDEX_KEY, UNACKED_KEY, node_
 from tasks.protocol.messages import CHUNK_TASK, Chunk
 from tasks.protocol.names import as_text
 from tasks.protocol.records import NodeRecord, readable
-from tasks.settings import LOOPBACK, Settings, check_broker, versions, without_password
+from tasks.settings import LOOPBACK, Settings, check_broker, check_key, versions, without_password
 
 if TYPE_CHECKING:
     from celery import Celery
@@ -196,7 +197,10 @@ def session(
     `say` is told what a person who waits should know.
     """
     if settings.broker:
-        yield dataclasses.replace(reach(settings), say=say)
+        cluster = dataclasses.replace(reach(settings), say=say)
+        if warning := eviction_warning(cluster.redis):
+            say(warning)
+        yield cluster
         return
     if settings.warm_s > 0 and node and (warm := WarmCluster.join(settings)) is not None:
         with contextlib.closing(warm):
@@ -256,6 +260,7 @@ def reach(settings: Settings) -> Cluster:
     from redis.exceptions import AuthenticationError, RedisError
 
     check_broker(settings.broker)
+    check_key(settings.key)
     shown = without_password(settings.broker)
     try:
         with contextlib.closing(connect(settings, patient=False)) as client:

@@ -12,11 +12,12 @@ import typer
 
 from orchestrator.cluster import broker as brokers
 from orchestrator.cluster import warm
+from orchestrator.cluster.memory_policy import eviction_warning
 from orchestrator.commands._shared import Broker, Exit, Json, answer_json, say, settings_for
 from orchestrator.monitoring import doctor as doctors
 from tasks import launch
 from tasks.errors import HummingsweepError
-from tasks.settings import PREFIX, SINGLE_THREAD
+from tasks.settings import PREFIX, SINGLE_THREAD, check_key
 
 
 def worker(
@@ -39,7 +40,9 @@ def worker(
             "no signing key: set HUMMINGSWEEP_KEY or HUMMINGSWEEP_KEY_FILE to the secret that "
             "the orchestrator signs with"
         )
-    brokers.reach(settings)
+    check_key(settings.key)
+    if warning := eviction_warning(brokers.reach(settings).redis):
+        say(warning)
     threads = {name: str(settings.threads) for name in SINGLE_THREAD}
     environment = {**settings.process_environment(os.environ), **threads}
     # this process becomes the node: signals reach it directly, and the address is not on its command line

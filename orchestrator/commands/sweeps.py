@@ -31,11 +31,16 @@ from orchestrator.results.store import Store, resolve
 from orchestrator.sweepfile.sweep import Sweep, read
 from orchestrator.validation.answer import planned_candles
 from tasks.errors import one_line
+from tasks.settings import Settings
 from tasks.suggest import command
 from tasks.times import span, utc_second
 
 #: Stages that answer what `validate` asks.
 OUT_OF_SAMPLE = ("walk_forward", "robustness", "holdout")
+GiveUpAfter = Annotated[
+    float | None,
+    typer.Option("--give-up-after", help="Seconds to wait when no node is left; 0: for ever. Default 3600.", min=0),
+]
 HoldoutLook = Annotated[
     bool,
     typer.Option(
@@ -43,6 +48,11 @@ HoldoutLook = Annotated[
         help="Run the best points on the hold-out at the end; every look at it is counted.",
     ),
 ]
+
+
+def _settings(broker: str, children: int, give_up_after: float | None) -> Settings:
+    settings = settings_for(broker, children)
+    return settings if give_up_after is None else dataclasses.replace(settings, give_up_after_s=give_up_after)
 
 
 def run(
@@ -58,6 +68,7 @@ def run(
     report: Annotated[bool, typer.Option(help="Write report.html into the output folder.")] = True,
     top: Annotated[int, typer.Option(min=0, help="Rows of the ranking that are shown.")] = 10,
     holdout_look: HoldoutLook = True,
+    give_up_after: GiveUpAfter = None,
     json: Json = False,
 ) -> None:
     """Run a sweep: submit, watch, rank. With the same file and folder it continues what is there.
@@ -70,7 +81,7 @@ def run(
     _run(
         sweep,
         out or Path("runs") / sweep.name,
-        settings_for(broker, children),
+        _settings(broker, children, give_up_after),
         estimate,
         retry,
         audit,
@@ -88,6 +99,7 @@ def resume(
     retry: Annotated[bool, typer.Option("--retry", help="Compute failed points again.")] = False,
     top: Annotated[int, typer.Option(min=0, help="Rows of the ranking that are shown.")] = 10,
     holdout_look: HoldoutLook = True,
+    give_up_after: GiveUpAfter = None,
     json: Json = False,
 ) -> None:
     """Go on with the sweep of an output folder: the points without a row are computed.
@@ -103,7 +115,7 @@ def resume(
     with Store.open(folder) as store:
         stored = stored_sweep(store)
     skip = () if holdout_look else ("holdout",)
-    _run(stored, folder, settings_for(broker, children), False, retry, True, True, top, json, skip)
+    _run(stored, folder, _settings(broker, children, give_up_after), False, retry, True, True, top, json, skip)
 
 
 def submit(file: SweepFile, out: Out = None, broker: Broker = "", json: Json = False) -> None:

@@ -23,12 +23,14 @@ from orchestrator.cluster import bookkeeping
 from orchestrator.cluster.collect import SET_ASIDE, Stream
 from orchestrator.cluster.distrust import Distrust
 from orchestrator.cluster.lease import CollectorLease, collector_lease
+from orchestrator.cluster.memory_policy import eviction_warning
+from orchestrator.execution.absence import Absence
 from orchestrator.execution.agenda import Agenda, Item, agenda_of, grid_item, missing_runs, period_s, stored_counts
 from orchestrator.execution.estimate import ENOUGH_S, LEAST, SamplePlanner
 from orchestrator.execution.in_flight import InFlight, fill, give_up_waiting, send_again, send_refused
 from orchestrator.progress.watcher import Progress, Watcher
 from orchestrator.sweepfile.skip import points_of
-from tasks.errors import MessageError
+from tasks.errors import BrokerError, MessageError
 from tasks.grid import Grid
 from tasks.protocol.blobs import EXPIRY_S
 from tasks.protocol.keys import Keys, blob_key
@@ -169,6 +171,7 @@ class SweepRun:
         self._looked, self._reported, self._kept = -10.0, -10.0, time.monotonic()
         self._first_rows: float | None = None
         self._reported_points, self._checked = -1, False
+        self._absence = Absence(watcher.say, cluster.settings.give_up_after_s)
         #: child -> messages of rows that did not fit
         self._set_aside: Counter[str] = Counter()
 
@@ -213,6 +216,8 @@ class SweepRun:
             return
         self._looked, self._children = now, self._cluster.children()
         self._cluster.check_alive(self._cluster.say)
+        if self._cluster.embedded is None:  # the local node is looked after by its guardian
+            self._absence.observe(self._children)
         self._distrust.look()
         held.check()
         if now - self._kept > NEEDED_S:
@@ -274,10 +279,14 @@ class SweepRun:
         if interrupted:
             give_up_waiting(self._cluster, self._keys, self._in_flight)
         elif lost := self._in_flight.lost(self._cluster):
-            self._watcher.say(f"the broker lost {len(lost)} chunks: they are sent again")
+            why = eviction_warning(self._redis)
+            self._watcher.say(f"the broker lost {len(lost)} chunks: they are sent again" + (f" ({why})" if why else ""))
             if not keep(self._redis, self._keys, self._definition):
                 self._hooks.publish_again()
-            self._generation = send_again(self._cluster, self._keys, self._in_flight, lost, self._generation)
+            try:
+                self._generation = send_again(self._cluster, self._keys, self._in_flight, lost, self._generation)
+            except BrokerError as error:
+                raise BrokerError(f"{error}; {why}" if why else str(error)) from None
             self._in_flight.rows_came()
 
     def _report(self) -> None:
@@ -311,8 +320,8 @@ class SweepRun:
             points=self._agenda.size,
             done=done,
             failed=done - counts[Status.OK],
-            points_per_s=self._computed / seconds if seconds else 0.0,
-            left_s=self._agenda.seconds_left(self._children),
+            points_per_s=self._computed / seconds if seconds and self._children else 0.0,
+            left_s=self._agenda.seconds_left(self._children) if self._children else None,
             children=self._children,
             stage=self._stage,
         )

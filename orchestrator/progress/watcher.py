@@ -56,12 +56,16 @@ class Progress:
     #: what is computed beside the plain sweep, such as "walk-forward"; "" for the sweep itself
     stage: str = ""
 
+    def speed(self) -> str:
+        """Points per second as words; nobody's is none."""
+        return f"{self.points_per_s:.1f} points/s" if self.children else "no node computes"
+
     def line(self) -> str:
         """As one line of text."""
         left = f", {span(self.left_s)} left" if self.left_s is not None else ""
         stage = f"{self.stage}: " if self.stage else ""
         return (
-            f"{stage}{self.done}/{self.points} points, {self.points_per_s:.1f} points/s{left}, "
+            f"{stage}{self.done}/{self.points} points, {self.speed()}{left}, "
             f"{self.failed} failed, {self.children} children"
         )
 
@@ -143,9 +147,15 @@ class Bar:
 
     def update(self, progress: Progress) -> None:
         """Move the bar."""
-        left = f"{span(progress.left_s)} left" if progress.left_s is not None else "measuring"
+        left = (
+            f"{span(progress.left_s)} left"
+            if progress.left_s is not None
+            else "measuring"
+            if progress.children
+            else "waiting"
+        )
         failed = f"[red]{progress.failed} failed[/]" if progress.failed else "0 failed"
-        facts = f"{progress.points_per_s:.1f} points/s  {left}  {failed}  {progress.children} children"
+        facts = f"{progress.speed()}  {left}  {failed}  {progress.children} children"
         if self._task is None:
             self._task = self._bar.add_task("points", total=progress.points, facts=facts)
         self._bar.update(self._task, completed=progress.done, total=progress.points, facts=facts)

@@ -86,6 +86,18 @@ class LeaseRenewal(bootsteps.StartStopStep):  # type: ignore[misc]  # celery has
         client.close()
 
 
+def leave(settings: Settings, name: str) -> None:
+    """This node has ended: it is not taken for one that is there until its heartbeat runs out."""
+    from redis.exceptions import RedisError
+
+    from tasks.broker.connect import connect
+
+    with suppress(RedisError, OSError):
+        client = connect(settings, patient=False)
+        client.delete(node_heartbeat_key(name))
+        client.close()
+
+
 def end_silent(late: Mapping[int, float]) -> None:
     """Kill these children: process id -> seconds of silence. A stopped process hears no other signal."""
     for child, silent_s in late.items():

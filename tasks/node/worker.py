@@ -20,7 +20,7 @@ from celery import signals
 from tasks.broker.app import make_app
 from tasks.errors import HummingsweepError
 from tasks.node.events import GatheredEvents
-from tasks.node.lease import LeaseRenewal
+from tasks.node.lease import LeaseRenewal, leave
 from tasks.settings import MEMORY_BACK, PREFIX, SINGLE_THREAD, Settings, check_broker
 
 #: Seconds between handing chunks back and leaving without a word.
@@ -57,6 +57,7 @@ def main() -> int:
     try:
         app.worker_main(["worker", f"--hostname={name}", "--loglevel=WARNING", "--without-mingle", "--without-gossip"])
     finally:
+        leave(settings, name)
         _end_group()
     return 0
 
