@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from orchestrator.analysis.verdict import Verdict
 from orchestrator.commands._shared import (
     Broker,
     Children,
@@ -236,6 +238,8 @@ def _run(
             say(line)
     if summary.interrupted:
         raise typer.Exit(Exit.INTERRUPTED)
+    if answer.look_ahead:
+        raise typer.Exit(Exit.FAILED)
     if summary.failed:
         raise typer.Exit(Exit.POINTS_FAILED)
 
@@ -260,7 +264,7 @@ def _document(answer: operations.Answer, sweep: Sweep, estimate: bool) -> dict[s
 
 def _closing_lines(answer: operations.Answer, sweep: Sweep, estimate: bool) -> list[str]:
     summary = answer.summary
-    lines = []
+    lines = alarms(answer)
     if answer.ranking is not None:
         lines += ranking_table(answer.ranking, sweep)
     if estimate and summary.done < summary.points:
@@ -297,6 +301,18 @@ def _closing_lines(answer: operations.Answer, sweep: Sweep, estimate: bool) -> l
             for error, count in store.errors(summary.sweep)[:5]:
                 lines.append(f"failed: {count} x {one_line(error)}")
     return lines
+
+
+def alarms(answer: operations.Answer) -> list[str]:
+    """What a reader must know before the ranking: look-ahead, or a verdict of luck; red where there is colour."""
+    found = []
+    if answer.look_ahead:
+        found.append(f"LOOK-AHEAD: {answer.audit}")
+    if answer.trust and answer.trust.get("verdict") == Verdict.LUCK:
+        found.append(f"LUCK: {answer.trust['sentence']}")
+    if not sys.stdout.isatty():
+        return found
+    return [f"\033[1;31m{line}\033[0m" for line in found]
 
 
 def windows_estimate(summary: Summary, sweep: Sweep) -> dict[str, Any] | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.analysis.across import words
 from orchestrator.analysis.rank import Stability
+from orchestrator.sweepfile.expressions import Expression
 
 if TYPE_CHECKING:
     from orchestrator.analysis.rank import Ranking
@@ -31,7 +32,10 @@ def ranking_table(ranking: Ranking, sweep: Sweep) -> list[str]:
     objective = sweep.rank_by.lstrip("-")
     first = ranking.rows[0]
     of_row = objective in first and not ranking.across
-    names = [name for name in (objective if of_row else "objective", *SHOWN) if name in first]
+    asked = [*Expression.parse(objective).names, *(Expression.parse(sweep.where).names if sweep.where else ())]
+    honest = [f"honest_{name}" for name in SHOWN] if sweep.fills == "both" else []
+    wanted = (objective if of_row else "objective", *sorted(asked), *SHOWN, *honest)
+    names = [name for name in wanted if name in first and name not in sweep.grid.names]
     if not any(row.get("warning") for row in ranking.rows):
         names = [name for name in names if name != "warning"]
     results = list(dict.fromkeys(names))

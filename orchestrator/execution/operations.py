@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.analysis.across import of_meta
 from orchestrator.analysis.judgement import TRUST, judge_sweep
 from orchestrator.analysis.rank import Ranking, rank, scored
+from orchestrator.analysis.verdict import LOOK_AHEAD
 from orchestrator.cluster import broker
 from orchestrator.execution import publish
 from orchestrator.execution.planner import check_points
@@ -51,6 +52,8 @@ class Answer:
     ranking: Ranking | None
     #: verdict of the small look-ahead audit of the best point; "" when there was none
     audit: str = ""
+    #: whether that audit found look-ahead
+    look_ahead: bool = False
     report: Path | None = None
     #: what the stages found, by stage (orchestrator.execution.stages)
     findings: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
@@ -107,7 +110,8 @@ def run_sweep(
         answer = Answer(summary, out, dataclasses.replace(ranking, rows=ranking.rows[:top]))
         best = [row["point"] for row in ranking.rows[:SHOWN_CURVES]]
         if best and audit:
-            answer.audit = _closing_audit(session, best[0])
+            found = _closing_audit(session, best[0])
+            answer.audit, answer.look_ahead = str(found["verdict"]), found.get("state") == LOOK_AHEAD
         unasked = () if audit or sweep.validation.live else ("live",)
         answer.findings = run_stages(session, ranking, (*skip_stages, *unasked))
         if session.interrupted:
@@ -151,11 +155,13 @@ def _finished(sweep: Sweep, out: Path, closing: dict[str, Any], top: int) -> Ans
             seconds=0.0,
             computed=0,
         )
+        audited = (meta.get("audit") or {}) if audit else {}
         return Answer(
             summary,
             out,
             ranking,
-            audit=str((meta.get("audit") or {}).get("verdict", "")) if audit else "",
+            audit=str(audited.get("verdict", "")),
+            look_ahead=audited.get("state") == LOOK_AHEAD,
             report=page if report else None,
             findings={name: meta[name] for name in STAGES if meta.get(name) and name not in closing["skip_stages"]},
             trust=meta.get(TRUST),
@@ -268,8 +274,9 @@ def _check_ranking(sweep: Sweep, table: pa.Table) -> None:
             raise SweepFileError(f"{sweep.place(key)}: {error}") from None
 
 
-def _closing_audit(session: SweepSession, point: int) -> str:
+def _closing_audit(session: SweepSession, point: int) -> dict[str, Any]:
+    """A small look-ahead audit of one point, kept in the sweep's meta."""
     row = session.ask(Kind.AUDIT, [point], cuts=CLOSING_CUTS)[0]
-    found = row.get("audit") or {"verdict": f"could not be audited: {row['error']}"}
+    found: dict[str, Any] = row.get("audit") or {"verdict": f"could not be audited: {row['error']}"}
     session.store.set_meta(session.definition.sweep, "audit", {"point": point, **found})
-    return str(found["verdict"])
+    return found
