@@ -31,7 +31,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from tasks.candles.csvmap import open_csv
 from tasks.candles.formats import COLUMNS, CandleFile, Layout
 from tasks.candles.mirror import Mirror
-from tasks.candles.slicer import cut
+from tasks.candles.slicer import slice_file
 
 START = 1262304000  # 2010-01-01
 WEEK_S = 7 * 86400
@@ -69,7 +69,7 @@ def generate(path: Path, megabytes: float) -> int:
 
 def by_position(file: CandleFile, start: int, end: int) -> pd.DataFrame:
     """This project."""
-    return cut(file, start, end).table.to_pandas()
+    return slice_file(file, start, end).table.to_pandas()
 
 
 def pandas_full(file: CandleFile, start: int, end: int) -> pd.DataFrame:
@@ -182,7 +182,7 @@ def _parquet(work: Path, source: CandleFile, start: int, end: int, runs: int) ->
 
 def _mirror(folder: Path, file: CandleFile, start: int, end: int, runs: int) -> dict[str, Any]:
     """Opening a slice that lies in the mirror."""
-    piece, mirror = cut(file, start, end), Mirror(folder, 1 << 30)
+    piece, mirror = slice_file(file, start, end), Mirror(folder, 1 << 30)
     mirror.frame(piece.digest, piece.ipc)
     seconds, _, frame = timed(lambda: mirror.frame(piece.digest, piece.ipc), runs * 10)
     assert frame.equals(piece.table.to_pandas())

@@ -45,7 +45,7 @@ def sync(
     base_url: Annotated[
         str,
         typer.Option(
-            "--base-url", envvar="HUMMINGSWEEP_SYNC_BASE_URL", help="A mirror or proxy that stands for the exchange."
+            "--base-url", envvar="HUMMINGSWEEP_SYNC_BASE_URL", help="A mirror or proxy to ask instead of the exchange."
         ),
     ] = "",
     json: Json = False,

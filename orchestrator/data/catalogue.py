@@ -12,7 +12,7 @@ from typing import Any
 
 from tasks.candles.check import Examination, Severity, examine
 from tasks.candles.formats import candle_file, find
-from tasks.candles.importer import Taken, take_in
+from tasks.candles.importer import ImportedFeed, import_feeds
 from tasks.candles.mirror import Mirror, MirrorStatus, mirror_folder
 from tasks.errors import CandlesError, CandlesMissing
 from tasks.intervals import interval_seconds
@@ -42,9 +42,9 @@ def examine_all(source: Path) -> list[Examination]:
 
 def import_candles(
     source: Path, to: Path, connector: str, pair: str, interval: str, say: Callable[[str], None]
-) -> list[Taken]:
-    """See tasks.candles.importer.take_in."""
-    return take_in(source, to, connector=connector, pair=pair, interval=interval, say=say)
+) -> list[ImportedFeed]:
+    """See tasks.candles.importer.import_feeds."""
+    return import_feeds(source, to, connector=connector, pair=pair, interval=interval, say=say)
 
 
 def mirror(settings: Settings) -> Mirror:

@@ -86,11 +86,11 @@ def order_for_sweep(sweep: Sweep, to: Path | None = None, *, rules: bool = False
     """
     wanted = []
     if isinstance(sweep.trading_rules, Path):
-        lacking: dict[str, list[str]] = {}
+        missing: dict[str, list[str]] = {}
         for connector, pair in sorted(markets(sweep)):
             if rules or not _has_rules(sweep.trading_rules, connector, pair):
-                lacking.setdefault(connector, []).append(pair)
-        wanted = [RulesOrder(name, str(sweep.trading_rules), tuple(pairs)) for name, pairs in lacking.items()]
+                missing.setdefault(connector, []).append(pair)
+        wanted = [RulesOrder(name, str(sweep.trading_rules), tuple(pairs)) for name, pairs in missing.items()]
     definition = sweep.definition(kind=SweepKind.PROBE).encode().decode()
     folder = str(to or sweep.candles)
     return _checked(

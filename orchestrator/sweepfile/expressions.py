@@ -157,7 +157,7 @@ def parse_objective(text: str) -> tuple[Expression, bool]:
 
 #: A text, which stays, or a name with dots, such as that of the axis candles_config.0.interval.
 _DOTTED = re.compile(r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|(?<![\w.)\]])[A-Za-z_]\w*(?:\.(?!__)\w+)+(?![\w.(])""")
-#: What stands for a dot while Python parses: a letter, so that the name is one, and no place in the text moves.
+#: Replaces a dot while Python parses: a letter, so that the name is one identifier and no offset in the text moves.
 _DOT = "\u02d1"
 
 
@@ -217,7 +217,7 @@ def _check_comparisons(node: ast.Compare) -> None:
             if not isinstance(values, list | tuple | set) or not all(
                 isinstance(one, int | float | str) for one in values
             ):
-                raise _Refused('after `in` stands a list of numbers or text, such as ["BTC-USDT", "ETH-USDT"]')
+                raise _Refused('after `in` comes a list of numbers or text, such as ["BTC-USDT", "ETH-USDT"]')
         elif type(op) not in _COMPARE:
             raise _Refused("`is` is not allowed; use ==, or isnan(column) for a missing number")
 

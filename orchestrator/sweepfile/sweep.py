@@ -180,7 +180,7 @@ class Sweep(BaseModel):
         return self._text
 
     def place(self, *keys: str) -> str:
-        """Where a key stands, as errors name it: file, line, key; `keys` lead to it from the top."""
+        """Where a key is, as errors name it: file, line, key; `keys` lead to it from the top."""
         key, line = ".".join(keys), yaml_lines.load(self._text).line(keys)
         return f"{self._file}, line {line}: {key}" if line else f"{self._file}: {key}"
 

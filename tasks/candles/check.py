@@ -202,7 +202,7 @@ def _read_csv(file: CandleFile, wanted: list[str], findings: list[Finding]) -> _
     try:
         table = read(pa.float64())
     except pa.ArrowInvalid:
-        table = read(pa.string())  # somewhere stands a word: slower, and it becomes NaN
+        table = read(pa.string())  # some field is no number: slower, and it becomes NaN
     if ragged:
         # the header is the reader's row 1
         findings.append(Finding(Severity.ERROR, "cut line", len(ragged), f"line {ragged[0][0]}: {ragged[0][1][:80]}"))

@@ -28,7 +28,7 @@ from tasks.files import written_beside
 
 
 @dataclass(frozen=True)
-class Taken:
+class ImportedFeed:
     """A feed that was imported."""
 
     connector: str
@@ -42,7 +42,7 @@ class Taken:
     gaps: tuple[Gap, ...]
 
 
-def take_in(
+def import_feeds(
     source: Path,
     to: Path,
     *,
@@ -50,18 +50,20 @@ def take_in(
     pair: str = "",
     interval: str = "",
     say: Callable[[str], None] = lambda _: None,
-) -> list[Taken]:
+) -> list[ImportedFeed]:
     """Import a file, or every candle file of a folder, into `to`: one candles_*.parquet a feed.
 
     Connector, pair and interval say what the names leave open. Candles that lie in `to` under the same name already are
-    kept and joined. `say` hears of every file. Raises CandlesMissing (nothing to import), CandlesError (the name does
+    kept and joined. `say` is called with a sentence for every file.
+
+    Raises CandlesMissing (nothing to import), CandlesError (the name does
     not say what it is, or an option contradicts it), CandlesBroken (faults, or files that contradict each other).
     """
     _demand_folder(to)
     feeds: dict[str, list[CandleFile]] = {}
     for file in sources(source, Given(connector, pair, interval), say):
         feeds.setdefault(file.key, []).append(file)
-    return [_take_feed(files, to, say) for files in feeds.values()]
+    return [_import_feed(files, to, say) for files in feeds.values()]
 
 
 def store(columns: Columns, path: Path) -> None:
@@ -86,7 +88,7 @@ def _demand_folder(to: Path) -> None:
         raise CandlesError(f"{nearest}: is a file; give --to a folder")
 
 
-def _take_feed(files: Sequence[CandleFile], to: Path, say: Callable[[str], None]) -> Taken:
+def _import_feed(files: Sequence[CandleFile], to: Path, say: Callable[[str], None]) -> ImportedFeed:
     first = files[0]
     target = to / file_name(first.connector, first.pair, first.interval)
     others = [file for file in files if file.path.resolve() != target.resolve()]
@@ -101,7 +103,7 @@ def _take_feed(files: Sequence[CandleFile], to: Path, say: Callable[[str], None]
     store(joined, target)
     times = joined["timestamp"]
     gaps = tuple(find_gaps(joined, first.interval))
-    return Taken(
+    return ImportedFeed(
         first.connector, first.pair, first.interval, target, len(times), float(times[0]), float(times[-1]), gaps
     )
 

@@ -70,7 +70,7 @@ def choose_folder(system: str, uid: int, shm_bytes: int, ram_disk: Path | None, 
 
 
 @dataclass(frozen=True)
-class Held:
+class HeldSlice:
     """One slice in the mirror."""
 
     digest: str
@@ -85,7 +85,7 @@ class MirrorStatus:
 
     folder: Path
     limit_bytes: int
-    held: tuple[Held, ...]
+    held: tuple[HeldSlice, ...]
 
     @property
     def bytes(self) -> int:
@@ -125,7 +125,7 @@ class Mirror:
 
     def status(self) -> MirrorStatus:
         """What lies in the folder now."""
-        held = [Held(path.stem, facts.st_size, facts.st_mtime) for path, facts in self._files(".arrow")]
+        held = [HeldSlice(path.stem, facts.st_size, facts.st_mtime) for path, facts in self._files(".arrow")]
         return MirrorStatus(self.folder, self.limit_bytes, tuple(sorted(held, key=lambda one: -one.used)))
 
     def clear(self) -> MirrorStatus:

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.candles.formats import CandleFile, file_name
-from tasks.candles.slicer import Gaps, cut_parts, demand_cover, mend, read
+from tasks.candles.slicer import Gaps, demand_cover, mend, read, slice_files
 from tasks.candles.slices import Columns, Slice, select, to_columns, to_table
 from tasks.errors import CandlesBroken, CandlesError, CandlesMissing, CandlesNotCovering
 from tasks.intervals import grid_offset, interval_seconds, is_regular
@@ -50,7 +50,7 @@ def slice_for(
     """The candles of one feed for the period [start, end] (seconds, UTC) with up to `need.max_records` before it.
 
     The feed's own file comes first; when it is not there or does not cover the period, the coarsest finer feed that
-    does. `gaps`, `cache` and `say` as in `cut`. Raises CandlesMissing, CandlesNotCovering, CandlesBroken.
+    does. `gaps`, `cache` and `say` as in `slice_file`. Raises CandlesMissing, CandlesNotCovering, CandlesBroken.
     """
     sources = sources_for(need, files)
     if not sources:
@@ -125,7 +125,7 @@ def _from(
 ) -> Slice:
     finer = parts[0].interval
     if finer == need.interval:
-        return cut_parts(parts, start, end, need.max_records, gaps=gaps, cache=cache, say=say)
+        return slice_files(parts, start, end, need.max_records, gaps=gaps, cache=cache, say=say)
     long, short, offset = interval_seconds(need.interval), interval_seconds(finer), grid_offset(need.interval)
     # whole intervals: from the one that holds the first moment to the one that opens last at `end`
     lower = (start - need.max_records * long - offset) // long * long + offset

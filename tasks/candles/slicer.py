@@ -52,7 +52,7 @@ class Stretch:
     prove: Callable[[], None]
 
 
-def cut(
+def slice_file(
     file: CandleFile,
     start: float,
     end: float,
@@ -70,10 +70,10 @@ def cut(
     Raises CandlesMissing (no such file), CandlesBroken (a fault in the file, or a gap and gaps="error"),
     CandlesNotCovering (first candle opens after `start`, or last one closes before `end`).
     """
-    return cut_parts([file], start, end, lead, gaps=gaps, cache=cache, say=say)
+    return slice_files([file], start, end, lead, gaps=gaps, cache=cache, say=say)
 
 
-def cut_parts(
+def slice_files(
     parts: Sequence[CandleFile],
     start: float,
     end: float,
@@ -83,7 +83,7 @@ def cut_parts(
     cache: Path | None = None,
     say: Callable[[str], None] | None = None,
 ) -> Slice:
-    """`cut` for one feed that lies in several files, each a stretch of time. Raises as `cut` does.
+    """`slice_file` for one feed that lies in several files, each a stretch of time. Raises as `slice_file` does.
 
     Where parts overlap their candles must be equal, otherwise CandlesBroken.
     """
@@ -103,7 +103,7 @@ def read(
     cache: Path | None = None,
     say: Callable[[str], None] | None = None,
 ) -> Stretch:
-    """Candles that open in [lower, upper] and their neighbours, joined from all parts. Raises as `cut` does."""
+    """Candles that open in [lower, upper] and their neighbours, joined from all parts. Raises as `slice_file` does."""
     read_ones = [_read_one(part, lower, upper, cache, say or _silent) for part in parts]
     if len(read_ones) == 1:
         return read_ones[0]

@@ -61,7 +61,7 @@ class _LeftOut(Exception):
 
 
 def sources(source: Path, given: Given, say: Callable[[str], None]) -> list[CandleFile]:
-    """The candle files that `source` is or holds, by name. `say` hears of what looks like a table and is left out.
+    """The candle files that `source` is or holds, by name. `say` is called with a sentence for each that is left out.
 
     Raises CandlesMissing (nothing to import), CandlesError (an option, or a name, does not say what it must).
     """

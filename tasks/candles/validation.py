@@ -48,15 +48,15 @@ def open_end(path: Path) -> CandlesBroken:
 
 def check_header(path: Path, names: list[str]) -> list[str]:
     """The candle columns a file has, in the order of COLUMNS. Raises CandlesBroken when a needed one is missing."""
-    lacking = [name for name in NEEDED if name not in names]
-    if lacking:
+    missing = [name for name in NEEDED if name not in names]
+    if missing:
         if looks := packing(path):
             raise broken(path, "", f"its name says {path.suffix}, but it looks {looks}", "unpack or convert it")
         there = ", ".join(name or "(unnamed)" for name in names[:12])[:200]
         raise broken(
             path,
             "",
-            f"no column {', '.join(lacking)} (its first line says: {there})",
+            f"no column {', '.join(missing)} (its first line says: {there})",
             f"a candle file begins with a header that names {', '.join(NEEDED)}",
         )
     present = [name for name in COLUMNS if name in names]

@@ -22,30 +22,30 @@ from tasks.sync.work import carry_out
 def main() -> int:
     """The life of a download. Exit code 0 when the last event tells how it ended."""
     events = _own_stdout()
-    tell = _teller(events)
+    report = _reporter(events)
     try:
         order = Order.decode(_first_line())
-        tell(asyncio.run(_live(order, tell)))
+        report(asyncio.run(_run(order, report)))
     except KeyboardInterrupt:
         return 130
     except HummingsweepError as error:
-        tell(Event(Kind.WRONG, text=str(error)))
+        report(Event(Kind.WRONG, text=str(error)))
     except Exception as error:
-        tell(Event(Kind.WRONG, text=describe(error)))
+        report(Event(Kind.WRONG, text=describe(error)))
         raise
     return 0
 
 
-async def _live(order: Order, tell: Callable[[Event], None]) -> Event:
+async def _run(order: Order, report: Callable[[Event], None]) -> Event:
     loop = asyncio.get_running_loop()
-    work = asyncio.create_task(carry_out(order, tell))
+    work = asyncio.create_task(carry_out(order, report))
 
-    def desk_gone() -> None:
+    def orchestrator_gone() -> None:
         if not os.read(0, 4096):
             loop.remove_reader(0)
             work.cancel()
 
-    loop.add_reader(0, desk_gone)
+    loop.add_reader(0, orchestrator_gone)
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, work.cancel)
     try:
@@ -69,8 +69,8 @@ def _own_stdout() -> IO[str]:
     return events
 
 
-def _teller(events: IO[str]) -> Callable[[Event], None]:
-    def tell(event: Event) -> None:
+def _reporter(events: IO[str]) -> Callable[[Event], None]:
+    def report(event: Event) -> None:
         try:
             events.write(event.encode() + "\n")
             events.flush()
@@ -80,7 +80,7 @@ def _teller(events: IO[str]) -> Callable[[Event], None]:
         ):  # the orchestrator is gone; the download ends by its closed standard input
             os.dup2(os.open(os.devnull, os.O_WRONLY), events.fileno())
 
-    return tell
+    return report
 
 
 if __name__ == "__main__":

@@ -38,7 +38,7 @@ _AS_PUBLISHED = ("high too low", "low too high")
 
 
 @dataclass(frozen=True)
-class Held:
+class StoredFeed:
     """What is there of a feed before the download."""
 
     #: empty when there is no file
@@ -54,7 +54,7 @@ class Held:
         return slots_of(self.columns["timestamp"], interval) if self.columns else np.empty(0, np.int64)
 
 
-def look(folder: Path, order: FeedOrder, encoding: str) -> Held:
+def look(folder: Path, order: FeedOrder, encoding: str) -> StoredFeed:
     """What a folder holds of a feed. A last candle that was not finished when its file was written is left out.
 
     `encoding`: csv or parquet for the file; empty: as the one that is there, csv for a new one. Raises CandlesBroken
@@ -74,17 +74,17 @@ def look(folder: Path, order: FeedOrder, encoding: str) -> Held:
     sources = own[:1] or there
     columns = _read(sources)
     warnings = []
-    lacking = [name for name in COLUMNS if columns and name not in columns]
-    if lacking:
+    missing = [name for name in COLUMNS if columns and name not in columns]
+    if missing:
         warnings.append(
-            f"{sources[0].path} has no {', '.join(lacking)}, so neither will its new candles; move it elsewhere to "
+            f"{sources[0].path} has no {', '.join(missing)}, so neither will its new candles; move it elsewhere to "
             "download all columns"
         )
     others = tuple(file.path for file in there if file.path != path)
-    return Held(_finished(columns, sources, order.interval), path, others, tuple(warnings))
+    return StoredFeed(_finished(columns, sources, order.interval), path, others, tuple(warnings))
 
 
-def replace(held: Held, order: FeedOrder, rows: Rows) -> tuple[Columns, list[str]]:
+def replace(held: StoredFeed, order: FeedOrder, rows: Rows) -> tuple[Columns, list[str]]:
     """The held candles and the new rows into the file; what it holds now, and warnings.
 
     Raises CandlesBroken, and leaves everything as it was, when the file would not be sound.

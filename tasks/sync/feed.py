@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from tasks.candles.formats import first_off_grid
 from tasks.errors import ExchangeError, HummingsweepError, describe
-from tasks.sync.candle_file import Held, gaps_in, look, read_absent, replace, write_absent
+from tasks.sync.candle_file import StoredFeed, gaps_in, look, read_absent, replace, write_absent
 from tasks.sync.journal import Journal, Rows
 from tasks.sync.orders import FeedAnswer, FeedOrder, Status
 from tasks.sync.retry import Gate, GaveUp
@@ -102,7 +102,9 @@ async def download(order: FeedOrder, source: Source, gate: Gate, place: Place, a
     journal.discard()
 
 
-def _store(held: Held, order: FeedOrder, journal: Journal, known: Slots, slots: Slots, answer: FeedAnswer) -> None:
+def _store(
+    held: StoredFeed, order: FeedOrder, journal: Journal, known: Slots, slots: Slots, answer: FeedAnswer
+) -> None:
     """The journal's candles into the file."""
     rows, columns = journal.rows, held.columns
     if len(rows):

@@ -64,7 +64,7 @@ class Order:
     controllers: str = ""
     #: "csv", "parquet", or empty: as the file that is there, csv for a new one
     encoding: str = ""
-    #: address that stands for the exchange's; empty: the exchange's own
+    #: address to ask instead of the exchange's; empty: the exchange's own
     base_url: str = ""
     #: candles that the exchange said it does not have are asked for again
     again: bool = False

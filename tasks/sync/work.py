@@ -21,13 +21,13 @@ from tasks.sync.retry import Gate, GaveUp, RetryPolicy
 from tasks.sync.rules import chosen, unknown_pair, write
 from tasks.upstream.live.refusals import ExchangeTrouble, OutOfReach, Refused, Unintelligible
 
-Tell = Callable[[Event], None]
+Report = Callable[[Event], None]
 
 #: Statuses by which exchanges say that they do not know what they were asked for.
 _UNKNOWN_THING = (400, 404, 422)
 
 
-async def carry_out(order: Order, tell: Tell, retry_policy: RetryPolicy | None = None) -> Event:
+async def carry_out(order: Order, report: Report, retry_policy: RetryPolicy | None = None) -> Event:
     """Download everything; the event that says how it ended. A cancellation ends it early and is told in the event.
 
     Raises HummingsweepError when the order cannot be carried out at all; nothing was downloaded then.
@@ -44,14 +44,14 @@ async def carry_out(order: Order, tell: Tell, retry_policy: RetryPolicy | None =
     answers = [FeedAnswer(one.connector, one.pair, one.interval, Status.INTERRUPTED) for one in wanted]
     rule_answers = [RulesAnswer(one.connector, Status.INTERRUPTED) for one in order.rules]
     async with exchange.connected(order.base_url, retry_policy.answer_s) as traffic:
-        orchestrator = _Desk(order, tell, retry_policy, traffic)
+        download = _Download(order, report, retry_policy, traffic)
         interrupted = False
         try:
             for rules_order, rules_answer in zip(order.rules, rule_answers, strict=True):
-                await orchestrator.rules(rules_order, rules_answer)
+                await download.rules(rules_order, rules_answer)
             async with asyncio.TaskGroup() as group:
                 for one, answer in zip(wanted, answers, strict=True):
-                    group.create_task(orchestrator.feed(one, answer))
+                    group.create_task(download.feed(one, answer))
         except asyncio.CancelledError:
             interrupted = True
         return Event(Kind.DONE, feeds=answers, rules=rule_answers, requests=traffic.requests, interrupted=interrupted)
@@ -86,11 +86,11 @@ def check(order: FeedOrder, connectors: list[str], intervals: Callable[[str], li
 
 
 @dataclass
-class _Desk:
+class _Download:
     """What all parts of an order share."""
 
     order: Order
-    tell: Tell
+    report: Report
     retry_policy: RetryPolicy
     traffic: Any
     _gates: dict[str, Gate] = field(default_factory=dict)
@@ -141,14 +141,14 @@ class _Desk:
             answer.bad_input = ours or _is_no_place(error)
 
     def _progress(self, key: str, done: int, total: int) -> None:
-        self.tell(Event(Kind.PROGRESS, feed=key, done=done, total=total))
+        self.report(Event(Kind.PROGRESS, feed=key, done=done, total=total))
 
     def _gate(self, connector: str) -> Gate:
         if connector not in self._gates:
             self._gates[connector] = Gate(
                 connector,
                 self.retry_policy,
-                lambda text: self.tell(Event(Kind.SAY, text=text)),
+                lambda text: self.report(Event(Kind.SAY, text=text)),
                 chance=random.Random(),
             )
         return self._gates[connector]

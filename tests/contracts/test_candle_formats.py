@@ -16,7 +16,7 @@ import pytest
 from pyarrow import feather, parquet
 
 from tasks.candles.formats import COLUMNS, candle_file
-from tasks.candles.importer import take_in
+from tasks.candles.importer import import_feeds
 from tasks.candles.slicer import read
 from tasks.candles.slices import Columns, select, to_table
 from tests.unit.tasks.candles.conftest import MONDAY, candles, csv_lines
@@ -66,7 +66,7 @@ class CandleFormatCase:
     def taken(self, tmp_path: Path, made: Columns) -> tuple[Columns, list[str]]:
         (tmp_path / "in").mkdir()
         source, said = self.write(tmp_path / "in", made), []
-        [feed] = take_in(source, tmp_path / "out", say=said.append, **self.options)
+        [feed] = import_feeds(source, tmp_path / "out", say=said.append, **self.options)
         assert (feed.connector, feed.pair, feed.interval) == (CONNECTOR, PAIR, INTERVAL)
         file = candle_file(feed.path)
         assert file is not None
@@ -325,5 +325,5 @@ def test_longer_candles_with_dates_alone_are_read(tmp_path: Path, seconds: int) 
     pattern = "%b %d, %Y" if seconds == 86400 else "%Y-%m-%d %I-%p"
     rows = [[stamp(row[0], pattern), *map(text, row[1:])] for row in zip(*made.values(), strict=True)]
     path = written(tmp_path / "BTC-USD.csv", [["Date", "Open", "High", "Low", "Close", "Volume"], *rows])
-    [feed] = take_in(path, tmp_path / "out", connector=CONNECTOR)
+    [feed] = import_feeds(path, tmp_path / "out", connector=CONNECTOR)
     assert (feed.pair, feed.interval, feed.first) == (PAIR, {3600: "1h", 86400: "1d"}[seconds], MONDAY)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tasks.candles.csvmap import open_csv
 from tasks.candles.formats import COLUMNS, CandleFile, candle_file
 from tasks.candles.resample import resample
-from tasks.candles.slicer import cut
+from tasks.candles.slicer import slice_file
 from tasks.candles.slices import Columns, to_table
 from tasks.errors import CandlesBroken, CandlesNotCovering
 
@@ -74,7 +74,7 @@ def test_a_slice_equals_a_filter_of_the_whole(
     with tempfile.TemporaryDirectory() as folder:
         file = write(columns, folder, scale, encoding, rows)
         try:
-            piece = cut(file, start, end, lead)
+            piece = slice_file(file, start, end, lead)
         except CandlesNotCovering:
             assert times[0] > start or times[-1] + 60 < end or not expected.any()
             return
@@ -87,7 +87,7 @@ def test_a_slice_equals_a_filter_of_the_whole(
         missing = [time for time in everything if start - 60 * lead <= time <= end]
         told = [gap.after + 60 * n for gap in piece.gaps for n in range(1, gap.missing + 1)]
         assert set(missing) <= set(told) <= everything
-        filled = cut(file, start, end, lead, gaps="fill")
+        filled = slice_file(file, start, end, lead, gaps="fill")
         assert len(filled) == len(piece) + len(missing)
 
 
@@ -127,7 +127,7 @@ def test_rows_out_of_order_in_the_period_are_never_served(columns: Columns, data
     with tempfile.TemporaryDirectory() as folder:
         file = write(spoilt, folder, 1, encoding, 37)
         try:
-            cut(file, times[0], times[-1])
+            slice_file(file, times[0], times[-1])
         except CandlesBroken as error:
             assert str(file.path) in str(error)
             return

@@ -6,7 +6,7 @@
     numbers   decimal commas, thousands
     names     what a file's name says: symbol, interval
 
-Rows are sorted by time; a row that stands there twice is taken once, two that contradict each other are refused.
+Rows are sorted by time; a row that is a duplicate is taken once, two that contradict each other are refused.
 """
 
 from tasks.candles.foreign.reading import Foreign, is_ours, peek, read

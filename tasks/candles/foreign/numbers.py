@@ -16,7 +16,7 @@ from tasks.candles.validation import to_floats
 _NUMBER = re.compile(r"[-+]?[\d.,' ]*\d[.,]?([eE][-+]?\d+)?[KMB]?")
 _PLAIN = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 _SUFFIXES = {"K": 1e3, "M": 1e6, "B": 1e9}
-#: What stands for no number.
+#: Texts that mean a missing number.
 _NOTHING = frozenset({"", "-", "nan", "NaN", "null", "NULL", "None", "n/a", "N/A"})
 
 
@@ -49,7 +49,7 @@ def decimal_sign(columns: Iterable[Any]) -> str:
 
 
 def numbers_of(column: Any, sign: str) -> NDArray[np.float64]:
-    """A column as float64, NaN where nothing stands. Raises ValueError for what is no number."""
+    """A column as float64, NaN where the field is empty. Raises ValueError for what is no number."""
     if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
         return to_floats(column)
     try:

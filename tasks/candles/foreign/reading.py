@@ -182,7 +182,7 @@ def _sorted(found: Columns, notes: list[str]) -> Columns:
                 when = iso(float(found["timestamp"][place]))
                 raise ValueError(f"two different candles at {when}; delete the one that is wrong")
         if len(twice):
-            notes.append(f"{len(twice)} candles stood there twice, alike: taken once")
+            notes.append(f"{len(twice)} candles were there twice, alike: taken once")
             keep = np.ones(len(found["timestamp"]), bool)
             keep[twice + 1] = False
             found = select(found, np.flatnonzero(keep))

@@ -8,7 +8,7 @@ import pytest
 
 from tasks.candles.check import examine
 from tasks.candles.formats import candle_file, find
-from tasks.candles.slicer import cut
+from tasks.candles.slicer import slice_file
 from tasks.errors import CandlesBroken
 
 from .conftest import MONDAY, candles, csv_lines
@@ -143,12 +143,12 @@ def test_an_open_end_is_an_error(write, tmp_path: Path, packed: bool, cut_off: i
     found = examine(file)
     assert (found.sound, kinds(found)) == (False, {"open end": 1})
     with pytest.raises(CandlesBroken, match="last line: does not end in a newline"):
-        cut(file, MONDAY, MONDAY + 600, cache=tmp_path)
+        slice_file(file, MONDAY, MONDAY + 600, cache=tmp_path)
 
 
 def test_a_line_break_in_quotes_is_an_error_as_it_is_for_a_sweep(write) -> None:
     lines = csv_lines(candles(100))
     file = write([lines[0] + ",note", *(line + ',"a\nb"' for line in lines[1:])])
     with pytest.raises(CandlesBroken, match="the last line is cut off"):
-        cut(file, MONDAY, MONDAY + 600)
+        slice_file(file, MONDAY, MONDAY + 600)
     assert "the last line is cut off" in examine(file).findings[0].first

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tasks.candles import foreign
-from tasks.candles.importer import take_in
+from tasks.candles.importer import import_feeds
 from tasks.errors import CandlesBroken, CandlesError
 
 HEADER = "time,open,high,low,close,volume"
@@ -46,12 +46,12 @@ def test_what_could_mean_something_else_is_refused(tmp_path, text, words):
     assert str(caught.value).startswith(str(path))
 
 
-def test_a_row_that_stands_there_twice_is_taken_once_and_said(tmp_path):
+def test_a_row_that_is_a_duplicate_is_taken_once_and_said(tmp_path):
     path = tmp_path / "x.csv"
     path.write_text(lines("1704067260", "1704067200", "1704067200"))
     found = foreign.read(path)
     assert found.columns["timestamp"].tolist() == [1704067200, 1704067260]
-    assert any("stood there twice" in note for note in found.notes)
+    assert any("were there twice" in note for note in found.notes)
 
 
 def test_times_of_two_units_are_told_apart_by_their_size_and_said(tmp_path):
@@ -75,8 +75,8 @@ def test_a_name_or_a_column_that_says_another_market_is_refused(tmp_path):
     path = tmp_path / "Binance_ETHUSDT_1m.csv"
     path.write_text(lines(*(str(1704067200 + 60 * step) for step in range(20))))
     with pytest.raises(CandlesError, match="ETH-USDT"):
-        take_in(path, tmp_path / "out", connector="binance", pair="BTC-USDT")
-    [feed] = take_in(path, tmp_path / "out", connector="binance")
+        import_feeds(path, tmp_path / "out", connector="binance", pair="BTC-USDT")
+    [feed] = import_feeds(path, tmp_path / "out", connector="binance")
     assert (feed.pair, feed.interval, feed.rows) == ("ETH-USDT", "1m", 20)
 
 
@@ -84,7 +84,7 @@ def test_a_symbol_that_can_be_read_in_two_ways_is_asked_for(tmp_path):
     path = tmp_path / "BTCAEUR_1m.csv"
     path.write_text(lines(*(str(1704067200 + 60 * step) for step in range(20))))
     with pytest.raises(CandlesError, match="could be BTC-AEUR or BTCA-EUR; give the one that it is with --pair"):
-        take_in(path, tmp_path / "out", connector="binance")
+        import_feeds(path, tmp_path / "out", connector="binance")
 
 
 def test_in_a_folder_what_cannot_be_taken_is_left_out_with_its_reason(tmp_path):
@@ -94,7 +94,7 @@ def test_in_a_folder_what_cannot_be_taken_is_left_out_with_its_reason(tmp_path):
     (source / "notes.txt").write_text("hello\n")
     (source / "answer.json").write_text(json.dumps({"code": 5}))
     said: list[str] = []
-    [feed] = take_in(tmp_path / "in", tmp_path / "out", connector="binance", say=said.append)
+    [feed] = import_feeds(tmp_path / "in", tmp_path / "out", connector="binance", say=said.append)
     assert feed.pair == "BTC-USDT"
     assert any("notes.txt: left out: no table in it" in text for text in said)
     assert any("answer.json: left out: no list of candles" in text for text in said)
@@ -114,5 +114,5 @@ def test_binances_folders_say_which_prices_they_are(tmp_path, folder, connector,
     (deep / "BTCUSDT-1m-2024-01-01.csv").write_text("1704067200000,1,2,1,2,5,0,0,0,0,0,0\n")
     said: list[str] = []
     with pytest.raises(CandlesError, match="no candle files"):
-        take_in(tmp_path / "in", tmp_path / "out", connector=connector, say=said.append)
+        import_feeds(tmp_path / "in", tmp_path / "out", connector=connector, say=said.append)
     assert words in said[0]

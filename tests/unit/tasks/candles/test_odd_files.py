@@ -15,8 +15,8 @@ import pytest
 
 from tasks.candles.check import examine
 from tasks.candles.formats import CandleFile, candle_file, find
-from tasks.candles.importer import take_in
-from tasks.candles.slicer import cut, default_cache
+from tasks.candles.importer import import_feeds
+from tasks.candles.slicer import default_cache, slice_file
 from tasks.candles.slices import Columns
 from tasks.candles.validation import contradiction, other_spacing
 from tasks.errors import CandlesBroken, CandlesError, CandlesNotCovering
@@ -43,7 +43,7 @@ def plain(columns: Columns, path: Path) -> Path:
 @pytest.mark.parametrize("kind", ["quoted after a byte order mark", "quoted comma before", "quoted comma after"])
 def test_quotes(write, kind: str, packed: bool) -> None:
     columns = candles(2000)
-    expected = cut(write(columns), *PERIOD)
+    expected = slice_file(write(columns), *PERIOD)
     lines = csv_lines(columns)
     if kind == "quoted after a byte order mark":
         lines = [",".join(f'"{field}"' for field in line.split(",")) for line in lines]
@@ -57,15 +57,15 @@ def test_quotes(write, kind: str, packed: bool) -> None:
         path = file.path.with_name(file.path.name + ".gz")
         path.write_bytes(gzip.compress(file.path.read_bytes()))
         file = candle_file(path)
-    assert cut(file, *PERIOD, cache=file.path.parent / "cache").digest == expected.digest
+    assert slice_file(file, *PERIOD, cache=file.path.parent / "cache").digest == expected.digest
 
 
 def test_a_nested_column_before_the_times(write, tmp_path: Path) -> None:
     columns = candles(2000)
-    expected = cut(write(columns), *PERIOD)
+    expected = slice_file(write(columns), *PERIOD)
     # the second number inside looks like times of another week, and has their place when columns are counted
     nested = pa.array([{"a": 1, "b": MONDAY + 7 * 86400 + 60 * row} for row in range(2000)])
-    assert cut(parquet_file(tmp_path, pa.table({"meta": nested, **columns})), *PERIOD).digest == expected.digest
+    assert slice_file(parquet_file(tmp_path, pa.table({"meta": nested, **columns})), *PERIOD).digest == expected.digest
 
 
 @pytest.mark.parametrize("kind", ["date", "time of day", "duration"])
@@ -81,7 +81,7 @@ def test_times_of_a_type_that_is_no_moment(tmp_path: Path, kind: str) -> None:
     )
     file = parquet_file(tmp_path, pa.table(columns))
     with pytest.raises(CandlesBroken, match="there twice" if kind == "date" else "is no time"):
-        cut(file, *PERIOD)
+        slice_file(file, *PERIOD)
     assert not examine(file).sound
 
 
@@ -93,7 +93,7 @@ def test_days_as_dates(tmp_path: Path) -> None:
     pq.write_table(pa.table(columns), path)
     file = candle_file(path)
     assert file is not None
-    assert len(cut(file, MONDAY + 86400 * 10, MONDAY + 86400 * 20)) == 11
+    assert len(slice_file(file, MONDAY + 86400 * 10, MONDAY + 86400 * 20)) == 11
 
 
 @pytest.mark.parametrize("kind", ["decimal128", "decimal256", "dictionary"])
@@ -109,7 +109,7 @@ def test_decimals_are_the_numbers_they_are_written_as(tmp_path: Path, kind: str)
         exact = {name: values.dictionary_encode() for name, values in exact.items()}
     exact["timestamp"] = pa.array(columns["timestamp"])
     file = parquet_file(tmp_path, pa.table(exact))
-    served = cut(file, *PERIOD).columns
+    served = slice_file(file, *PERIOD).columns
     assert all((served[name] == values[1000:1101]).all() for name, values in columns.items())
     assert examine(file).sound
 
@@ -122,7 +122,7 @@ def test_bytes_a_disk_has_lost(tmp_path: Path) -> None:
     data[at : at + 80] = bytes(80)
     file.path.write_bytes(data)
     with pytest.raises(CandlesBroken, match="damaged: volume of row group 10"):
-        cut(file, *PERIOD)
+        slice_file(file, *PERIOD)
     assert "damaged" in [finding.kind for finding in examine(file).findings]
 
 
@@ -131,7 +131,7 @@ def test_what_is_no_price(write, value: float) -> None:
     columns = candles(2000)
     columns["low"][1050] = value
     with pytest.raises(CandlesBroken, match=r"line 1052: low is .*: no price"):
-        cut(write(columns), *PERIOD)
+        slice_file(write(columns), *PERIOD)
 
 
 def test_candles_that_contradict_themselves_are_said() -> None:
@@ -147,24 +147,24 @@ def test_candles_of_another_interval_than_the_name_says(write) -> None:
     for content in (lines, lines[:300] + lines[310:]):  # as they are, and with a gap
         file = write(content)
         with pytest.raises(CandlesBroken, match="open 5m apart, its name says 1m"):
-            cut(file, *PERIOD)
+            slice_file(file, *PERIOD)
         found = [str(one) for one in examine(file).findings]
         assert found == ["error: other interval: its candles open 5m apart, its name says 1m"]
         with pytest.raises(CandlesBroken, match="open 5m apart, not 1m; give it the name"):
-            take_in(file.path, file.path.parent / "to")
+            import_feeds(file.path, file.path.parent / "to")
     with pytest.raises(CandlesNotCovering):
-        cut(write(candles(10)), *PERIOD)
+        slice_file(write(candles(10)), *PERIOD)
 
 
 def test_months_are_28_to_31_days_apart(tmp_path: Path, write) -> None:
     moments = [datetime(2024, month, 1, tzinfo=UTC).timestamp() for month in (1, 2, 3, 4, 5, 8, 9)]
     months = candles(7) | {"timestamp": np.array(moments)}
     given = {"connector": "binance", "pair": "BTC-USDT", "interval": "1M"}
-    assert take_in(plain(months, tmp_path / "months.csv"), tmp_path / "to", **given)[0].rows == 7
+    assert import_feeds(plain(months, tmp_path / "months.csv"), tmp_path / "to", **given)[0].rows == 7
     (file,) = find(tmp_path / "to")
     assert examine(file).sound
     with pytest.raises(CandlesBroken, match="open 1m apart, not 1M"):
-        take_in(plain(candles(100), tmp_path / "minutes.csv"), tmp_path / "to", **given)
+        import_feeds(plain(candles(100), tmp_path / "minutes.csv"), tmp_path / "to", **given)
     minutes = write(candles(100), "candles_binance_BTC-USDT_1M.csv")
     assert "other interval" in [finding.kind for finding in examine(minutes).findings]
 
@@ -198,7 +198,7 @@ def test_bytes_are_not_written_to_the_terminal(write, kind: str, message: str) -
     file.path.write_bytes(content[kind])
     pattern = message if kind == "bytes" else re.escape(message)
     with pytest.raises(CandlesBroken, match=pattern) as refused:
-        cut(file, *PERIOD)
+        slice_file(file, *PERIOD)
     (finding,) = examine(file).findings
     assert re.search(pattern, finding.first)
     assert str(refused.value).isprintable()
@@ -215,7 +215,7 @@ def test_a_cache_that_cannot_be_written(write, tmp_path: Path, monkeypatch, faul
     else:
         cache.write_text("")
     with pytest.raises(CandlesError, match=f"{cache}: .*cannot be converted into it .*make the folder writable"):
-        cut(candle_file(path), *PERIOD, cache=cache)
+        slice_file(candle_file(path), *PERIOD, cache=cache)
 
 
 def test_copies_are_kept_in_the_cache_folder_of_the_settings(tmp_path: Path, monkeypatch) -> None:

@@ -3,7 +3,7 @@ import pytest
 
 from tasks.candles.formats import find
 from tasks.candles.resample import decimal_sums, resample, slice_for, sources_for
-from tasks.candles.slicer import cut
+from tasks.candles.slicer import slice_file
 from tasks.candles.slices import to_table
 from tasks.errors import CandlesBroken, CandlesError, CandlesMissing, CandlesNotCovering
 from tasks.intervals import interval_seconds
@@ -86,7 +86,7 @@ def test_a_derived_slice_equals_one_from_a_file_of_that_interval(write, tmp_path
     write(columns)
     derived = slice_for(need("5m", 20), find(tmp_path), MONDAY + 30_000, MONDAY + 90_000)
     coarse = resample(to_table(columns), "5m")
-    direct = cut(
+    direct = slice_file(
         write({name: coarse[name].to_numpy() for name in coarse.column_names}, "candles_okx_BTC-USDT_5m.csv"),
         MONDAY + 30_000,
         MONDAY + 90_000,

@@ -11,7 +11,7 @@ import pytest
 
 from tasks.candles.csvmap import CsvMap, open_csv
 from tasks.candles.formats import candle_file, find
-from tasks.candles.slicer import cut, cut_parts
+from tasks.candles.slicer import slice_file, slice_files
 from tasks.candles.slices import Slice
 from tasks.errors import CandlesBroken, CandlesError, CandlesMissing, CandlesNotCovering
 
@@ -28,33 +28,33 @@ def minutes(first: int, last: int) -> tuple[int, int]:
 
 def test_a_slice_is_the_period_and_its_lead(write) -> None:
     columns = candles(500, columns=10)
-    piece = cut(write(columns), *minutes(100, 200), 30)
+    piece = slice_file(write(columns), *minutes(100, 200), 30)
     assert piece.table.column_names == list(columns)
     assert all(np.array_equal(piece.columns[name], columns[name][70:201]) for name in columns)
     assert (piece.lead, piece.gaps, piece.first, piece.last) == (30, (), MONDAY + 4200, MONDAY + 12000)
 
 
 def test_the_lead_is_what_is_really_there(write) -> None:
-    assert cut(write(candles(500)), *minutes(10, 20), 30).lead == 10
+    assert slice_file(write(candles(500)), *minutes(10, 20), 30).lead == 10
 
 
 @pytest.mark.parametrize("shuffled", [False, True])
 @pytest.mark.parametrize("scale", [1, 1e3, 1e6, 1e9])
 def test_every_unit_and_order_of_columns_gives_the_same_slice(write, scale: float, shuffled: bool) -> None:
     columns = candles(300)
-    expected = cut(write(columns), *minutes(50, 60), 5)
+    expected = slice_file(write(columns), *minutes(50, 60), 5)
     columns["timestamp"] = columns["timestamp"] * scale
     if shuffled:
         columns = {name: columns[name] for name in ("close", "volume", "timestamp", "low", "open", "high")}
         columns = {"unnamed": np.arange(300.0), **columns}
     file = write(["," + ",".join(list(columns)[1:]), *csv_lines(columns)[1:]] if shuffled else columns)
-    assert cut(file, *minutes(50, 60), 5).digest == expected.digest
+    assert slice_file(file, *minutes(50, 60), 5).digest == expected.digest
 
 
 @pytest.mark.parametrize("kind", ["floats", "iso", "quoted", "crlf", "blank lines", "byte order mark"])
 def test_ways_of_writing_a_csv(write, kind: str) -> None:
     columns = candles(300)
-    expected = cut(write(columns), *minutes(50, 60))
+    expected = slice_file(write(columns), *minutes(50, 60))
     lines = csv_lines(columns)
     if kind == "floats":
         lines = [lines[0], *(line.replace(",", ".0,", 1) for line in lines[1:])]
@@ -70,13 +70,13 @@ def test_ways_of_writing_a_csv(write, kind: str) -> None:
         lines += ["", ""]
     else:
         lines[0] = "\ufeff" + lines[0]
-    assert cut(write(lines), *minutes(50, 60)).digest == expected.digest
+    assert slice_file(write(lines), *minutes(50, 60)).digest == expected.digest
 
 
 @pytest.mark.parametrize("kind", ["plain", "quants-lab", "milliseconds", "datetimes", "no statistics", "small groups"])
 def test_parquet_gives_the_slice_a_csv_gives(write, tmp_path: Path, kind: str) -> None:
     columns = candles(2000)
-    expected = cut(write(columns), *minutes(1000, 1100), 20)
+    expected = slice_file(write(columns), *minutes(1000, 1100), 20)
     table = pa.table(columns)
     moments = columns["timestamp"].astype("datetime64[s]").astype("datetime64[ns]")
     name, more = "candles_binance_BTC-USDT_1m.parquet", {}
@@ -92,7 +92,7 @@ def test_parquet_gives_the_slice_a_csv_gives(write, tmp_path: Path, kind: str) -
     pq.write_table(table, tmp_path / name, row_group_size=100 if kind == "small groups" else None, **more)
     file = candle_file(tmp_path / name)
     assert file is not None
-    assert cut(file, *minutes(1000, 1100), 20).digest == expected.digest
+    assert slice_file(file, *minutes(1000, 1100), 20).digest == expected.digest
 
 
 def test_only_the_row_groups_of_the_period_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,7 +108,7 @@ def test_only_the_row_groups_of_the_period_are_read(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(pq.ParquetFile, "read_row_groups", spy)
     file = candle_file(path)
     assert file is not None
-    assert len(cut(file, *minutes(5010, 5020))) == 11
+    assert len(slice_file(file, *minutes(5010, 5020))) == 11
     assert read == [50]
 
 
@@ -118,13 +118,13 @@ def test_a_compressed_csv_is_converted_once_and_again_when_it_changes(tmp_path: 
     path.write_bytes(gzip.compress(("\n".join(csv_lines(columns)) + "\n").encode()))
     file = candle_file(path)
     assert file is not None
-    pieces = [cut(file, *minutes(2000, 2100), 10, cache=cache, say=said.append) for _ in range(2)]
+    pieces = [slice_file(file, *minutes(2000, 2100), 10, cache=cache, say=said.append) for _ in range(2)]
     assert close(pieces[0]) == close(pieces[1]) == columns["close"][1990:2101].tolist()
     assert len(said) == 1
     assert path.name in said[0]
     columns["close"] = columns["close"] + 1
     path.write_bytes(gzip.compress(("\n".join(csv_lines(columns)) + "\n").encode(), mtime=1))
-    assert close(cut(file, *minutes(2000, 2100), 10, cache=cache)) == columns["close"][1990:2101].tolist()
+    assert close(slice_file(file, *minutes(2000, 2100), 10, cache=cache)) == columns["close"][1990:2101].tolist()
     assert len(list(cache.iterdir())) == 1
 
 
@@ -133,7 +133,7 @@ def test_real_candles_in_all_three_formats(shared_data: Path, tmp_path: Path) ->
     for file in find(shared_data):
         step = 1 if file.interval == "1s" else 60
         start = starts[file.encoding]
-        piece = cut(file, start, start + 500 * step, 20, gaps="error", cache=tmp_path)
+        piece = slice_file(file, start, start + 500 * step, 20, gaps="error", cache=tmp_path)
         assert piece.columns["timestamp"].tolist() == [start + step * n for n in range(-20, 501)]
         assert (piece.columns["high"] >= piece.columns["low"]).all()
 
@@ -183,7 +183,7 @@ def test_a_fault_in_the_period_is_named_by_line(write, kind: str) -> None:
     lines, says = spoil(kind)
     file = write(lines)
     with pytest.raises(CandlesBroken, match=says) as caught:
-        cut(file, *minutes(450, 550))
+        slice_file(file, *minutes(450, 550))
     assert str(file.path) in str(caught.value)
     assert "hummingsweep candles check" in str(caught.value)
 
@@ -198,7 +198,7 @@ def test_a_fault_in_a_compressed_file_is_named_by_line(tmp_path: Path, kind: str
     if kind in ("word", "cut line"):
         says = "cannot be unpacked and read as CSV"
     with pytest.raises(CandlesBroken, match=says):
-        cut(file, *minutes(450, 550), cache=tmp_path / "cache")
+        slice_file(file, *minutes(450, 550), cache=tmp_path / "cache")
     assert list((tmp_path / "cache").iterdir()) == []
 
 
@@ -210,7 +210,7 @@ def test_a_fault_in_parquet_is_named_by_row(tmp_path: Path) -> None:
     file = candle_file(path)
     assert file is not None
     with pytest.raises(CandlesBroken, match=r"row 502: .*not sorted"):
-        cut(file, *minutes(450, 550))
+        slice_file(file, *minutes(450, 550))
 
 
 @pytest.mark.parametrize("kind", ["newest first", "shuffled", "halves exchanged"])
@@ -231,14 +231,14 @@ def test_an_unsorted_file_is_refused_wherever_the_period_lies(write, tmp_path: P
         assert file is not None
     for first in (0, 100, 480, 900):
         with pytest.raises(CandlesBroken, match="not sorted"):
-            cut(file, *minutes(first, first + 40))
+            slice_file(file, *minutes(first, first + 40))
 
 
 def test_a_candle_that_lies_far_from_its_place_is_no_gap(write) -> None:
     lines = csv_lines(candles(5000))
     lines.insert(4001, lines.pop(1501))  # minute 1500 now lies between 4000 and 4001
     with pytest.raises(CandlesBroken, match=r"line 4002: .*not sorted"):
-        cut(write(lines), *minutes(1450, 1550))
+        slice_file(write(lines), *minutes(1450, 1550))
 
 
 @pytest.mark.parametrize("lost", [3, 12, 30])
@@ -246,15 +246,15 @@ def test_a_file_that_ends_in_the_middle_of_a_line_is_refused(write, lost: int) -
     file = write(candles(1000))
     file.path.write_bytes(file.path.read_bytes()[:-lost])
     with pytest.raises(CandlesBroken, match="last line"):
-        cut(file, *minutes(900, 999))
+        slice_file(file, *minutes(900, 999))
 
 
 def test_an_open_end_that_the_period_does_not_touch_is_left_alone(write) -> None:
     file = write(candles(1000))
     file.path.write_bytes(file.path.read_bytes().rstrip(b"\n"))
-    assert len(cut(file, *minutes(900, 997))) == 98
+    assert len(slice_file(file, *minutes(900, 997))) == 98
     with pytest.raises(CandlesBroken, match="newline"):
-        cut(file, *minutes(900, 999))
+        slice_file(file, *minutes(900, 999))
 
 
 @pytest.mark.parametrize(
@@ -276,7 +276,7 @@ def test_files_that_are_no_candles(tmp_path: Path, content: bytes, says: str) ->
     file = candle_file(path)
     assert file is not None
     with pytest.raises(CandlesBroken, match=says):
-        cut(file, *minutes(0, 1))
+        slice_file(file, *minutes(0, 1))
 
 
 @pytest.mark.parametrize("name", ["candles_binance_BTC-USDT_1m.parquet", "candles_binance_BTC-USDT_1m.csv.gz"])
@@ -290,14 +290,14 @@ def test_a_cut_off_binary_file_is_refused(tmp_path: Path, name: str) -> None:
     file = candle_file(path)
     assert file is not None
     with pytest.raises(CandlesBroken, match=re.escape(str(path))):
-        cut(file, *minutes(10, 20), cache=tmp_path / "cache")
+        slice_file(file, *minutes(10, 20), cache=tmp_path / "cache")
 
 
 def test_a_file_that_vanished(write) -> None:
     file = write(candles(10))
     file.path.unlink()
     with pytest.raises(CandlesMissing):
-        cut(file, *minutes(1, 2))
+        slice_file(file, *minutes(1, 2))
 
 
 # --- coverage and gaps ---
@@ -305,11 +305,11 @@ def test_a_file_that_vanished(write) -> None:
 
 def test_the_last_candle_may_open_before_the_end(write) -> None:
     file = write(candles(100))  # the last one opens in minute 99 and closes in minute 100
-    assert len(cut(file, *minutes(0, 100))) == 100
+    assert len(slice_file(file, *minutes(0, 100))) == 100
     with pytest.raises(CandlesNotCovering, match="2024-01-01T00:00:00Z to 2024-01-01T01:40:00Z"):
-        cut(file, MONDAY, MONDAY + 6001)
+        slice_file(file, MONDAY, MONDAY + 6001)
     with pytest.raises(CandlesNotCovering, match="does not cover the period 2023-12-31T23:59:59Z"):
-        cut(file, MONDAY - 1, MONDAY + 600)
+        slice_file(file, MONDAY - 1, MONDAY + 600)
 
 
 def gappy() -> list[str]:
@@ -319,13 +319,13 @@ def gappy() -> list[str]:
 
 def test_gaps_are_reported_refused_or_filled(write) -> None:
     file = write(gappy())
-    warned = cut(file, *minutes(50, 150))
+    warned = slice_file(file, *minutes(50, 150))
     assert [(gap.after, gap.missing) for gap in warned.gaps] == [(MONDAY + 99 * 60, 3)]
     assert str(warned.gaps[0]) == "2024-01-01T01:39:00Z (3 missing)"
     assert len(warned) == 98
     with pytest.raises(CandlesBroken, match=r"3 candles of 1m are missing after 2024-01-01T01:39:00Z.*gaps: fill"):
-        cut(file, *minutes(50, 150), gaps="error")
-    filled = cut(file, *minutes(50, 150), gaps="fill")
+        slice_file(file, *minutes(50, 150), gaps="error")
+    filled = slice_file(file, *minutes(50, 150), gaps="fill")
     before = candles(300)["close"][99]
     assert (len(filled), filled.gaps) == (101, ())
     assert [filled.columns[name][51] for name in ("open", "high", "low", "close", "volume")] == [before] * 4 + [0.0]
@@ -337,20 +337,20 @@ def test_a_gap_at_the_edge_of_the_period_is_a_gap(write, policy: str, first: int
     file = write(gappy())
     if policy == "error":
         with pytest.raises(CandlesBroken, match="missing after"):
-            cut(file, *minutes(first, last), gaps=policy)
+            slice_file(file, *minutes(first, last), gaps=policy)
     else:
-        assert len(cut(file, *minutes(first, last), gaps=policy)) == rows
+        assert len(slice_file(file, *minutes(first, last), gaps=policy)) == rows
 
 
 def test_a_gap_elsewhere_is_none_of_the_periods(write) -> None:
     file = write(gappy())
-    assert cut(file, *minutes(103, 150), gaps="error").gaps == ()
-    assert cut(file, *minutes(50, 99), gaps="error").gaps == ()
+    assert slice_file(file, *minutes(103, 150), gaps="error").gaps == ()
+    assert slice_file(file, *minutes(50, 99), gaps="error").gaps == ()
 
 
 def test_a_period_inside_a_gap(write) -> None:
     with pytest.raises(CandlesNotCovering, match="no 1m candle opens between"):
-        cut(write(gappy()), *minutes(101, 102))
+        slice_file(write(gappy()), *minutes(101, 102))
 
 
 def test_dated_parts_are_one_feed(write) -> None:
@@ -362,12 +362,12 @@ def test_dated_parts_are_one_feed(write) -> None:
         )
         for number, (first, last) in enumerate([(0, 1440), (1435, 2000), (2000, 3000)], 1)
     ]
-    whole = cut(write(columns), *minutes(1000, 2500), 100)
-    assert cut_parts(parts, *minutes(1000, 2500), 100, gaps="error").digest == whole.digest
-    assert cut_parts([parts[0], parts[2]], *minutes(1000, 2500), 100).gaps[0].missing == 560
+    whole = slice_file(write(columns), *minutes(1000, 2500), 100)
+    assert slice_files(parts, *minutes(1000, 2500), 100, gaps="error").digest == whole.digest
+    assert slice_files([parts[0], parts[2]], *minutes(1000, 2500), 100).gaps[0].missing == 560
     other = {name: values[1435:2000] + (name == "close") for name, values in columns.items()}
     with pytest.raises(CandlesBroken, match="overlap and differ in close at 2024-01-01T23:55:00Z"):
-        cut_parts([parts[0], write(other, "binance_BTC-USDT_20240102_20240109.csv")], *minutes(1000, 1900))
+        slice_files([parts[0], write(other, "binance_BTC-USDT_20240102_20240109.csv")], *minutes(1000, 1900))
 
 
 # --- locating, travelling ---
@@ -437,7 +437,7 @@ def test_locating_in_ten_gigabytes_looks_at_as_few_lines() -> None:
 
 
 def test_a_slice_travels(write) -> None:
-    piece = cut(write(gappy()), *minutes(50, 150), 10)
+    piece = slice_file(write(gappy()), *minutes(50, 150), 10)
     back = Slice.from_compressed(piece.compressed())
     assert (back.digest, back.lead, back.gaps, back.interval) == (piece.digest, 10, piece.gaps, "1m")
     assert pa.ipc.open_file(piece.ipc()).read_all().equals(piece.table)
