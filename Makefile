@@ -8,7 +8,7 @@ UV := $(shell command -v uv 2>/dev/null || echo $(TOOLS)/bin/uv)
 PYTHON := .venv/bin/python
 SWEEP := .venv/bin/hummingsweep
 
-.PHONY: help setup sweep test test-long check docs format flower bench lock clean
+.PHONY: help setup sweep test test-long check docs format flower bench upstream lock clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -61,6 +61,18 @@ flower: .venv/.ready  ## Flower for the broker in HUMMINGSWEEP_BROKER
 bench: .venv/.ready  ## the benchmarks and the peers they compare with, one after the other (see benchmarks/README.md)
 	@$(UV) pip install --quiet --python $(PYTHON) --constraint requirements.lock --group bench
 	@$(SWEEP) bench all
+
+# A second environment with another release of hummingbot, what it changes, and whether both engines still agree there.
+upstream: .venv/.ready  ## VERSION=20261015: what another hummingbot release changes (builds it, about 4 minutes)
+	@test -n "$(VERSION)" || { echo "say which release: make upstream VERSION=20261015"; exit 2; }
+	@mkdir -p build/upstream
+	@test -x build/upstream/$(VERSION)/bin/python || $(UV) venv --quiet --python $(PYTHON_VERSION) build/upstream/$(VERSION)
+	@sed "s/^hummingbot==.*/hummingbot==$(VERSION)/" requirements.lock > build/upstream/$(VERSION).txt
+	@$(UV) pip install --quiet --python build/upstream/$(VERSION)/bin/python -r build/upstream/$(VERSION).txt
+	@$(UV) pip install --quiet --python build/upstream/$(VERSION)/bin/python --no-deps --editable .
+	@build/upstream/$(VERSION)/bin/python -m tasks.upstream.release_check; test $$? -lt 2
+	@build/upstream/$(VERSION)/bin/python -m pytest -q -p no:cacheprovider tests/property/test_jump_equals_stock.py \
+	  tests/unit/tasks/engine/test_jump_engine.py
 
 lock: | $(if $(findstring $(TOOLS),$(UV)),$(TOOLS)/bin/uv)  ## resolve the ranges of pyproject.toml into requirements.lock
 	@$(UV) pip compile --quiet --universal --no-emit-index-url --no-annotate --python-version $(PYTHON_VERSION) \

@@ -44,7 +44,7 @@ MIN_FOR_EDGE = 3
 #: One neighbour says nothing of what the winner stands on.
 MIN_NEIGHBOURS = 2
 #: Columns that do not make two points different.
-_NOT_RESULTS = frozenset({*LEADING, "engine_note"})
+_NOT_RESULTS = frozenset({*LEADING, "engine_note", "controller_log"})
 
 
 class Stability(StrEnum):

@@ -109,7 +109,7 @@ def verify(
 ) -> None:
     """Run N points on the stock and the jump-ahead engine and compare results, ledger and time series exactly.
 
-    Exit code 1 when anything differs.
+    Exit code 0 when nothing differs, every point could be run, and at least one opened an executor on both; else 1.
 
     Examples:
       hummingsweep verify sweep.yml --sample 20
@@ -120,27 +120,13 @@ def verify(
         found = operations.verify(read(file), settings_for(broker, children), sample, watcher, point or [])
     finally:
         watcher.close()
-    different = [row for row in found if row.get("differences")]
-    failed = [row for row in found if row["status"] != "ok"]
+    kinds = _verified(found)
     if json:
-        answer_json(
-            {
-                "points": len(found),
-                "equal": len(found) - len(different) - len(failed),
-                "different": len(different),
-                "failed": len(failed),
-                "rows": found,
-            }
-        )
+        answer_json({"points": len(found), **{name: len(rows) for name, rows in kinds.items()}, "rows": found})
     else:
-        for row in different[:MAX_SHOWN]:
-            for difference in row["differences"][:MAX_SHOWN]:
-                say(f"point {row['point']}: {_difference(difference)}")
-        for row in failed[:MAX_SHOWN]:
-            say(f"point {row['point']}: {row['status']}: {row['error']}")
-        engines = ", ".join(sorted({str(row["engine"]) for row in found if row.get("engine")})) or "none"
-        say(f"{len(found)} points on both engines ({engines}): {len(different)} differ, {len(failed)} could not be run")
-    if different or failed:
+        for line in _verify_lines(kinds):
+            say(line)
+    if kinds["different"] or kinds["failed"] or not kinds["equal"]:
         raise typer.Exit(Exit.FAILED)
 
 
@@ -230,6 +216,48 @@ def _controller_code(store: Store, sweep: str) -> dict[Path, Path]:
     controller = file.controller
     kind, name = str(controller.get("controller_type")), str(controller.get("controller_name"))
     return sources(file.controllers, kind, name, file.import_path)
+
+
+def _verified(found: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """The rows of a verification by what they say: `equal` with executors, `untraded` equal without any,
+    `failed_alike` the same error on both engines, `different`, and `failed`: could not be run at all."""
+    kinds: dict[str, list[dict[str, Any]]] = {
+        "equal": [], "untraded": [], "failed_alike": [], "different": [], "failed": [],
+    }  # fmt: skip
+    for row in found:
+        if row["status"] != "ok":
+            kind = "failed"
+        elif row.get("differences"):
+            kind = "different"
+        elif row.get("failed_alike"):
+            kind = "failed_alike"
+        else:
+            kind = "equal" if row.get("executors") else "untraded"
+        kinds[kind].append(row)
+    return kinds
+
+
+def _verify_lines(kinds: dict[str, list[dict[str, Any]]]) -> list[str]:
+    lines = [
+        f"point {row['point']}: {_difference(difference)}"
+        for row in kinds["different"][:MAX_SHOWN]
+        for difference in row["differences"][:MAX_SHOWN]
+    ]
+    lines += [f"point {row['point']}: fails alike: {row['failed_alike']}" for row in kinds["failed_alike"][:MAX_SHOWN]]
+    lines += [f"point {row['point']}: {row['status']}: {row['error']}" for row in kinds["failed"][:MAX_SHOWN]]
+    rows = [row for of_kind in kinds.values() for row in of_kind]
+    engines = ", ".join(sorted({str(row["engine"]) for row in rows if row.get("engine")})) or "none"
+    counts = [
+        f"{len(kinds['equal'])} equal with executors",
+        f"{len(kinds['untraded'])} equal without an executor",
+        f"{len(kinds['failed_alike'])} failed alike",
+        f"{len(kinds['different'])} differ",
+        f"{len(kinds['failed'])} could not be run",
+    ]
+    lines.append(f"{len(rows)} points on both engines ({engines}): {', '.join(counts)}")
+    if not kinds["equal"] and not kinds["different"]:
+        lines.append("nothing was verified: no point opened an executor on both engines")
+    return lines
 
 
 def _difference(difference: dict[str, Any]) -> str:

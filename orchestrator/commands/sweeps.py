@@ -252,6 +252,8 @@ def _document(answer: operations.Answer, sweep: Sweep, estimate: bool) -> dict[s
         "out": str(answer.out),
         "rank_by": sweep.rank_by,
         "ranking": ranking.rows if ranking else [],
+        "no_answer": answer.no_answer or None,
+        "remarks": answer.remarks,
         "audit": answer.audit,
         "out_of_sample": {name: answer.findings[name] for name in OUT_OF_SAMPLE if name in answer.findings} or None,
         "windows": windows_estimate(answer.summary, sweep) if estimate else None,
@@ -265,6 +267,7 @@ def _document(answer: operations.Answer, sweep: Sweep, estimate: bool) -> dict[s
 def _closing_lines(answer: operations.Answer, sweep: Sweep, estimate: bool) -> list[str]:
     summary = answer.summary
     lines = alarms(answer)
+    lines += answer.remarks
     if answer.ranking is not None:
         lines += ranking_table(answer.ranking, sweep)
     if estimate and summary.done < summary.points:

@@ -21,6 +21,7 @@ from typing import IO, Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from orchestrator.execution.controllers import controllers_folder, pack
 from orchestrator.execution.precheck import markets
 from orchestrator.progress.sync_watcher import Watcher
 from orchestrator.sweepfile.rules import load
@@ -29,7 +30,9 @@ from orchestrator.sweepfile.values import no_interval
 from tasks import launch
 from tasks.errors import HummingsweepError, TradingRulesMissing
 from tasks.intervals import INTERVALS, interval_seconds
+from tasks.protocol.blobs import unpack_controllers
 from tasks.protocol.messages import Kind as SweepKind
+from tasks.settings import Settings
 from tasks.sync.orders import Event, FeedAnswer, FeedOrder, Kind, Order, RulesAnswer, RulesOrder, Status
 from tasks.times import iso
 
@@ -92,10 +95,11 @@ def order_for_sweep(sweep: Sweep, to: Path | None = None, *, rules: bool = False
                 missing.setdefault(connector, []).append(pair)
         wanted = [RulesOrder(name, str(sweep.trading_rules), tuple(pairs)) for name, pairs in missing.items()]
     definition = sweep.definition(kind=SweepKind.PROBE).encode().decode()
+    controllers = controllers_folder(sweep.controllers).resolve()
+    if sweep.import_path:  # as a node has them: the modules of the import path beside the folder
+        controllers = unpack_controllers(pack(sweep), Settings.read().cache_folder / "bundles")
     folder = str(to or sweep.candles)
-    return _checked(
-        Order(folder, (), tuple(wanted), sweep=definition, controllers=str(sweep.controllers.resolve()), **how)
-    )
+    return _checked(Order(folder, (), tuple(wanted), sweep=definition, controllers=str(controllers), **how))
 
 
 def sync(order: Order, watcher: Watcher) -> Event:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from orchestrator.sweepfile.sweep import Sweep
 from tasks.errors import ControllerError
+from tasks.protocol.blobs import pack_controllers
 from tasks.suggest import nearest
 
 #: Where a project keeps its controllers.
@@ -60,6 +61,11 @@ def check_controller(sweep: Sweep) -> None:
         f"{module}.py: no such controller; {hint}set controller_type and controller_name, or `controllers:` to the "
         f"folder that holds {wanted}.py"
     )
+
+
+def pack(sweep: Sweep) -> bytes:
+    """The controllers folder and the modules of the import path as one bundle. Raises ControllerError."""
+    return pack_controllers(controllers_folder(sweep.controllers), sweep.import_path)
 
 
 def helper_hint(error: str, sweep: Sweep) -> str:

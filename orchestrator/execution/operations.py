@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.analysis.across import of_meta
 from orchestrator.analysis.judgement import TRUST, judge_sweep
 from orchestrator.analysis.rank import Ranking, rank, scored
+from orchestrator.analysis.untraded import unranked, untraded
 from orchestrator.analysis.verdict import LOOK_AHEAD
 from orchestrator.cluster import broker
 from orchestrator.execution import publish
@@ -55,6 +56,11 @@ class Answer:
     #: whether that audit found look-ahead
     look_ahead: bool = False
     report: Path | None = None
+    #: what there is to know before the ranking: that nothing traded, or that the objective is empty in some rows
+    remarks: list[str] = dataclasses.field(default_factory=list)
+    #: why there is no best point: "untraded" (no point opened an executor), "unranked" (the objective is empty
+    #: everywhere); "" where there is one
+    no_answer: str = ""
     #: what the stages found, by stage (orchestrator.execution.stages)
     findings: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
     #: the verdict on the sweep (orchestrator.analysis.verdict.document)
@@ -107,17 +113,21 @@ def run_sweep(
         if estimate or summary.interrupted:
             return Answer(summary, out, None)
         ranking = _ranking(sweep, store, definition, max(top, SHOWN_CURVES))
-        answer = Answer(summary, out, dataclasses.replace(ranking, rows=ranking.rows[:top]))
-        best = [row["point"] for row in ranking.rows[:SHOWN_CURVES]]
+        answer = _with_remarks(
+            Answer(summary, out, dataclasses.replace(ranking, rows=ranking.rows[:top])), sweep, store
+        )
+        best = [] if answer.no_answer else [row["point"] for row in ranking.rows[:SHOWN_CURVES]]
         if best and audit:
             found = _closing_audit(session, best[0])
             answer.audit, answer.look_ahead = str(found["verdict"]), found.get("state") == LOOK_AHEAD
-        unasked = () if audit or sweep.validation.live else ("live",)
-        answer.findings = run_stages(session, ranking, (*skip_stages, *unasked))
+        if not answer.no_answer:
+            unasked = () if audit or sweep.validation.live else ("live",)
+            answer.findings = run_stages(session, ranking, (*skip_stages, *unasked))
         if session.interrupted:
             summary.interrupted = True
             return answer
-        answer.trust = judged(store, definition.sweep, sweep, best[0] if best else None)
+        if not answer.no_answer:
+            answer.trust = judged(store, definition.sweep, sweep, best[0] if best else None)
         if report:
             details = session.ask(Kind.DETAIL, best) if best else []
             answer.report = _write(store, definition.sweep, out / "report.html", store.meta(definition.sweep), details)
@@ -156,7 +166,7 @@ def _finished(sweep: Sweep, out: Path, closing: dict[str, Any], top: int) -> Ans
             computed=0,
         )
         audited = (meta.get("audit") or {}) if audit else {}
-        return Answer(
+        answer = Answer(
             summary,
             out,
             ranking,
@@ -166,6 +176,22 @@ def _finished(sweep: Sweep, out: Path, closing: dict[str, Any], top: int) -> Ans
             findings={name: meta[name] for name in STAGES if meta.get(name) and name not in closing["skip_stages"]},
             trust=meta.get(TRUST),
         )
+        return _with_remarks(answer, sweep, store)
+
+
+def _with_remarks(answer: Answer, sweep: Sweep, store: Store) -> Answer:
+    """The answer, without a ranking where no point traded or nothing is ranked, and with what is to be said of it."""
+    table = store.table(answer.summary.sweep)
+    if nothing := untraded(table):
+        answer.remarks, answer.no_answer = nothing.lines(), "untraded"
+    else:
+        sentence, is_nothing = unranked(table, sweep.rank_by, sweep.where)
+        answer.remarks = [sentence] if sentence else []
+        answer.no_answer = "unranked" if is_nothing else ""
+    if answer.no_answer:
+        answer.ranking = None
+    store.set_meta(answer.summary.sweep, "no_answer", {"why": answer.no_answer, "remarks": answer.remarks})
+    return answer
 
 
 def judged(store: Store, name: str, sweep: Sweep, best: int | None = None) -> dict[str, Any]:

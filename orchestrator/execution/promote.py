@@ -21,6 +21,7 @@ import yaml
 from orchestrator.analysis.across import of_meta
 from orchestrator.analysis.judgement import TRUST
 from orchestrator.analysis.rank import rank as rank_rows
+from orchestrator.analysis.untraded import EXECUTORS, LOG
 from orchestrator.analysis.verdict import LOOK_AHEAD, Verdict
 from orchestrator.execution.planner import check_points
 from orchestrator.results.columns import plain_text
@@ -67,10 +68,11 @@ def promote(
 ) -> list[Path]:
     """Write the configs of a point, by place in the ranking (from 1 on) or by index; the paths written.
 
-    `anyway`: also where the verdict on the sweep is luck or its best point looks ahead. `code`: path below `to` ->
-    source file of the controller and its helpers (orchestrator.execution.controller_code), which are copied. Raises
-    StoreError: such a verdict, no such rank or point, a point without results, a file that is there already (unless
-    `force`), a folder that cannot be written. Either all files are written or none.
+    `anyway`: also where the verdict on the sweep is luck, its best point looks ahead, or the point never opened an
+    executor. `code`: path below `to` -> source file of the controller and its helpers
+    (orchestrator.execution.controller_code), which are copied. Raises StoreError: such a verdict or point, no such rank
+    or point, a point without results, a file that is there already (unless `force`), a folder that cannot be written.
+    Either all files are written or none.
     """
     definition = store.definition(sweep)
     meta = store.meta(sweep)
@@ -84,6 +86,13 @@ def promote(
             )
         point = int(ranking.rows[rank - 1]["point"])
     row = _row(store, definition, point)
+    executors = [row[name] for name in EXECUTORS if row.get(name) is not None]
+    if executors and not any(executors) and not (force or anyway):
+        log = f" Its controller: {row[LOG]}" if row.get(LOG) else ""
+        raise StoreError(
+            f"{sweep}: point {point} never opened an executor: a bot with its config does nothing, or something else "
+            f"than the back-test. Give --force to write it all the same.{log}"
+        )
     trust = meta.get(TRUST) or {}
     if trust.get("verdict") == Verdict.LUCK and not anyway:
         raise StoreError(

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.cluster.broker import wait_for_children
+from orchestrator.execution.controllers import helper_hint, pack
 from orchestrator.execution.gather import gather
 from orchestrator.execution.precheck import markets, place_of_refusal
 from orchestrator.progress.watcher import Silent, Watcher
@@ -25,11 +26,12 @@ from orchestrator.validation.folds import windows_of
 from tasks import feeds
 from tasks.candles.formats import find
 from tasks.candles.resample import slice_for
+from tasks.candles.series import read_series
 from tasks.candles.validation import contradiction
 from tasks.errors import CandlesError, ControllerError
 from tasks.grid import Grid
 from tasks.intervals import interval_seconds, is_regular
-from tasks.protocol.blobs import EXPIRY_S, digest_of, pack_controllers
+from tasks.protocol.blobs import EXPIRY_S, digest_of
 from tasks.protocol.keys import Keys
 from tasks.protocol.messages import FeedNeed, Kind, SweepDefinition
 from tasks.settings import versions
@@ -74,13 +76,12 @@ def publish(
     config that was asked is refused), CandlesError, TradingRulesMissing, BrokerError, BlobError.
     """
     known = Feeds() if known is None else known
-    bundle = pack_controllers(sweep.controllers)
-    controllers = cluster.blobs.put(bundle, sign=True)
+    controllers = cluster.blobs.put(pack(sweep), sign=True)
     bare = sweep.definition(kind=Kind.PROBE, controllers=controllers, versions=versions())
     if known.of != digest_of(bare.encode()):
         wait_for_children(cluster, CHILDREN_READY_S, watcher.say)
         try:
-            known.needs, known.refused = _ask_for_feeds(bare, cluster)
+            known.needs, known.refused = _ask_for_feeds(sweep, bare, cluster)
         except ControllerError as error:
             place = place_of_refusal(sweep, str(error))
             raise ControllerError(f"{place}: {error}" if place else str(error)) from None
@@ -96,7 +97,7 @@ def without_cluster(sweep: Sweep, known: Feeds) -> SweepDefinition | None:
 
     Raises ControllerError, CandlesError, TradingRulesMissing, BlobError.
     """
-    controllers = digest_of(pack_controllers(sweep.controllers))
+    controllers = digest_of(pack(sweep))
     bare = sweep.definition(kind=Kind.PROBE, controllers=controllers, versions=versions())
     if known.of != digest_of(bare.encode()):
         return None
@@ -127,6 +128,7 @@ def defined(
         slices=slices,
         lead=lead,
         warmup_candles={need.key: _depth(sweep, need) for need in needs},
+        series={name: put(read_series(path, sweep.period.end)) for name, path in sorted(sweep.series.items())},
         candles_end=sweep.period.end if held_out else 0,
         trading_rules=rules.load(sweep.trading_rules, markets(sweep)),
     )
@@ -153,7 +155,7 @@ def forget(definition: SweepDefinition, cluster: Cluster) -> None:
         cluster.redis.delete(*names)
 
 
-def _ask_for_feeds(bare: SweepDefinition, cluster: Cluster) -> tuple[list[FeedNeed], str]:
+def _ask_for_feeds(sweep: Sweep, bare: SweepDefinition, cluster: Cluster) -> tuple[list[FeedNeed], str]:
     """The feeds of all points, each with the deepest history any probed point asks for, and what points are refused.
 
     Raises ControllerError when every point that was asked is refused.
@@ -179,7 +181,7 @@ def _ask_for_feeds(bare: SweepDefinition, cluster: Cluster) -> tuple[list[FeedNe
     if refused:
         first = refused[0]
         values = ", ".join(f"{name}={value}" for name, value in grid.values(first["point"]).items())
-        why = f"point {first['point']} ({values}): {first['error']}"
+        why = f"point {first['point']} ({values}): {first['error']}{helper_hint(first['error'], sweep)}"
         if len(refused) == len(rows):
             raise ControllerError(why)
         sentence = (

@@ -5,13 +5,17 @@ from __future__ import annotations
 import os
 import platform
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import ujson
+
 from orchestrator.cluster import broker
+from tasks import launch
 from tasks.errors import HummingsweepError
 from tasks.settings import Settings, versions, without_password
 
@@ -50,6 +54,7 @@ def _installed() -> Iterator[Finding]:
 
 def _machine(settings: Settings) -> Iterator[Finding]:
     yield Finding("cores", True, f"{settings.child_count} children")
+    yield _network()
     memory = Path("/dev/shm")
     if platform.system() == "Linux":
         free = shutil.disk_usage(memory).free if memory.is_dir() else 0
@@ -62,6 +67,24 @@ def _machine(settings: Settings) -> Iterator[Finding]:
     for what, folder in (("temporary folder", Path(tempfile.gettempdir())), ("cache folder", settings.cache_folder)):
         yield _writable(what, folder)
     yield _writable("output folder (here)", Path.cwd())
+
+
+def _network() -> Finding:
+    """What keeps back-tests from the network here. Tried in a process of its own, whose network is gone afterwards."""
+    what = "back-tests and the network"
+    done = subprocess.run(
+        launch.command("tasks.isolation.network_filter"),
+        env=launch.environment(os.environ),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    try:
+        said = ujson.loads(done.stdout)
+    except ValueError:
+        return Finding(what, False, done.stderr.strip()[-200:] or "no answer", "report this")
+    why = f" ({said['why']})" if said["why"] else ""
+    return Finding(what, True, f"by {said['by']}{why}: {said['sentence']}")
 
 
 def _writable(what: str, folder: Path) -> Finding:

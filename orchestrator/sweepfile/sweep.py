@@ -131,6 +131,11 @@ class Sweep(BaseModel):
     import_path: Annotated[tuple[Folder, ...], BeforeValidator(values.folders), "folders"] = Field(
         (), description="Folders whose modules the controllers import (`core`, `scripts`, ...); they travel, signed."
     )
+    series: Annotated[dict[str, Folder], AfterValidator(values.series_names), "{name: file}"] = Field(
+        default_factory=dict,
+        description="Data beside candles, such as funding rates or open interest: CSV or Parquet files with a column "
+        "`timestamp`. A controller reads one with `market_data_provider.get_series(name)`.",
+    )
     gaps: Literal["error", "warn", "fill"] = Field("warn", description="What to do about candles that are missing.")
     trading_rules: Rules = Field(
         description="Folder of `<connector>.json`, or the rules; default: `trading_rules` in the candle folder."
@@ -225,7 +230,7 @@ class Sweep(BaseModel):
 
 
 #: Keys of the file whose namesakes in the definition are what publish makes of them.
-_PUBLISHED = {"controllers", "trading_rules", "import_path"}
+_PUBLISHED = {"controllers", "trading_rules", "import_path", "series"}
 
 
 def read(path: Path) -> Sweep:

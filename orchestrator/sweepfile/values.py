@@ -208,6 +208,14 @@ def folders(value: Any) -> Any:
     return tuple(map(Path, value))
 
 
+def series_names(value: dict[str, Path]) -> dict[str, Path]:
+    """Names of series: letters, digits, and - _ . : between them."""
+    for name in value:
+        if not re.fullmatch(r"[A-Za-z0-9_.:-]{1,80}", name):
+            raise ValueError(f"{name!r} is not a name of a series; write letters, digits, - _ . or :")
+    return value
+
+
 #: How the objectives along an axis become one; see orchestrator.analysis.across.
 ACROSS = ("min", "mean", "median", "max")
 

@@ -13,6 +13,8 @@ from tasks.settings import Settings
 if TYPE_CHECKING:
     from redis import Redis
 
+    from tasks.broker.dialer import Dialer
+
 
 def connect(
     settings: Settings,
@@ -20,16 +22,18 @@ def connect(
     patient: bool,
     waits_for_room: bool = False,
     while_away: Callable[[], object] | None = None,
+    dialer: Dialer | None = None,
 ) -> Redis:
     """A Redis client. `patient` clients (a child's, a collector's) sit out a broker restart of several minutes.
 
     One that `waits_for_room` sits out a full memory, too: a child, whose finished chunk would be lost otherwise. An
-    orchestrator
-    does not, for it is the one that makes room. `while_away` is called before each wait for a broker that is away; what
-    it raises ends the waiting. Raises HummingsweepError when there is no broker address.
+    orchestrator does not, for it is the one that makes room. `while_away` is called before each wait for a broker that
+    is away; what it raises ends the waiting. `dialer` opens the connections where the caller's thread may not. Raises
+    HummingsweepError when there is no broker address.
     """
     from redis import Redis
     from redis.backoff import ExponentialBackoff
+    from redis.connection import Connection, SSLConnection
     from redis.exceptions import BusyLoadingError, ConnectionError, OutOfMemoryError, TimeoutError
     from redis.retry import Retry
 
@@ -46,8 +50,10 @@ def connect(
         def __deepcopy__(self, memo: object) -> Waiting:  # redis-py copies it for each connection; it holds no state
             return self
 
+    kind = SSLConnection if settings.broker.startswith("rediss://") else Connection
     return Redis.from_url(
         settings.broker,
+        connection_class=dialer.connection_class(kind) if dialer is not None else kind,
         retry=Retry(Waiting(cap=2, base=0.1), 200 if patient else 2),
         retry_on_error=[
             ConnectionError,

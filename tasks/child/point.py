@@ -11,6 +11,7 @@ import math
 import os
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,9 @@ from tasks.errors import HummingsweepError, ParcelMissing, PointTimeout, describ
 from tasks.grid import Grid
 from tasks.intervals import interval_seconds
 from tasks.isolation import blackout
-from tasks.nested import config_values, root_key
+from tasks.isolation.clock import clock
+from tasks.isolation.notes import notes
+from tasks.nested import root_key
 from tasks.protocol.messages import Kind, Status, SweepDefinition
 from tasks.protocol.returns import RETURNS, encode_row, period_ends, returns_interval
 from tasks.protocol.scenario import PLAIN, Scenario
@@ -81,12 +84,13 @@ class PointRunner:
         `hang_marker`: what `Deadline` leaves where the child dies.
         """
         started = time.perf_counter()
+        notes.clear()
         row: Row = {"point": point, "status": Status.OK.value, "error": "", "engine": "", "seconds": 0.0}
         try:
             async with self._deadline.point(hang_marker):
                 if self._definition.kind is not Kind.PROBE:
                     self.market  # noqa: B018  it may have to come from the broker: before the guard is shut
-                with blackout.guard():
+                with blackout.guard(), self._clock():
                     row |= await self._work[self._definition.kind](point)
         except PointTimeout:
             row |= {"status": Status.TIMEOUT.value, "error": f"took longer than {self._definition.point_timeout_s:g} s"}
@@ -99,7 +103,13 @@ class PointRunner:
         finally:
             await blackout.sweep_up(asyncio.get_running_loop())
         row["seconds"] = time.perf_counter() - started
+        if self._definition.kind is not Kind.PROBE:
+            row["controller_log"] = notes.controller_log()
         return row
+
+    def _clock(self) -> AbstractContextManager[None]:
+        """Honest: controllers get the back-test's time. Otherwise the wall clock, as on the stock engine."""
+        return clock.simulated(self._definition.start) if is_honest(self._definition) else nullcontext()
 
     def in_order(self, points: list[int]) -> list[int]:
         """The points of a chunk, those side by side whose features are known to be the same."""
@@ -115,27 +125,31 @@ class PointRunner:
         return [name for name in self._grid.names if root_key(name) in known]
 
     def config(self, point: int) -> Any:
-        """A fresh controller config of a point, process state as no point has touched it, the random generators as
-        the sweep's seed
-        lays them. Raises ControllerError."""
-        from tasks.isolation.seeding import seed_rng
+        """A fresh controller config of a point, in a process that no point has touched. Raises ControllerError."""
         from tasks.upstream.backtest.build import controller_config
 
+        definition = self._definition
         if _changed_at(self._entries) != self._entries_changed_at:  # a point before this one may have deleted them
-            self._controllers = self._me.controllers(self._definition)
+            self._controllers = self._me.controllers(definition)
             self._entries_changed_at = _changed_at(self._entries)
-        values = config_values(self._definition.controller, self._grid.values(point))
+        values = {**definition.controller, **self._grid.values(point)}
         if values.get("controller_type") and values.get("controller_name"):
-            kind, name = values["controller_type"], values["controller_name"]
-            self._me.settle(self._controllers, kind, name, self._definition.seed)
-        seed_rng(self._definition.seed, point)
-        return controller_config(values, self._controllers, config_id=f"{self._definition.sweep}-{point}")
+            self._me.isolation.reset(
+                self._controllers,
+                str(values["controller_type"]),
+                str(values["controller_name"]),
+                seed=definition.seed,
+                point=point,
+                start=definition.start,
+            )
+        return controller_config(values, self._controllers, f"{definition.sweep}-{point}", restored=True)
 
     async def choice(self, point: int, fills: str) -> EngineChoice:
         """The engine of a point with these fills, "stock" or "honest"."""
         reference = self._reference(point)
         key = (self._sweep.sweep, str(self._scenario), reference)
-        why, several = await self._me.needs.of(key, lambda: self.config(reference), self.market)
+        with notes.aside():  # only the first point of a controller is tried
+            why, several = await self._me.needs.of(key, lambda: self.config(reference), self.market)
         return self._engines.choose(fills, why, several_pairs=several)
 
     def _reference(self, point: int) -> int:
@@ -163,9 +177,10 @@ class PointRunner:
             honest = _results(outcome, config, market, warning)
             if definition.fills == "both":
                 row |= {f"honest_{name}": value for name, value in honest.items() if name not in _NOT_PREFIXED}
-                row["warning"] = "; ".join(filter(None, dict.fromkeys([row["warning"], honest["warning"]])))
+                row["warning"] = _joined(row["warning"], honest["warning"])
             else:
                 row |= honest | self._returns(outcome, config)
+        row["warning"] = _joined(row["warning"], *notes.warnings())
         return row
 
     def _returns(self, outcome: Outcome, config: Any) -> Row:
@@ -206,12 +221,16 @@ class PointRunner:
         if isinstance(stock, str) or isinstance(jump, str):
             # a point that fails must fail in the same words
             said = [outcome if isinstance(outcome, str) else "no error" for outcome in (stock, jump)]
+            if said[0] == said[1]:
+                return {"engine": "jump", "differences": [], "failed_alike": said[0], "executors": 0}
             difference = {"field": "error", "stock": said[0], "jump": said[1], "candle": None}
-            return {"engine": "jump", "differences": [] if said[0] == said[1] else [difference]}
+            return {"engine": "jump", "differences": [difference], "failed_alike": "", "executors": 0}
         return {
             "engine": jump.engine,
             "engine_note": jump.engine_note,
             "differences": [difference.to_dict() for difference in compare(stock, jump)],
+            "failed_alike": "",
+            "executors": len(stock.executors),
         }
 
     async def _outcome_or_error(self, engine: str, point: int, market: Market) -> Outcome | str:
@@ -295,6 +314,16 @@ def _changed_at(folder: str) -> int:
         return os.stat(folder).st_mtime_ns  # noqa: PTH116  every point asks, and a Path takes as long again
     except OSError:
         return 0
+
+
+def is_honest(definition: SweepDefinition) -> bool:
+    """Whether controllers are given the back-test's time; with shift 0, as the stock engine has it, they are not."""
+    return definition.shift > 0
+
+
+def _joined(*warnings: str) -> str:
+    """Those that say something, each once."""
+    return "; ".join(filter(None, dict.fromkeys(warnings)))
 
 
 _NOT_PREFIXED = frozenset({"engine", "engine_note", "warning"})

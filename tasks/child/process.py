@@ -12,6 +12,7 @@ import os
 import platform
 import resource
 import socket
+import time
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from functools import cached_property, partial
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasks.broker.connect import connect
+from tasks.broker.dialer import Dialer
 from tasks.child.engines import Needs
 from tasks.child.log_quota import LogQuota
 from tasks.errors import BlobError, ParcelMissing, VersionMismatch
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
     from tasks.candles.mirror import Mirror
     from tasks.engine._base import Market
     from tasks.engine.jump.shared import SharedFeatures
+    from tasks.isolation.reset import PointIsolation
 
 #: Sweeps whose definition and market a child keeps open at the same time.
 KEPT = 4
@@ -53,12 +56,12 @@ class Child:
     settings: Settings
     #: node and process, for rows and messages
     name: str
+    #: opens its connections to the broker; None: this process is not shut off from the network
+    dialer: Dialer | None = None
     #: bounds what its controllers print and log
     quota: LogQuota = field(default_factory=LogQuota)
     #: settings of the process before any controller was imported
     _process_state: ProcessState = field(default_factory=ProcessState.now)
-    #: the folder of the controllers that were used last, and by type and name the settings that they made at import
-    _settled: tuple[Path, dict[tuple[Any, Any], ProcessState]] = (Path(), {})
     _definitions: OrderedDict[str, SweepDefinition] = field(default_factory=OrderedDict)
     _markets: OrderedDict[bytes, Market] = field(default_factory=OrderedDict)
     #: digest -> folder of the controllers, and its footprint when it was found to be as it came
@@ -79,7 +82,7 @@ class Child:
     @cached_property
     def redis(self) -> Redis:
         """This child's own connection; sits out a broker restart and a broker without room."""
-        return connect(self.settings, patient=True, waits_for_room=True)
+        return connect(self.settings, patient=True, waits_for_room=True, dialer=self.dialer)
 
     @cached_property
     def blobs(self) -> Blobs:
@@ -130,28 +133,13 @@ class Child:
     def _unpack(self, digest: str, into: Path) -> Path:
         return unpack_controllers(self.blobs.get(digest, signed=True, limit_bytes=PACKED_BUNDLE_LIMIT_BYTES), into)
 
-    def settle(self, controllers: Path, controller_type: Any, name: Any, seed: int) -> None:
-        """Put the settings of the process back to what they are when this controller has just been imported.
+    @cached_property
+    def isolation(self) -> PointIsolation:
+        """Puts back before a point what those before it did."""
+        from tasks.isolation.reset import PointIsolation
+        from tasks.upstream.backtest import build
 
-        What a point did to them is gone, what a module sets at its import stays. A module is imported with rng of its
-        own, so that it matters for no row which point needs it first. Raises ControllerError.
-        """
-        from tasks.isolation.seeding import seed_rng
-        from tasks.upstream.backtest.build import deactivate, is_loaded, load_controller_module, module_state
-
-        if self._settled[0] != controllers:  # the modules of another folder are unloaded
-            self._settled = controllers, {}
-        settled = self._settled[1]
-        known = (controller_type, name) in settled
-        restored = module_state().restore()
-        if not restored or (settled and not known):
-            deactivate()  # or a helper that another controller has imported would not run for this one
-        if not known or not is_loaded(controllers, str(controller_type), str(name)):
-            self._process_state.put_back()
-            seed_rng(seed, -1)
-            load_controller_module(controllers, str(controller_type), str(name))
-            settled.setdefault((controller_type, name), ProcessState.now())
-        settled[controller_type, name].put_back()
+        return PointIsolation(build, self._process_state)
 
     def market(self, definition: SweepDefinition, scenario: Scenario = PLAIN) -> Market:
         """Candles and rules of this sweep under a scenario.
@@ -168,8 +156,14 @@ class Child:
                 feed: self.mirror.frame(address, partial(self.blobs.get, address))
                 for feed, address in definition.slices.items()
             }
+            series = {
+                name: self.mirror.frame(address, partial(self.blobs.get, address))
+                for name, address in definition.series.items()
+            }
             market = Market(
                 feeds=feeds,
+                series=series,
+                funding=definition.funding,
                 trading_rules=trading_rules(definition.trading_rules),
                 start=definition.start,
                 end=definition.end,
@@ -202,13 +196,19 @@ def begin(settings: Settings | None = None) -> Child:
     """Make this process a child: blackout first, then the imports that cost seconds."""
     global _child
     settings = settings or Settings.read()
+    use_utc()
     os.environ.setdefault("NUMBA_CACHE_DIR", str(settings.cache_folder / "kernels"))
     logging.getLogger().setLevel(logging.WARNING)
 
-    from tasks.isolation import blackout
+    from tasks.isolation import blackout, clock, notes
     from tasks.upstream.imports import patches, stubs
 
+    # before any other thread is begun: those would not be bound
     blackout.install()
+    dialer = Dialer(blackout.allow_this_thread)
+    blackout.shut_for_good()
+    clock.install()
+    notes.install()
     stubs.cut_network()
     if settings.lean:
         stubs.install_lean_imports()
@@ -219,8 +219,15 @@ def begin(settings: Settings | None = None) -> Child:
     # what the imports left is there for good: the collector need not walk through it at every full collection
     gc.collect()
     gc.freeze()
-    _child = Child(settings, f"{settings.node or socket.gethostname()}/{os.getpid()}")
+    _child = Child(settings, f"{settings.node or socket.gethostname()}/{os.getpid()}", dialer)
     return _child
+
+
+def use_utc() -> None:
+    """This process's time zone is UTC, whatever the machine's: controllers that ask for the local hour get the same
+    answer on every node, and the one that a bot in Hummingbot's container gets."""
+    os.environ["TZ"] = "UTC"
+    time.tzset()
 
 
 def peak_memory_bytes() -> int:

@@ -8,7 +8,7 @@ the market's frames. It raises what the controller raises.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -27,6 +27,11 @@ class Market:
     #: taker_buy_quote_volume that the file holds; sorted; from max_records candles before `start` on (where there
     #: are that many) to `end` inclusive
     feeds: Mapping[str, pd.DataFrame]
+    #: name -> data beside candles: `timestamp` (when a row became known, seconds, float64, ascending) and the file's
+    #: other columns
+    series: Mapping[str, pd.DataFrame] = field(default_factory=dict, kw_only=True)
+    #: trading pair -> [[seconds, funding rate as a fraction], ...], ascending
+    funding: Mapping[str, Sequence[Sequence[float]]] = field(default_factory=dict, kw_only=True)
     #: connector -> trading pair -> hummingbot TradingRule
     trading_rules: Mapping[str, Mapping[str, Any]]
     #: seconds since epoch

@@ -19,6 +19,7 @@ from tasks.upstream.backtest.build import controller_class, upstream_class_cache
 from tasks.upstream.backtest.failure import failure, unsupported
 from tasks.upstream.backtest.features import prepare_market_data
 from tasks.upstream.backtest.provider import SweepDataProvider
+from tasks.upstream.backtest.wanted import wanted_feeds
 from tasks.upstream.names import (
     BacktestingEngineBase,
     CloseType,
@@ -93,6 +94,8 @@ class _Engine(BacktestingEngineBase):  # type: ignore[misc]  # upstream has no t
     async def initialize_backtesting_data_provider(self) -> None:
         self.backtesting_data_provider.attach(self.controller)
         await super().initialize_backtesting_data_provider()
+        for wanted in wanted_feeds(self.controller):  # also those that are not in get_candles_config
+            self.backtesting_data_provider.check_feed(wanted)
 
     def prepare_market_data(self) -> pd.DataFrame:
         # upstream slices the frame for every executor: faster where its columns lie in one block

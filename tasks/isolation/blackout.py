@@ -1,31 +1,38 @@
 """No network while a back-test runs.
 
-    install     once per child, before hummingbot is imported: puts the guard in place, open
-    guard       around one back-test: any attempt to connect raises NetworkBlackout that names the caller, in every
-                thread of the process, however the attempt is made: Python's audit events come from the C level that
-                socket, asyncio, requests, httpx and aiohttp all end in
-    sweep_up    after it: what the controller left in the event loop is cancelled, so that the next point starts clean
+    install         once per child, before hummingbot is imported: puts the guard in place, open
+    shut_for_good   once per child: from then on no thread of this process connects, but those that called
+                    `allow_this_thread`; on Linux the kernel sees to it (tasks.isolation.network_filter)
+    guard           around one back-test: any attempt to connect raises NetworkBlackout that names the caller, in every
+                    thread of the process, however the attempt is made: Python's audit events come from the C level that
+                    socket, asyncio, requests, httpx and aiohttp all end in
+    sweep_up        after it: what the controller left in the event loop is ended with the network shut, so that the
+                    next point starts clean
 
-Connections that exist already go on working, so a child keeps its Redis; a thread of ours that may have to connect
-while a back-test runs says `allow_this_thread`. A thread that a controller started stays shut for good.
+Connections that exist already go on working. Where the kernel does not help (macOS), programs that user code starts,
+`ctypes` on the C library, and pyarrow's remote file systems are refused as well, since what those do is not seen here.
+Other native code that opens sockets by itself is not seen then.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
+import socket
 import sys
-import sysconfig
 import threading
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from types import FrameType, ModuleType
-from typing import Any
+from typing import Any, NoReturn
 
 from tasks.errors import NetworkBlackout
+from tasks.isolation import network_filter
 from tasks.isolation.after_import import after_import
+from tasks.isolation.callers import is_of_python, is_users_frame, place
 
 #: Audit event -> where the attempt goes, from the event's arguments. See docs.python.org/3/library/audit_events.html.
 _ATTEMPTS: dict[str, Callable[[Any], Any]] = {
@@ -44,13 +51,42 @@ _ROUNDS = 10
 #: Cancelled timers that stay in the loop's heap until it is given a turn: to look through them costs, too.
 _TIMERS = 50
 
+#: What the NetworkBlackout's sentence ends with.
+_REMEDY = (
+    "`hummingsweep sync` downloads candles and trading rules beforehand, and `series:` of the sweep file serves other "
+    "data (funding rates, open interest, sentiment) from files"
+)
+_NETWORK_FAMILIES = (socket.AF_INET, socket.AF_INET6)
+#: Events behind which something may connect unseen; see `_refuse_unseen`.
+_UNSEEN = frozenset(
+    {"subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.spawn", "pty.spawn", "ctypes.dlopen"}
+)
+#: Functions of Python's socket module that make an object for a descriptor that is there.
+_OF_A_CONNECTION = frozenset({"accept", "dup", "fromfd"})
+#: Programs that look at this machine; Python's own platform module starts some of them.
+_HARMLESS = frozenset({"uname", "lscpu", "nproc", "sysctl", "sw_vers", "ldconfig", "getconf"})
+#: Libraries that open sockets for who loads them through ctypes; None is the process itself.
+_NETWORK_LIBRARIES = ("libc.", "libSystem", "libcurl", "libssl", "libnetwork")
+#: Module -> its classes that read from other machines by themselves.
+_REMOTE_FILE_SYSTEMS = {
+    "pyarrow._s3fs": ("S3FileSystem",),
+    "pyarrow._gcsfs": ("GcsFileSystem",),
+    "pyarrow._azurefs": ("AzureFileSystem",),
+    "pyarrow._hdfs": ("HadoopFileSystem",),
+    "pyarrow.fs": ("S3FileSystem", "GcsFileSystem", "AzureFileSystem", "HadoopFileSystem"),
+}
+
 
 class _Guard:
     """The process's one guard."""
 
     def __init__(self) -> None:
         self.installed = False
-        #: back-tests under way; 0: the network is open but to `left_behind`
+        #: whether the network is shut between back-tests, too
+        self.for_good = False
+        #: whether the kernel refuses what is not seen here
+        self.by_kernel = False
+        #: back-tests under way; 0: the network is open but to `left_behind`, unless it is shut for good
         self.depth = 0
         self.attempts: list[NetworkBlackout] = []
         self.allowed: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
@@ -59,19 +95,21 @@ class _Guard:
     @property
     def shut(self) -> bool:
         """Whether this thread must not connect."""
-        if self.depth:
+        if self.depth or self.for_good:
             return threading.current_thread() not in self.allowed
         return bool(self.left_behind) and threading.current_thread() in self.left_behind
 
     def check(self, target: Any) -> None:
         """Raises NetworkBlackout where this thread must not connect."""
         if self.shut:
-            blackout = NetworkBlackout(
-                f"{_caller()} tried to connect to {_written(target)}: a back-test never reaches the network; "
-                "`hummingsweep sync` downloads candles and trading rules beforehand"
-            )
+            self.refuse(f"tried to connect to {_written(target)}")
+
+    def refuse(self, what: str) -> NoReturn:
+        """Raises NetworkBlackout, and remembers it for the back-test under way."""
+        blackout = NetworkBlackout(f"{_caller()} {what}: a back-test never reaches the network; {_REMEDY}")
+        if self.depth:
             self.attempts.append(blackout)
-            raise blackout
+        raise blackout
 
 
 _guard = _Guard()
@@ -88,12 +126,29 @@ def install() -> None:
 
     # Python reports every id() as well, hundreds a point: the first test is all that those may cost.
     def hook(event: str, arguments: tuple[Any, ...], attempts: dict[str, Callable[[Any], Any]] = _ATTEMPTS) -> None:
-        if event in attempts and (_guard.depth or _guard.left_behind):
+        if event in attempts and (_guard.depth or _guard.for_good or _guard.left_behind):
             _guard.check(attempts[event](arguments))
+        elif event in _UNSEEN and _guard.depth and not _guard.by_kernel:
+            _refuse_unseen(event, arguments)
+        elif event == "socket.__new__" and _guard.by_kernel and _guard.shut and arguments[1] in _NETWORK_FAMILIES:
+            _refuse_socket(sys._getframe(2).f_code.co_name)
 
     sys.addaudithook(hook)
     _guard_name_lookup()
     after_import("aiohttp.client", _guard_aiohttp)
+    for module, names in _REMOTE_FILE_SYSTEMS.items():
+        after_import(module, partial(_guard_file_systems, names=names))
+
+
+def shut_for_good() -> str:
+    """From now on no thread connects, but those that called `allow_this_thread`.
+
+    To be called before this process has other threads than those. "" where the kernel sees to it, else why it does not.
+    """
+    _guard.for_good = True
+    why = network_filter.install()
+    _guard.by_kernel = not why
+    return why
 
 
 @contextmanager
@@ -136,7 +191,10 @@ async def sweep_up(loop: asyncio.AbstractEventLoop) -> int:
     _guard.depth += 1
     known = len(_guard.attempts)
     try:
+        if getattr(loop, "_ready", ()):  # callbacks that were to run next
+            await asyncio.sleep(0)
         count = await _end_tasks(loop)
+        await _end_generators(loop)
         # BaseEventLoop's heap of timers; an event loop of another make has none, and its timers are its own business.
         heap = getattr(loop, "_scheduled", ())
         timers = [handle for handle in heap if not handle.cancelled()]
@@ -169,6 +227,72 @@ async def _end_tasks(loop: asyncio.AbstractEventLoop) -> int:
     return len(seen)
 
 
+async def _end_generators(loop: asyncio.AbstractEventLoop) -> None:
+    """Run what asynchronous generators that were left half-way do at their end, now and not after their point."""
+    left = list(getattr(loop, "_asyncgens", ()))
+    for generator in left:
+        with suppress(BaseException):
+            await asyncio.wait_for(generator.aclose(), timeout=0.5)
+
+
+def _refuse_socket(function: str) -> None:
+    """Raises NetworkBlackout for a new network socket, which the kernel would refuse without a word.
+
+    `function`: that made it; an object for a connection that is there is no new one.
+    """
+    if function not in _OF_A_CONNECTION:
+        _guard.refuse("tried to open a network socket")
+
+
+def _refuse_unseen(event: str, arguments: tuple[Any, ...]) -> None:
+    """Raises NetworkBlackout for user code that starts a program or reaches into the C library.
+
+    What Python's own library and packages start (to count cores, say) is let through: it is not after the network.
+    """
+    if threading.current_thread() in _guard.allowed or not _asked_by_user():
+        return
+    if event == "ctypes.dlopen":
+        name = arguments[0]
+        if name is None or any(part in str(name) for part in _NETWORK_LIBRARIES):
+            _guard.refuse(f"loaded {name or 'the C library'} through ctypes, from where it could connect unseen")
+        return
+    program = arguments[0] if arguments else ""
+    if Path(os.fsdecode(program)).name in _HARMLESS:
+        return
+    _guard.refuse(f"started the program {_written(program)}, which could connect unseen")
+
+
+def _asked_by_user() -> bool:
+    """Whether the innermost code that is not Python's own library's is the user's."""
+    frame: FrameType | None = sys._getframe(2)
+    while frame is not None and is_of_python(frame.f_code.co_filename):
+        frame = frame.f_back
+    return is_users_frame(frame)
+
+
+def _guard_file_systems(module: ModuleType, names: tuple[str, ...]) -> None:
+    """Refuse native file systems where they are made: they connect in native threads."""
+    for name in names:
+        kind: Any = getattr(module, name, None)
+        if kind is not None and not hasattr(kind, "is_guarded"):
+            setattr(module, name, _refusing(kind))
+
+
+def _refusing(kind: Any) -> Any:
+    """A subclass that cannot be made while the network is shut."""
+
+    class Guarded(kind):  # type: ignore[misc]  # the class is a value
+        is_guarded = True
+
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            if _guard.shut:
+                _guard.refuse(f"made a {kind.__name__}")
+            super().__init__(*args, **kwargs)
+
+    Guarded.__name__, Guarded.__qualname__, Guarded.__module__ = kind.__name__, kind.__qualname__, kind.__module__
+    return Guarded
+
+
 def _guard_name_lookup() -> None:
     """Refuse asyncio's name lookups where they are asked for: the lookup itself runs in a thread without the caller."""
     loops: Any = asyncio.BaseEventLoop
@@ -197,14 +321,6 @@ def _guard_aiohttp(module: ModuleType) -> None:
     session._request, session._ws_connect = _request, _ws_connect
 
 
-#: What is not the user's code: this package, Python's own library and what is installed beside it.
-_NOT_THE_USERS = (
-    "<frozen",
-    f"{Path(__file__).parents[1]}{os.sep}",
-    *{sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib")},
-)
-
-
 def _caller() -> str:
     """`file:line` of the innermost frame that is neither Python's, nor a package's, nor ours.
 
@@ -213,8 +329,8 @@ def _caller() -> str:
     """
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
-        if _is_users(frame):
-            return _place(frame.f_code.co_filename, frame.f_lineno)
+        if is_users_frame(frame):
+            return place(frame.f_code.co_filename, frame.f_lineno)
         frame = frame.f_back
     try:
         waiting = asyncio.all_tasks()
@@ -225,21 +341,12 @@ def _caller() -> str:
         awaited: Any = task.get_coro()
         while awaited is not None:
             frame = getattr(awaited, "cr_frame", None)
-            if frame is not None and _is_users(frame):
-                found = _place(frame.f_code.co_filename, frame.f_lineno)
+            if frame is not None and is_users_frame(frame):
+                found = place(frame.f_code.co_filename, frame.f_lineno)
             awaited = getattr(awaited, "cr_await", None)
         if found:
             return found
     return f"thread {threading.current_thread().name}"
-
-
-def _is_users(frame: FrameType) -> bool:
-    return not frame.f_code.co_filename.startswith(_NOT_THE_USERS)
-
-
-def _place(file: str, line: int) -> str:
-    before, name, inner = file.rpartition("/controllers/")
-    return f"controllers/{inner}:{line}" if name and before else f"{file}:{line}"
 
 
 def _written(target: Any) -> str:

@@ -30,10 +30,11 @@ from tasks.isolation.object_snapshot import PLAIN, ObjectSnapshot, kind_of_conte
 
 
 class ModuleState:
-    """The state of one package's modules. Made when nothing of it is imported yet."""
+    """The state of the user's modules. Made when none of them is imported yet."""
 
-    def __init__(self, package: str) -> None:
-        self._package = package
+    def __init__(self, inside: tuple[str, ...] = ("controllers.",), whole: frozenset[str] = frozenset()) -> None:
+        """`inside`: what the names of the modules begin with; `whole`: modules by name."""
+        self._inside, self._whole = inside, whole
         self._modules: dict[str, ModuleType] = {}
         self._names: list[_Names] = []
         self._snapshots: dict[int, ObjectSnapshot] = {}
@@ -81,11 +82,11 @@ class ModuleState:
     def _unknown(self) -> list[tuple[str, ModuleType]]:
         if len(sys.modules) == self._imported:  # a look through thousands of them takes a millisecond
             return []
-        inside, modules = f"{self._package}.", sys.modules.copy()
+        modules = sys.modules.copy()
         unknown = [
             (name, module)
             for name, module in modules.items()
-            if name.startswith(inside) and self._modules.get(name) is not module
+            if (name.startswith(self._inside) or name in self._whole) and self._modules.get(name) is not module
         ]
         if not unknown:
             self._imported = len(modules)
@@ -118,7 +119,8 @@ class ModuleState:
                     values += content.parts()
 
     def _is_ours(self, value: Any) -> bool:
-        return str(value.__module__).startswith(f"{self._package}.")
+        module = str(value.__module__)
+        return module.startswith(self._inside) or module in self._whole
 
 
 class _Names:

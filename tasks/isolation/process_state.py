@@ -5,7 +5,7 @@ What a controller's module sets at its import belongs to the controller and stay
 decimal's context    precision, rounding, traps of this thread
 warnings             the filters
 logging              the level below which nothing is logged
-environment          os.environ
+environment          os.environ, and the time zone that TZ names
 working directory    where relative paths start
 """
 
@@ -14,6 +14,7 @@ from __future__ import annotations
 import decimal
 import logging
 import os
+import time
 import warnings
 from contextlib import suppress
 from dataclasses import dataclass
@@ -82,6 +83,7 @@ class ProcessState:
         for name, value in self._environment.items():
             if environment._data.get(name) != value:
                 os.environ[environment.decodekey(name)] = environment.decodevalue(value)
+        time.tzset()  # a controller may have set TZ
         if self._folder is not None and _folder() != self._folder:
             with suppress(OSError):  # it was deleted
                 os.chdir(self._folder)

@@ -59,7 +59,11 @@ BUNDLE = "bundle.tar"
 
 _SIGNATURE = "signature:"
 
-_LEFT_OUT = {"__pycache__", "node_modules", "venv"}
+#: Folders in a bundle: the controllers', and with a number behind it each of the import path.
+CONTROLLERS = "controllers"
+IMPORT_PATH = "import-path-"
+
+_LEFT_OUT = {"__pycache__", "node_modules", "site-packages", "venv"}
 
 
 def digest_of(data: bytes) -> str:
@@ -222,24 +226,38 @@ def _measured(packed: bytes, limit_bytes: int) -> tuple[str, int]:
     return digest.hexdigest(), total
 
 
-def pack_controllers(folder: Path) -> bytes:
-    """The controllers folder as a tar file; the same files give the same bytes. Raises ControllerError."""
-    if not folder.is_dir():
-        raise ControllerError(f"{folder}: no such controllers folder; set `controllers:` in the sweep file")
+def pack_controllers(folder: Path, import_path: Sequence[Path] = ()) -> bytes:
+    """The controllers folder as a tar file; the same files give the same bytes. Raises ControllerError.
+
+    `import_path`: folders whose Python files come along, without those of the controllers folder itself.
+    """
     buffer = io.BytesIO()
-    total = 0
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as bundle:
-        for path in _files(folder):
-            content = path.read_bytes()
-            total += len(content)
-            if total > BUNDLE_LIMIT_BYTES:
-                raise ControllerError(
-                    f"{folder}: more than {BUNDLE_LIMIT_BYTES >> 20} MB; keep only controllers and their helpers there"
-                )
-            entry = tarfile.TarInfo(f"controllers/{path.relative_to(folder).as_posix()}")
-            entry.size, entry.mode = len(content), 0o644
-            bundle.addfile(entry, io.BytesIO(content))
+        left = _pack(bundle, folder, CONTROLLERS, _files(folder, "controllers"), BUNDLE_LIMIT_BYTES)
+        for number, beside in enumerate(import_path):
+            own = folder.resolve()
+            files = (
+                path
+                for path in _files(beside, "import_path")
+                if path.suffix == ".py" and not path.resolve().is_relative_to(own)
+            )
+            left = _pack(bundle, beside, f"{IMPORT_PATH}{number}", files, left)
     return buffer.getvalue()
+
+
+def _pack(bundle: tarfile.TarFile, folder: Path, name: str, files: Iterator[Path], left: int) -> int:
+    """Add files of a folder under a name; the bytes that may still come. Raises ControllerError."""
+    for path in files:
+        content = path.read_bytes()
+        left -= len(content)
+        if left < 0:
+            raise ControllerError(
+                f"{folder}: more than {BUNDLE_LIMIT_BYTES >> 20} MB; keep only controllers and their helpers there"
+            )
+        entry = tarfile.TarInfo(f"{name}/{path.relative_to(folder).as_posix()}")
+        entry.size, entry.mode = len(content), 0o644
+        bundle.addfile(entry, io.BytesIO(content))
+    return left
 
 
 def unpack_controllers(data: bytes, into: Path) -> Path:
@@ -316,9 +334,15 @@ def footprint(folder: Path) -> tuple[tuple[str, int, int], ...] | None:
     return tuple(entries) if entries and time.time() - newest / 1e9 > SETTLED_S else None
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    """Every file in name order, without hidden ones and caches."""
-    for path in sorted(folder.rglob("*")):
-        parts = path.relative_to(folder).parts
-        if path.is_file() and not any(part.startswith(".") or part in _LEFT_OUT for part in parts):
-            yield path
+def _files(folder: Path, key: str) -> Iterator[Path]:
+    """Every file in name order, without hidden ones, caches and virtual environments. Raises ControllerError."""
+    if not folder.is_dir():
+        what = "controllers folder" if key == "controllers" else "folder"
+        raise ControllerError(f"{folder}: no such {what}; set `{key}:` in the sweep file")
+    for place, folders, files in os.walk(folder):
+        folders[:] = sorted(
+            name
+            for name in folders
+            if not name.startswith(".") and name not in _LEFT_OUT and not (Path(place) / name / "pyvenv.cfg").is_file()
+        )
+        yield from (Path(place) / name for name in sorted(files) if not name.startswith("."))

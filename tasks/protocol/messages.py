@@ -128,6 +128,8 @@ class SweepDefinition:
     taker_cost: float | None = None
     #: funding rates: [[seconds since epoch, rate as a fraction], ...] per trading pair
     funding: dict[str, list[list[float]]] = field(default_factory=dict)
+    #: name -> content hash of the blob of a series: data beside candles, see tasks.candles.series
+    series: dict[str, str] = field(default_factory=dict)
     #: combinations that are left out: an expression over axes and config keys; empty: none. Points keep their numbers
     skip: str = ""
     #: seconds between two calls of the controller on the live engine; 0: one at every candle

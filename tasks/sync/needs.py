@@ -11,7 +11,6 @@ from tasks import feeds
 from tasks.errors import HummingsweepError
 from tasks.grid import Grid
 from tasks.intervals import interval_seconds
-from tasks.nested import config_values
 from tasks.protocol.messages import FeedNeed, SweepDefinition
 from tasks.sync.orders import FeedOrder
 
@@ -28,9 +27,7 @@ async def feeds_of(sweep: SweepDefinition, controllers: Path) -> list[FeedOrder]
 
     def needs(point: int) -> list[FeedNeed]:
         try:
-            config = controller_config(
-                config_values(sweep.controller, grid.values(point)), controllers, config_id="sync"
-            )
+            config = controller_config({**sweep.controller, **grid.values(point)}, controllers, config_id="sync")
             return feed_needs(config, sweep.resolution, sweep.shift)
         except HummingsweepError as error:
             refused.append(error)

@@ -1,14 +1,15 @@
 """For which upstream source the jump-ahead engine was verified, function by function.
 
-The engine reproduces upstream's logic instead of running it. Each function whose logic it reproduces is listed with
-the hash of the source it was verified against (hummingbot 20260922). Where a function differs, in another release or
-because something replaced it in this process, that logic is not reproduced:
+The engine reproduces upstream's logic instead of running it. For each function whose logic it reproduces there is the
+hash of the source it was verified against, in a table per release (tasks.upstream.verified). Where a function differs,
+in another release or because something replaced it in this process, that logic is not reproduced:
 
 - a decision method of a controller base: its controllers are asked at every candle
 - how the directional base makes an executor's config: it is called for each executor
 - anything of the engine or of a simulator: the stock engine runs
 
-After a new release was verified (`make test-long`), `python -m tasks.upstream.fingerprint` prints the new table.
+After a new release was verified, `python -m tasks.upstream.fingerprint` prints its table; `make upstream VERSION=...`
+says what has changed in it.
 """
 
 from __future__ import annotations
@@ -19,72 +20,12 @@ from functools import cache
 from types import FunctionType
 from typing import Any
 
+from tasks.settings import versions
 from tasks.upstream import names
+from tasks.upstream.verified import table_for
 
-#: The release the table is for.
-VERIFIED_RELEASE = "20260922"
-
-#: "Class.function" -> first 16 hex digits of the SHA-256 of its source.
-VERIFIED: dict[str, str] = {
-    "BacktestPositionHold.add_executor": "bc4aa53fba30b9dc",
-    "BacktestPositionHold.get_position_summary": "09c2eb269d22d71c",
-    "BacktestPositionHold.is_closed": "f1eb8e6e42f77c30",
-    "BacktestingDataProvider.ensure_epoch_index": "87f9c75d76d4eb12",
-    "BacktestingDataProvider.get_price_by_type": "7290c79d76c98a1f",
-    "BacktestingDataProvider.time": "7203539f6dfe025c",
-    "BacktestingEngineBase._get_executor_max_timestamp": "eebbb7c27a52c168",
-    "BacktestingEngineBase._prune_terminated_executors_view": "8bb794bb15a5b9c5",
-    "BacktestingEngineBase._record_terminated_executor": "60e477ec0a16a397",
-    "BacktestingEngineBase._reset_simulation_state": "b88e2507f08f2b0e",
-    "BacktestingEngineBase._update_positions_from_stopped_executors": "cf1f78410eb3d44b",
-    "BacktestingEngineBase.collect_executors_ledger": "f5c2b277eb3e704b",
-    "BacktestingEngineBase.handle_stop_action": "b7c2d9a19c52ce87",
-    "BacktestingEngineBase.initialize_backtesting_data_provider": "cbf2eddb0b09ca62",
-    "BacktestingEngineBase.manage_active_executors": "0cbbefbc08e58b2f",
-    "BacktestingEngineBase.prepare_market_data": "5fd1a9daf2643180",
-    "BacktestingEngineBase.run_backtesting": "14bcbe1caa6ad0c5",
-    "BacktestingEngineBase.simulate_execution": "ad01d3a95d1c25c9",
-    "BacktestingEngineBase.simulate_executor": "d1fb24a7bbc1f71b",
-    "BacktestingEngineBase.summarize_results": "9b187430bce7112b",
-    "BacktestingEngineBase.update_executors_info": "95a3da2b71f960d1",
-    "BacktestingEngineBase.update_state": "419c13dbd0cdbc08",
-    "ControllerBase.filter_executors": "208ff485c6550811",
-    "DCAExecutorSimulator.break_even_price_at_index": "f415e7a2aa533db1",
-    "DCAExecutorSimulator.simulate": "ec25606349305fc8",
-    "DirectionalTradingControllerBase.can_create_executor": "c66d74cba5247180",
-    "DirectionalTradingControllerBase.create_actions_proposal": "5df8dd253671e70b",
-    "DirectionalTradingControllerBase.determine_executor_actions": "579f59d6121494cc",
-    "DirectionalTradingControllerBase.get_executor_config": "8c0b32365b53aaca",
-    "DirectionalTradingControllerBase.stop_actions_proposal": "cd31ae80f9453a2a",
-    "DirectionalTradingControllerConfigBase.triple_barrier_config": "50ff61620746a5c0",
-    "ExecutorConfigBase.set_id": "5bc6b1c241b3232b",
-    "ExecutorConfigBase.validate_timestamp": "06cc391341b550d6",
-    "ExecutorInfo.side": "0fb06ffa9d640628",
-    "ExecutorInfo.to_dict": "0ad19b879cfaee91",
-    "ExecutorSimulation._empty_executor_info": "f910f185589ab9e7",
-    "ExecutorSimulation.fill_timestamp": "9ca863723533fac1",
-    "ExecutorSimulation.get_custom_info": "2536d22c89375e55",
-    "ExecutorSimulation.get_executor_info_at_timestamp": "d2ff340f299a5403",
-    "GridExecutorSimulation.get_custom_info": "f3d2dadfe816b9df",
-    "GridExecutorSimulator._generate_grid_levels": "f2cade14692c64e4",
-    "GridExecutorSimulator.simulate": "5e09f144918e8b17",
-    "MarketMakingControllerBase.check_position_rebalance": "e69fb873ba47f6b4",
-    "MarketMakingControllerBase.create_actions_proposal": "76686134c04fca5e",
-    "MarketMakingControllerBase.determine_executor_actions": "579f59d6121494cc",
-    "MarketMakingControllerBase.executors_to_early_stop": "346a7a6a63a874d5",
-    "MarketMakingControllerBase.executors_to_refresh": "4acfae29d2213810",
-    "MarketMakingControllerBase.get_current_base_position": "3d6ac758437700ee",
-    "MarketMakingControllerBase.get_level_id_from_side": "7bb3748e18173fef",
-    "MarketMakingControllerBase.get_levels_to_execute": "c68a4229b54674ae",
-    "MarketMakingControllerBase.get_not_active_levels_ids": "55e53b8cb095570e",
-    "MarketMakingControllerBase.stop_actions_proposal": "5af6c7fb10443ba4",
-    "MarketMakingControllerConfigBase.get_required_base_amount": "856d698750987df2",
-    "MarketMakingControllerConfigBase.get_spreads_and_amounts_in_quote": "c332e1380f616be0",
-    "OrderExecutorSimulator.simulate": "803196334b6c7350",
-    "PositionExecutorConfig.validate_position": "76a1745dfe195771",
-    "PositionExecutorSimulator.simulate": "85381bae9ef48520",
-    "TripleBarrierConfig.validate_barriers": "48e1e6fefbc4e981",
-}
+#: The release whose table counts in this process, and the table.
+VERIFIED_RELEASE, VERIFIED = table_for(versions()["hummingbot"])
 
 _ENGINE = (
     "BacktestingEngineBase.run_backtesting", "BacktestingEngineBase.simulate_execution",
@@ -162,6 +103,22 @@ def table() -> dict[str, str]:
     return {name: _fingerprint(_function(name)) for name in sorted({*_ENGINE, *_SIMULATORS, *_OPENING, *decisions})}
 
 
+def changes() -> dict[str, str]:
+    """Every function that differs from the verified one -> what depends on it."""
+    depends = {
+        **dict.fromkeys(_ENGINE, "everything: the stock engine runs"),
+        **dict.fromkeys(_SIMULATORS, "everything: the stock engine runs"),
+        **dict.fromkeys(_OPENING, "each executor's config is made by its controller"),
+        **{
+            name: f"controllers on {base} are asked at every candle"
+            for base, methods in _DECISIONS.items()
+            for name in methods
+        },
+    }
+    found = {name: _fingerprint(_function(name)) for name in sorted(depends)}
+    return {name: depends[name] for name, now in found.items() if now != VERIFIED.get(name)}
+
+
 def _changed(functions: tuple[str, ...]) -> str:
     # Once a run: the same objects as the last time, with the hashes they had, need no second look.
     if all(
@@ -210,4 +167,4 @@ def _fingerprint(function: Any) -> str:
 
 if __name__ == "__main__":
     for _name, _value in table().items():
-        print(f'    "{_name}": "{_value}",')  # noqa: T201  a command's answer
+        print(f'        "{_name}": "{_value}",')  # noqa: T201  a command's answer

@@ -55,8 +55,11 @@ class FutureMask:
     def on(self, controller: Any, now: float) -> Iterator[None]:
         """Hide, for the length of a `with`, what is later than the row that opens at `now` (seconds)."""
         hidden: list[tuple[dict[str, Any], str, Any, Any]] = []
-        feeds = controller.market_data_provider.candles_feeds
-        for key, (opened, seconds) in self._feeds.items():
+        provider = controller.market_data_provider
+        feeds = provider.candles_feeds
+        # with a shift the provider itself shows no feed beyond the current candle
+        for key, (_, seconds) in self._feeds.items() if not getattr(provider, "shift", 0) else ():
+            opened = feeds[key]["timestamp"].to_numpy(dtype=np.float64)
             _hide(feeds, key, opened, now + self._seconds - seconds, hidden)
         for place, holder in (("processed_data", controller.processed_data), ("", vars(controller))):
             for name, value in list(holder.items()):

@@ -23,7 +23,7 @@ class State(Enum):
     FILLS = "fills"
     #: two runs on the same candles differ: nothing can be said
     NOT_REPRODUCIBLE = "not_reproducible"
-    #: no cut could be tested
+    #: no cut could be tested, or the controller decides nothing
     NOT_TESTED = "not_tested"
 
 
@@ -126,7 +126,9 @@ class AuditReport:
             return State.NOT_TESTED
         if found.features or found.unexplained or (found.decisions and not found.fills):
             return State.LOOK_AHEAD
-        return State.FILLS if found.fills else State.CLEAN
+        if found.fills:
+            return State.FILLS
+        return State.CLEAN if self.decisions else State.NOT_TESTED
 
     def _verdict(self) -> str:
         of = f"{self.controller}, shift {self.shift}"
@@ -135,6 +137,8 @@ class AuditReport:
             return f"clean ({of}): no look-ahead in {tested}"
         if self.state is State.NOT_TESTED:
             reason = self.not_tested[0]["reason"] if self.not_tested else "the period is too short to be cut"
+            if self.cuts and not self.decisions:
+                reason = "the controller decided nothing in the whole period, so there is nothing to compare"
             return f"not tested ({of}): {reason}"
         if self.state is State.NOT_REPRODUCIBLE:
             return (

@@ -49,6 +49,7 @@ from tasks.upstream.backtest.build import controller_class
 from tasks.upstream.backtest.failure import failure, unsupported
 from tasks.upstream.backtest.features import prepare_market_data
 from tasks.upstream.backtest.provider import SweepDataProvider, interval_seconds
+from tasks.upstream.backtest.wanted import wanted_feeds
 from tasks.upstream.names import (
     CandlesConfig,
     generate_unique_id,
@@ -129,8 +130,8 @@ class JumpEngine:
                     interval=market.resolution,
                 )
             )
-            for wanted in controller.get_candles_config():
-                await provider.initialize_candles_feed(wanted)
+            for wanted in wanted_feeds(controller):
+                provider.check_feed(wanted)
         writable = self._stock is None  # with stock fills, what writes to its features is given to the stock engine
         given = shared.give(controller, before, writable=writable) if shared is not None else None
         if given is None:

@@ -62,6 +62,9 @@ _NUMBERS = ("max_executors_per_side", "cooldown_time", "executor_refresh_time")
 _READING = ("__getattr__", "__getattribute__")
 _REBALANCE_METHODS = ("get_spreads_and_amounts_in_quote", "get_required_base_amount")
 
+#: What gives the price of the traded pair, before anything could replace it: the current candle's close.
+_PRICE_BY_TYPE = vars(SweepDataProvider)["get_price_by_type"]
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -117,10 +120,11 @@ def opens_alike(controller: Any) -> bool:
     owners: tuple[tuple[type, type, str], ...] = (
         (type(controller), DirectionalTradingControllerBase, "get_executor_config"),
         (config, DirectionalTradingControllerConfigBase, "triple_barrier_config"),
-        (SweepDataProvider, BacktestingDataProvider, "get_price_by_type"),
         (SweepDataProvider, BacktestingDataProvider, "time"),
     )
     if any(_static(one, name) is not _static(base, name) for one, base, name in owners):
+        return False
+    if _static(SweepDataProvider, "get_price_by_type") is not _PRICE_BY_TYPE:  # replaced in this process
         return False
     if "get_executor_config" in vars(controller) or "get_price_by_type" in vars(controller.market_data_provider):
         return False

@@ -37,6 +37,7 @@ from tasks.engine.candles import Candles
 from tasks.engine.compare import same_data
 from tasks.engine.jump.copyable import copyable
 from tasks.engine.jump.locked import lock
+from tasks.isolation.notes import Note, notes
 from tasks.isolation.process_state import ProcessState
 from tasks.isolation.seeding import RngState
 from tasks.upstream.backtest.build import module_state
@@ -121,6 +122,8 @@ class _Kept:
     size: int
     #: the config's values of the point that derived it
     config: Values
+    #: what was to be said of that point meanwhile
+    notes: tuple[Note, ...]
 
     def copied(self, *, writable: bool) -> tuple[Any, Candles]:
         """`processed_data` for another point, and its rows to step over."""
@@ -191,6 +194,7 @@ class SharedFeatures:
                 self._kept.move_to_end(key)
                 controller.processed_data, candles = kept.copied(writable=writable)
                 controller.market_data_provider.stepping = True
+                notes.add(kept.notes)
                 self.hits += 1
                 return candles
         self.misses += 1
@@ -227,7 +231,8 @@ class SharedFeatures:
         if size > self._largest or candles.oddity:
             return None
         try:
-            kept = _Kept(copy.deepcopy(controller.processed_data, {id(frame): frame}), candles, size, before)
+            data = copy.deepcopy(controller.processed_data, {id(frame): frame})
+            kept = _Kept(data, candles, size, before, notes.since(untouched.notes))
             lent = kept.lent(writable=writable)
         except Exception:  # what a controller lays there may be anything
             self._refuse(kind)
@@ -260,6 +265,7 @@ class State:
     def __init__(self, controller: Any, rng: RngState) -> None:
         """`rng`: the state of the random generators when the run began."""
         self._process_state = ProcessState.now()
+        self.notes = notes.taken()
         self._seen, self._dice = self._look(controller), rng
 
     def same(self, controller: Any) -> bool:

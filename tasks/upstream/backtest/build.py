@@ -1,18 +1,15 @@
 """From a controllers folder and a config dict to hummingbot's config and controller objects.
 
 A controllers folder is what Hummingbot users keep: `controllers/<type>/<name>.py`, helpers beside them, with or without
-`__init__.py`. One folder is active at a time and answers to the import name `controllers`; another folder's modules are
-unloaded first, so that two sweeps with different versions of one controller never mix in a child.
+`__init__.py`; see tasks.upstream.backtest.folder for what `import controllers` means.
 """
 
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import inspect
 import sys
-import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -21,14 +18,24 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from tasks.errors import ControllerError, HummingsweepError
-from tasks.isolation.module_state import ModuleState
+from tasks.nested import config_values, root_key
 from tasks.protocol.messages import FeedNeed
 from tasks.suggest import nearest, nearest_few
 from tasks.upstream.backtest.failure import failure, in_users_words
+from tasks.upstream.backtest.folder import (
+    PACKAGE,
+    activate,
+    deactivate,
+    guarded,
+    is_loaded,
+    known_classes,
+    module_state,
+    upstream_class_cache,
+)
 from tasks.upstream.backtest.markets import markets_of
 from tasks.upstream.backtest.provider import MarketLike, SweepDataProvider
+from tasks.upstream.backtest.wanted import wanted_feeds
 from tasks.upstream.names import (
-    BacktestingEngineBase,
     ControllerBase,
     ControllerConfigBase,
     DirectionalTradingControllerBase,
@@ -40,8 +47,10 @@ from tasks.upstream.names import (
 if TYPE_CHECKING:
     import pandas as pd
 
-#: The import name of a controllers folder, as in Hummingbot.
-PACKAGE = "controllers"
+__all__ = [
+    "PACKAGE", "activate", "controller_class", "controller_config", "deactivate", "feed_needs", "is_loaded",
+    "load_controller_module", "make_controller", "module_state", "upstream_class_cache",
+]  # fmt: skip
 
 #: What the engine's own candles are found by; some controllers name their pairs elsewhere.
 _MARKET = ("connector_name", "trading_pair")
@@ -50,7 +59,9 @@ _CONFIG_BASES = (ControllerConfigBase, DirectionalTradingControllerConfigBase, M
 _CONTROLLER_BASES = (ControllerBase, DirectionalTradingControllerBase, MarketMakingControllerBase)
 
 
-def controller_config(values: Mapping[str, Any], controllers: Path, config_id: str = "") -> Any:
+def controller_config(
+    values: Mapping[str, Any], controllers: Path, config_id: str = "", *, restored: bool = False
+) -> Any:
     """A fresh hummingbot ControllerConfigBase from a config as `conf/controllers/*.yml` holds it.
 
     `values` go to the config class as they are ("a,b" strings and numeric strings are its validators' business);
@@ -59,7 +70,8 @@ def controller_config(values: Mapping[str, Any], controllers: Path, config_id: s
     The config class is the first one, by name, that the controller's module defines itself, and only where it defines
     none the first one it imported: upstream's `get_controller_config_instance_from_dict` takes the first of both.
 
-    A point begins here: what an earlier one left in the folder's modules and classes is put back.
+    What an earlier point left in the folder's modules and classes is put back first, unless that is done (`restored`,
+    see tasks.isolation.reset). Keys with dots lead into the values of others (tasks.nested).
 
     Raises ControllerError: not found, raising on import, without a config class, or refusing a value.
     """
@@ -68,11 +80,12 @@ def controller_config(values: Mapping[str, Any], controllers: Path, config_id: s
         lacking = "controller_type" if not controller_type else "controller_name"
         raise ControllerError(f"controller: {lacking} is missing; it says which file in `controllers` is meant")
     root = activate(controllers)
-    if not _active.state.restore():
+    if not restored and not module_state().restore():
         deactivate()  # something cannot be put back: everything is imported anew
         root = activate(controllers)
     module = _controller_module(root, str(controller_type), str(name))
     config_class = _class_of(module, ControllerConfigBase, _CONFIG_BASES)
+    values = _nested(values, config_class)
     try:
         return config_class(**{**values, "id": str(values.get("id") or "").strip() or config_id or str(name)})
     except ValidationError as error:
@@ -84,10 +97,30 @@ def controller_config(values: Mapping[str, Any], controllers: Path, config_id: s
         raise ControllerError(f"{controller_type}/{name} refuses its config: {what}") from error
 
 
-def is_loaded(controllers: Path, controller_type: str, name: str) -> bool:
-    """Whether the module `controllers.<type>.<name>` of this folder is imported. Raises ControllerError."""
-    activate(controllers)
-    return f"{PACKAGE}.{controller_type}.{name}" in sys.modules
+def _nested(values: Mapping[str, Any], config_class: Any) -> dict[str, Any]:
+    """The values with those under names with dots put where the names lead. Raises ControllerError.
+
+    Where the config leaves out what such a name leads into, and its class has a default for it, the other fields would
+    silently be those of the default's own class: that is refused, with the default to write down.
+    """
+    plain = {name: value for name, value in values.items() if "." not in name}
+    dotted = {name: value for name, value in values.items() if "." in name}
+    for name in dotted:
+        root = root_key(name)
+        field_of = config_class.model_fields.get(root)
+        if root in plain or field_of is None or field_of.is_required():
+            continue
+        default = field_of.get_default(call_default_factory=True, validated_data=plain)
+        if default is not None:
+            held = default.model_dump(mode="json") if hasattr(default, "model_dump") else default
+            raise ControllerError(
+                f"{name}: the sweep file's controller has no {root}; write down what it holds, so that the axis "
+                f"changes one value of it: `{root}: {held}`"
+            )
+    try:
+        return config_values(plain, dotted)
+    except ValueError as error:
+        raise ControllerError(str(error)) from None
 
 
 def load_controller_module(controllers: Path, controller_type: str, name: str) -> ModuleType:
@@ -102,14 +135,9 @@ def _controller_module(root: Path, controller_type: str, name: str) -> ModuleTyp
     path = root.joinpath(controller_type, *name.split("."))
     if not path.with_suffix(".py").is_file() and not (path / "__init__.py").is_file():
         raise ControllerError(_not_found(root, controller_type, name))
-    module = _guarded(lambda: importlib.import_module(dotted), root, f"{controller_type}/{name}")
-    _active.state.snapshot()
+    module = guarded(lambda: importlib.import_module(dotted), root, f"{controller_type}/{name}")
+    module_state().snapshot()
     return module
-
-
-def module_state() -> ModuleState:
-    """What the active folder's modules and classes hold."""
-    return _active.state
 
 
 def controller_class(config: Any) -> Any:
@@ -118,13 +146,13 @@ def controller_class(config: Any) -> Any:
     A config class that overrides `get_controller_class` decides itself. Raises ControllerError.
     """
     config_class = type(config)
-    if config_class not in _active.controller_classes:
+    if config_class not in known_classes():
         if config_class.get_controller_class is not ControllerConfigBase.get_controller_class:
             found = config.get_controller_class()
         else:
             found = _class_of(sys.modules[config_class.__module__], ControllerBase, _CONTROLLER_BASES)
-        _active.controller_classes[config_class] = found
-    return _active.controller_classes[config_class]
+        known_classes()[config_class] = found
+    return known_classes()[config_class]
 
 
 def make_controller(config: Any, market: MarketLike) -> Any:
@@ -136,8 +164,8 @@ def make_controller(config: Any, market: MarketLike) -> Any:
 
 
 def feed_needs(config: Any, resolution: str, shift: int = 1) -> list[FeedNeed]:
-    """The feeds a point needs, each once: those of the pairs it trades on in the engine's resolution, then those of the
-    controller's `get_candles_config`.
+    """The feeds a point needs, each once: those of the pairs it trades on in the engine's resolution, then those that
+    the controller wants (`wanted_feeds`).
 
     `max_records`: candles before the period that indicators want, with those that a shift of `shift` candles takes.
     To be called inside an event loop: some controllers start tasks when they are made. Raises ControllerError.
@@ -146,12 +174,12 @@ def feed_needs(config: Any, resolution: str, shift: int = 1) -> list[FeedNeed]:
     market = _NoMarket(resolution=resolution, shift=shift)
     try:
         controller = make_controller(config, market)
-        wanted = controller.get_candles_config()
+        wanted = wanted_feeds(controller)
     except HummingsweepError:
         raise
     except ValidationError as error:
         raise ControllerError(
-            f"{config.controller_name}: get_candles_config asks for a feed that cannot be: "
+            f"{config.controller_name}: asks for a feed that cannot be: "
             + "; ".join(f"{'.'.join(map(str, detail['loc']))} = {detail['input']!r}" for detail in error.errors())
             + '. A field whose default is None never reaches its validator: give it, such as `candles_connector: ""`'
         ) from error
@@ -168,78 +196,6 @@ def feed_needs(config: Any, resolution: str, shift: int = 1) -> list[FeedNeed]:
     return list(needs.values())
 
 
-@dataclass
-class _Active:
-    """The controllers folder that `import controllers` means now."""
-
-    root: Path | None = None
-    #: the folder as it was asked for
-    asked: Path | None = None
-    package: ModuleType | None = None
-    controller_classes: dict[type, Any] = field(default_factory=dict)
-    state: ModuleState = field(default_factory=lambda: ModuleState(PACKAGE))
-
-
-_active = _Active()
-
-
-def activate(controllers: Path) -> Path:
-    """Make `import controllers` mean this folder and return the folder itself. Raises ControllerError.
-
-    Takes the folder or one that holds `controllers/`, as an extracted bundle does.
-    """
-    if controllers is _active.asked and _active.root is not None and sys.modules.get(PACKAGE) is _active.package:
-        return _active.root
-    inner = controllers / PACKAGE
-    root = (inner if inner.is_dir() else controllers).resolve()
-    if root == _active.root and sys.modules.get(PACKAGE) is _active.package:
-        _active.asked = controllers
-        return root
-    if not root.is_dir():
-        raise ControllerError(f"{controllers}: no such controllers folder; set `controllers:` in the sweep file")
-    deactivate()
-    importlib.invalidate_caches()
-    entry = root / "__init__.py"
-    if entry.is_file():
-        spec = importlib.util.spec_from_file_location(PACKAGE, entry, submodule_search_locations=[str(root)])
-        assert spec is not None and spec.loader is not None
-        package = importlib.util.module_from_spec(spec)
-        sys.modules[PACKAGE] = package
-        loader = spec.loader
-        try:
-            _guarded(lambda: loader.exec_module(package), root, PACKAGE)
-        except ControllerError:
-            del sys.modules[PACKAGE]
-            raise
-    else:
-        package = ModuleType(PACKAGE)
-        package.__path__ = [str(root)]
-        sys.modules[PACKAGE] = package
-    _active.root, _active.asked, _active.package = root, controllers, package
-    return root
-
-
-def deactivate() -> None:
-    """Unload every module that came from the active folder, and the classes upstream and this module remember."""
-    root = _active.root
-    for name, module in list(sys.modules.items()):
-        file = getattr(module, "__file__", None)
-        # The name first: thousands of modules are loaded, and to compare paths costs more than a run of the engine.
-        of_root = root is not None and isinstance(file, str) and root.name in file and Path(file).is_relative_to(root)
-        if of_root or name == PACKAGE or name.startswith(f"{PACKAGE}."):
-            del sys.modules[name]
-    _active.root = _active.package = None
-    _active.controller_classes.clear()
-    _active.state = ModuleState(PACKAGE)
-    upstream_class_cache().clear()
-
-
-def upstream_class_cache() -> dict[str, Any]:
-    """Upstream's cache of controller classes: by controller_name alone, whatever type or folder they came from."""
-    cache: dict[str, Any] = BacktestingEngineBase._BacktestingEngineBase__controller_class_cache
-    return cache
-
-
 @dataclass(frozen=True)
 class _NoMarket:
     """A market without candles, to ask a controller which it needs."""
@@ -248,10 +204,24 @@ class _NoMarket:
     shift: int
     feeds: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     trading_rules: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    series: Mapping[str, pd.DataFrame] = field(default_factory=lambda: _EmptySeries())
+    funding: Mapping[str, Sequence[Sequence[float]]] = field(default_factory=dict)
     start: int = 0
     end: int = 0
     warmup: bool = False
     delay: int = 0
+
+
+class _EmptySeries(dict[str, "pd.DataFrame"]):
+    """Whatever series a controller asks for while it is made, without a row."""
+
+    def __contains__(self, name: object) -> bool:
+        return True
+
+    def __missing__(self, name: str) -> pd.DataFrame:
+        import pandas as pd
+
+        return pd.DataFrame({"timestamp": pd.Series(dtype="float64")})
 
 
 def _class_of(module: ModuleType, base: type, too_general: tuple[type, ...]) -> Any:
@@ -265,25 +235,6 @@ def _class_of(module: ModuleType, base: type, too_general: tuple[type, ...]) -> 
         kind = "controller config" if base is ControllerConfigBase else "controller"
         raise ControllerError(f"{module.__name__} defines no {kind} class: one derived from {base.__name__} is needed")
     return (own or found)[0]
-
-
-def _guarded[T](work: Callable[[], T], root: Path, what: str) -> T:
-    """Run an import; whatever it raises becomes one line with the user's file and line."""
-    try:
-        return work()
-    except (Exception, SystemExit) as error:
-        if isinstance(error, SyntaxError) and error.filename:
-            file, line, text = error.filename, error.lineno or 0, f"{type(error).__name__}: {error.msg}"
-        else:
-            frames = [frame for frame in traceback.extract_tb(error.__traceback__) if _below(frame.filename, root)]
-            file, line = (frames[-1].filename, frames[-1].lineno or 0) if frames else (what, 0)
-            text = f"{type(error).__name__}: {error}"
-        where = f"{PACKAGE}/{Path(file).relative_to(root).as_posix()}" if _below(file, root) else file
-        raise ControllerError(f"{where}, line {line}: raises on import: {' '.join(text.split())}") from error
-
-
-def _below(file: str, root: Path) -> bool:
-    return Path(file).is_relative_to(root)
 
 
 def _not_found(root: Path, controller_type: str, name: str) -> str:

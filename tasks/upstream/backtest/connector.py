@@ -37,7 +37,8 @@ class OfflineConnector:
             raise AttributeError(attribute)
         raise NotInABackTest(
             f"connector {self.__dict__.get('name', '')}: {attribute} is asked for; a back-test has candles, trading "
-            "rules and position modes, no order book, balance, funding info or live price"
+            "rules and position modes, no order book, balance or live price; other data come from files, `series:` of "
+            "the sweep file"
         )
 
 

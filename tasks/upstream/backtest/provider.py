@@ -16,14 +16,19 @@ The engine's own candles (`resolution_candles`) stay raw.
 
 from __future__ import annotations
 
-from collections.abc import ItemsView, Iterator, Mapping, ValuesView
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tasks.errors import CandlesMissing, CandlesNotCovering, ControllerError, TradingRulesMissing
 from tasks.intervals import INTERVAL_SECONDS
+from tasks.isolation.clock import clock
+from tasks.isolation.notes import notes
 from tasks.market_names import feed_key
 from tasks.upstream.backtest.connector import OfflineConnector, OfflineConnectors
+from tasks.upstream.backtest.point_feeds import PointFeeds
+from tasks.upstream.backtest.wanted import wanted_feeds
 from tasks.upstream.names import BacktestingDataProvider
 
 if TYPE_CHECKING:
@@ -73,6 +78,16 @@ class MarketLike(Protocol):
         """Whether controllers see candles before the start."""
         ...
 
+    @property
+    def series(self) -> Mapping[str, pd.DataFrame]:
+        """Name -> data beside candles."""
+        ...
+
+    @property
+    def funding(self) -> Mapping[str, Sequence[Sequence[float]]]:
+        """Trading pair -> [[seconds, rate], ...]."""
+        ...
+
 
 class SweepDataProvider(BacktestingDataProvider):  # type: ignore[misc]  # upstream has no type information
     """Serves one point from a market. Cheap to make: nothing is copied until a controller asks for a feed.
@@ -84,7 +99,7 @@ class SweepDataProvider(BacktestingDataProvider):  # type: ignore[misc]  # upstr
     def __init__(self, market: MarketLike):
         # Not super().__init__(): it asks AllConnectorSettings for every connector, which imports each one's module.
         self.market = market
-        self.candles_feeds = _Feeds(market.feeds)
+        self.candles_feeds = PointFeeds(market.feeds, self._as_upstream, self._served, self._visible)
         self.candles_data = self.candles_feeds
         self.trading_rules = market.trading_rules
         self.prices: dict[str, Decimal] = {}
@@ -104,6 +119,9 @@ class SweepDataProvider(BacktestingDataProvider):  # type: ignore[misc]  # upstr
         self._rates_update_task = None
         self._rates_update_interval = 0
         self._records: dict[str, int] = {}
+        #: CandlesConfig of feeds that a controller asked for through this provider
+        self.asked_feeds: list[Any] = []
+        clock.follow(self)
 
     def attach(self, controller: Any) -> None:
         """Take from the controller how many candles it wants of each feed and whether it shifts for itself.
@@ -112,9 +130,10 @@ class SweepDataProvider(BacktestingDataProvider):  # type: ignore[misc]  # upstr
         """
         if getattr(controller, "shifts_itself", False) or getattr(controller.config, "shifts_itself", False):
             self.shift = self.market.delay
-        for wanted in controller.get_candles_config():
+        for wanted in wanted_feeds(controller):
             key = self._generate_candle_feed_key(wanted)
             self._records[key] = max(self._records.get(key, 0), wanted.max_records)
+        self.candles_feeds.forget_taken()
 
     # what a controller asks
 
@@ -131,6 +150,32 @@ class SweepDataProvider(BacktestingDataProvider):  # type: ignore[misc]  # upstr
         Raises CandlesMissing.
         """
         key = feed_key(connector_name, trading_pair, interval)
+        if self.candles_feeds.is_put_in(key) and not self._as_upstream():
+            return self.candles_feeds[key].copy()  # it derived this from what it was shown
+        return self._shown(key, interval, until=self._visible_until(interval))
+
+    def _as_upstream(self) -> bool:
+        """Whether controllers see feeds as the stock engine shows them: whole and raw."""
+        return not self.shift and not self.market.warmup
+
+    def _served(self, key: str) -> pd.DataFrame:
+        """A feed for `candles_feeds`, up to the period's end."""
+        return self._shown(key, key.rpartition("_")[2], until=self.end_time)
+
+    def _visible(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """What of a frame of `candles_feeds` may be seen now; a view."""
+        if not (self.shift and self.stepping) or "timestamp" not in frame or frame["timestamp"].dtype.kind not in "iuf":
+            return frame
+        return frame.iloc[: int(frame["timestamp"].to_numpy().searchsorted(self._time, side="right"))]
+
+    def _visible_until(self, interval: str) -> float:
+        """The open time of the last raw candle that a controller may see now."""
+        if self.shift and self.stepping:
+            return min(self.end_time, self._time - self.shift * interval_seconds(interval))
+        return self.end_time
+
+    def _shown(self, key: str, interval: str, until: float) -> pd.DataFrame:
+        """A copy of a feed from its warm-up on to the raw candle that opens at `until`, stamped with the shift."""
         feed = self._feed(key)
         first: float = self.start_time
         seconds = interval_seconds(interval)
@@ -138,13 +183,39 @@ class SweepDataProvider(BacktestingDataProvider):  # type: ignore[misc]  # upstr
             # The newest candle closed at `start` must have as many before it as an unshifted controller has.
             records = self._records[key] + max(self.shift - 1, 0)
             first = (self.start_time // seconds - records) * seconds
-        last: float = self.end_time
-        if self.shift and self.stepping:
-            last = min(last, self._time - self.shift * seconds)
-        candles = _between(feed, first, last).copy()
+        candles = _between(feed, first, until).copy()
         if self.shift:
             candles["timestamp"] = candles["timestamp"] + self.shift * seconds
         return candles
+
+    def get_price_by_type(self, connector_name: str, trading_pair: str, price_type: Any) -> Decimal:
+        """The current candle's close of the traded pair, whatever the type.
+
+        Of another pair, and before the first candle: with a shift the last close that a controller may see of its
+        finest feed (before any is seen: the first open). Upstream gives 1 for those, and so does this without a shift
+        and for a pair without candles.
+        """
+        price = self.prices.get(feed_pair(connector_name, trading_pair))
+        if price is not None:
+            return price
+        if self.shift or self.market.shift:
+            feeds = [
+                key for key in self.market.feeds if key.rpartition("_")[0] == feed_pair(connector_name, trading_pair)
+            ]
+            if feeds:
+                return self._last_seen_close(min(feeds, key=lambda key: interval_seconds(key.rpartition("_")[2])))
+        notes.warn(
+            f"the controller asked the price of {trading_pair} on {connector_name}, which the back-test does not know "
+            "then: it was told 1, as the stock engine does"
+        )
+        return Decimal("1")
+
+    def _last_seen_close(self, key: str) -> Decimal:
+        feed = self._feed(key)
+        closed = int(
+            feed["timestamp"].to_numpy().searchsorted(self._time - interval_seconds(key.rpartition("_")[2]), "right")
+        )
+        return Decimal(str(feed["close"].iloc[closed - 1] if closed else feed["open"].iloc[0]))
 
     def resolution_candles(self, connector_name: str, trading_pair: str, interval: str) -> pd.DataFrame:
         """The engine's own candles: raw, from the period's start to its end; a view. Raises CandlesMissing."""
@@ -159,12 +230,17 @@ class SweepDataProvider(BacktestingDataProvider):  # type: ignore[misc]  # upstr
         closes: list[float] = feed["close"].iloc[max(begin - candles, 0) : begin].tolist()
         return closes
 
-    async def get_candles_feed(self, config: Any) -> pd.DataFrame:
-        """The whole feed, raw; a copy of this point's own. Raises CandlesMissing, CandlesNotCovering."""
-        await self.initialize_candles_feed(config)
-        return self.candles_feeds[self._generate_candle_feed_key(config)]
+    def get_candles_feed(self, config: Any) -> FeedHandle:
+        """A feed as `candles_feeds` has it: awaited its frame, or as `candles_df` of what is returned."""
+        self.asked_feeds.append(config)
+        return FeedHandle(self, config)
 
-    async def initialize_candles_feed(self, config: Any) -> None:
+    def initialize_candles_feed(self, config: Any) -> _Initialised:
+        """To be awaited: sees that a feed is there; see `check_feed`."""
+        self.asked_feeds.append(config)
+        return _Initialised(self, config)
+
+    def check_feed(self, config: Any) -> None:
         """See that a feed is there. Raises CandlesMissing, CandlesNotCovering.
 
         Whether its source covers the period was judged where it was cut, with the whole file in view; a slice may have
@@ -197,6 +273,59 @@ class SweepDataProvider(BacktestingDataProvider):  # type: ignore[misc]  # upstr
         stamped = candles["timestamp"]
         candles = candles[(stamped >= (start_time or 0)) & (stamped <= last)]
         return candles.iloc[-max_records:] if max_records else candles
+
+    def get_series(self, name: str) -> pd.DataFrame:
+        """A series of the sweep file (`series:`) as this point's controller may see it; a copy.
+
+        `timestamp` is when a row became known, in seconds. With a shift the frame ends at the current candle while the
+        engine steps, as candles do; a shift of more than one candle, and a scenario's delay, hold it back by as many
+        candles of the resolution. A bot's own provider has no such call: ask `hasattr(provider, "get_series")`.
+
+        Raises CandlesMissing.
+        """
+        if name not in self.market.series:
+            there = ", ".join(sorted(self.market.series)) or "none"
+            raise CandlesMissing(
+                f"series {name} is not in the sweep (there: {there}): name its file in the sweep file, "
+                f"`series: {{{name}: FILE}}`"
+            )
+        held_back = max(self.shift - 1, 0) * interval_seconds(self.market.resolution)
+        last = min(self.end_time, self._time) if self.shift and self.stepping else self.end_time
+        series = _between(self.market.series[name], float("-inf"), last - held_back).copy()
+        if held_back:
+            series["timestamp"] = series["timestamp"] + held_back
+        return series
+
+    def get_funding_info(self, connector_name: str, trading_pair: str) -> OfflineFundingInfo:
+        """The funding rate that is known now, from the series `funding_{trading_pair}` (a column `rate`; `mark_price`,
+        `index_price` and `next_funding_utc_timestamp` where it has them), or else from `funding:` of the sweep file.
+
+        Raises ControllerError where neither is there.
+        """
+        known = self.market.series.get(f"funding_{trading_pair}")
+        if known is not None:
+            times = known["timestamp"].to_numpy()
+            place = int(times.searchsorted(self._time, side="right")) - 1
+            row = known.iloc[place].to_dict() if place >= 0 else {}
+            after = float(times[place + 1]) if place + 1 < len(times) else self._time
+        elif trading_pair in self.market.funding:
+            rates = self.market.funding[trading_pair]
+            passed = [rate for at, rate in rates if at <= self._time]
+            row = {"rate": passed[-1]} if passed else {}
+            after = next((at for at, _ in rates if at > self._time), self._time)
+        else:
+            raise ControllerError(
+                f"funding info of {trading_pair} is asked for: name a file of rates in the sweep file, "
+                f"`series: {{funding_{trading_pair}: FILE}}` with columns timestamp and rate"
+            )
+        price = self.prices.get(feed_pair(connector_name, trading_pair), Decimal("NaN"))
+        return OfflineFundingInfo(
+            trading_pair=trading_pair,
+            index_price=Decimal(str(row.get("index_price", price))),
+            mark_price=Decimal(str(row.get("mark_price", price))),
+            next_funding_utc_timestamp=int(row.get("next_funding_utc_timestamp", after)),
+            rate=Decimal(str(row.get("rate", 0))),
+        )
 
     def get_trading_rules(self, connector_name: str, trading_pair: str) -> Any:
         """Hummingbot's TradingRule of a pair. Raises TradingRulesMissing."""
@@ -252,79 +381,76 @@ class SweepDataProvider(BacktestingDataProvider):  # type: ignore[misc]  # upstr
             there = ", ".join(sorted(self.candles_feeds)) or "none"
             raise CandlesMissing(
                 f"feed {key} is not in the sweep's candles (there: {there}): "
-                "name it in the controller's get_candles_config"
+                "name it in the controller's get_candles_config, or in candles_config of its config"
             ) from None
 
 
-class _Feeds(dict[str, "pd.DataFrame"]):
-    """A point's feeds. Who takes a frame out of here may do with it what he likes: it is his own copy from then on."""
+@dataclass(frozen=True)
+class OfflineFundingInfo:
+    """Has the fields of hummingbot's FundingInfo, whose module brings the perpetual connectors along."""
 
-    def __init__(self, feeds: Mapping[str, pd.DataFrame]):
-        super().__init__(feeds)
-        self._market = feeds
-        self._copied: set[str] = set()
+    trading_pair: str
+    index_price: Decimal
+    mark_price: Decimal
+    #: seconds since epoch
+    next_funding_utc_timestamp: int
+    #: fraction per funding interval
+    rate: Decimal
 
-    def held(self) -> dict[str, int]:
-        """Feed -> what stands for its content: the same number while it is the market's, also in a copy."""
-        held = {}
-        for key, feed in super().items():
-            theirs = self._market.get(key)
-            is_theirs = feed is theirs or (theirs is not None and feed.equals(theirs))
-            held[key] = id(theirs if is_theirs else feed)
-        return held
 
-    def raw(self, key: str) -> pd.DataFrame:
-        """A feed to be read only: the market's, or what a controller made of it. Raises KeyError."""
-        return super().__getitem__(key)
+def feed_pair(connector_name: str, trading_pair: str) -> str:
+    """The engine's name of a market among its prices."""
+    return f"{connector_name}_{trading_pair}"
 
-    def __getitem__(self, key: str) -> pd.DataFrame:
-        if key not in self._copied:
-            super().__setitem__(key, super().__getitem__(key).copy())
-            self._copied.add(key)
-        return super().__getitem__(key)
 
-    def __setitem__(self, key: str, feed: pd.DataFrame) -> None:
-        self._copied.add(key)
-        super().__setitem__(key, feed)
+class FeedHandle:
+    """What `get_candles_feed` gives: awaited it is the feed's frame, as in the stock engine's provider; in a bot it is
+    an object with these attributes."""
 
-    def get(self, key: str, default: Any = None) -> Any:
-        try:
-            return self[key]
-        except KeyError:
-            return default
+    def __init__(self, provider: SweepDataProvider, config: Any):
+        self._provider, self._config = provider, config
+        self.interval, self.max_records = config.interval, config.max_records
+        self._trading_pair = config.trading_pair
+        self.name = config.connector
 
-    def pop(self, key: str, *default: Any) -> Any:
-        if key in self:
-            self[key]
-        return super().pop(key, *default)
+    @property
+    def candles_df(self) -> pd.DataFrame:
+        """As `candles_feeds` gives it. Raises CandlesMissing, CandlesNotCovering."""
+        self._provider.check_feed(self._config)
+        key = feed_key(self._config.connector, self._config.trading_pair, self._config.interval)
+        return self._provider.candles_feeds[key]
 
-    def setdefault(self, key: str, default: Any = None) -> Any:
-        if key not in self:
-            self[key] = default
-        return self[key]
+    @property
+    def ready(self) -> bool:
+        """Always: the candles are here already."""
+        return True
 
-    def __iter__(self) -> Iterator[str]:
-        """Its own, so that `dict(feeds)` and `{**feeds}` take every frame by its name."""
-        return super().__iter__()
+    def start(self) -> None:
+        """Nothing has to be started."""
 
-    def __or__(self, other: Any) -> Any:
-        return self.copy() | dict(other)
+    def stop(self) -> None:
+        """Nothing has to be stopped."""
 
-    def items(self) -> ItemsView[str, pd.DataFrame]:  # type: ignore[override]
-        self._copy_all()
-        return super().items()
+    async def start_network(self) -> None:
+        """There is no network."""
 
-    def values(self) -> ValuesView[pd.DataFrame]:  # type: ignore[override]
-        self._copy_all()
-        return super().values()
+    async def stop_network(self) -> None:
+        """There is no network."""
 
-    def copy(self) -> dict[str, pd.DataFrame]:
-        self._copy_all()
-        return super().copy()
+    def __await__(self) -> Generator[None, None, pd.DataFrame]:
+        yield from ()
+        return self.candles_df
 
-    def _copy_all(self) -> None:
-        for key in self:
-            self[key]
+
+class _Initialised:
+    """What `initialize_candles_feed` gives: awaited, as the stock engine does, it sees that the feed is there."""
+
+    def __init__(self, provider: SweepDataProvider, config: Any):
+        self._provider, self._config = provider, config
+
+    def __await__(self) -> Generator[None, None, None]:
+        yield from ()
+        self._provider.check_feed(self._config)
 
 
 def _between(feed: pd.DataFrame, first: float, last: float) -> pd.DataFrame:

@@ -13,7 +13,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tasks.isolation.after_import import after_import
+from tasks.isolation.clock import use_clock
 from tasks.upstream.imports import lean
+
+#: hummingbot's modules that ask for the time in a controller's name: filters, defaults of executors' configs, ids.
+_ASK_THE_TIME = (
+    "hummingbot.strategy_v2.controllers.controller_base",
+    "hummingbot.strategy_v2.executors.data_types",
+    "hummingbot.strategy_v2.utils.common",
+)
 
 
 @contextmanager
@@ -50,6 +59,8 @@ def apply(data_folder: Path | None = None) -> None:
     hummingbot.set_data_path(str(data_folder or _default_data_folder()))
     pd.set_option("mode.chained_assignment", None)
     logging.getLogger(hummingbot.__name__).setLevel(logging.ERROR)
+    for name in _ASK_THE_TIME:
+        after_import(name, use_clock)
 
 
 def _default_data_folder() -> Path:

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from orchestrator.analysis.rank import rank
+from orchestrator.execution import promote as promotion
 from orchestrator.execution.promote import controller_config, promote, promoted_name
 from orchestrator.results.store import Store
 from tasks.errors import StoreError
@@ -191,3 +192,21 @@ def test_code_travels_along_and_overwrites_nothing_unasked(tmp_path: Path) -> No
         with pytest.raises(StoreError, match=r"mine\.py: is there already"):
             promote(store, store.latest(), tmp_path / "bot", rank=2, code=code)
     assert paths[2].read_text() == "# the bot's own\n"
+
+
+def test_a_point_that_never_opened_an_executor_is_refused_unless_forced(tmp_path: Path) -> None:
+    made.store(tmp_path / "run")
+    with Store.open(tmp_path / "run") as store:
+        sweep = store.latest()
+        rows = [
+            {**row, "total_executors": 0, "controller_log": "caught OSError: no model"}
+            for row in store.rows(sweep, [0])
+        ]
+        row_of = promotion._row
+        promotion._row = lambda *_: rows[0]
+        try:
+            with pytest.raises(StoreError, match=r"point 0 never opened an executor.*--force.*OSError: no model"):
+                promote(store, sweep, tmp_path / "bot", point=0)
+            assert promote(store, sweep, tmp_path / "bot", point=0, force=True)
+        finally:
+            promotion._row = row_of

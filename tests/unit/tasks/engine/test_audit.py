@@ -362,9 +362,14 @@ def test_what_its_class_keeps_is_put_back_between_runs(market: Market, controlle
     assert report.state is State.CLEAN, report.verdict
 
 
+def as_stock(market: Market) -> Market:
+    """With a shift, candles_feeds ends at the current candle; without one it is whole, as on the stock engine."""
+    return replace(market, shift=0, warmup=False)
+
+
 @pytest.mark.parametrize("kind", ["last_row", "next_row", "raw_feed"])
 def test_a_decision_that_knows_the_future_is_caught(market: Market, controllers: Path, kind: str) -> None:
-    report = audited(market, controllers, kind)
+    report = audited(as_stock(market) if kind == "raw_feed" else market, controllers, kind)
     assert report.state is State.LOOK_AHEAD, report.verdict
     assert not found(report, "feature")
     assert found(report, "decision") & {"created", "side", "stopped"}
@@ -372,9 +377,15 @@ def test_a_decision_that_knows_the_future_is_caught(market: Market, controllers:
 
 @pytest.mark.parametrize("kind", RARE)
 def test_a_maker_that_seldom_knows_the_future_is_caught(market: Market, controllers: Path, kind: str) -> None:
-    report = audited(market, controllers, kind, cuts=8, executor_refresh_time=600)
+    report = audited(as_stock(market), controllers, kind, cuts=8, executor_refresh_time=600)
     assert report.state is State.LOOK_AHEAD, report.verdict
     assert not found(report, "feature")
+
+
+def test_with_a_shift_the_feeds_hold_no_future_to_look_into(market: Market, controllers: Path) -> None:
+    report = audited(market, controllers, "raw_feed")
+    assert report.state is State.NOT_TESTED, report.verdict
+    assert "decided nothing" in report.verdict
 
 
 def test_failing_without_the_future_is_caught(market: Market, controllers: Path) -> None:

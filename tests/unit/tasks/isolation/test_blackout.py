@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
 import inspect
+import os
+import platform
 import socket
+import subprocess
 import sys
 import threading
 
 import aiohttp
 import httpx
+import pyarrow.fs
 import pytest
 import requests
 
@@ -346,3 +351,91 @@ def test_the_hook_is_put_in_once(monkeypatch):
     monkeypatch.setattr(sys, "addaudithook", hooks.append)
     blackout.install()
     assert hooks == []
+
+
+UNSEEN = {
+    "subprocess": lambda: subprocess.run(["true"], check=False),
+    "os.system": lambda: os.system("true"),
+    "ctypes": lambda: ctypes.CDLL(None),
+    "s3": lambda: pyarrow.fs.S3FileSystem(anonymous=True, region="eu-west-1"),
+}
+
+
+@pytest.mark.parametrize("way", UNSEEN.values(), ids=UNSEEN)
+def test_what_could_connect_unseen_is_refused_where_the_kernel_does_not_help(way):
+    with pytest.raises(NetworkBlackout, match=rf"{HERE}:\d+ (started|loaded|made)"), blackout.guard():
+        way()
+    if way is not UNSEEN["s3"]:  # that one looks for credentials
+        way()
+
+
+def test_a_package_may_start_a_program_to_count_cores():
+    with blackout.guard():
+        platform.processor()
+
+
+def test_an_asynchronous_generator_ends_with_its_point(server):
+    ended = []
+
+    async def ticks():
+        try:
+            yield 1
+        finally:
+            with contextlib.suppress(NetworkBlackout):
+                raw(server)
+                ended.append("connected")
+            ended.append("ended")
+
+    async def point():
+        loop = asyncio.get_running_loop()
+        left = ticks()
+        await anext(left)
+        loop.call_soon(lambda: ended.append("called"))
+        await blackout.sweep_up(loop)
+        assert sorted(ended) == ["called", "ended"]
+
+    asyncio.run(point())
+
+
+SHUT_FOR_GOOD = """
+import socket, sys, threading, _thread, queue
+from tasks.broker.dialer import Dialer
+from tasks.isolation import blackout, network_filter
+from tasks.errors import NetworkBlackout
+{without_filter}
+listener = socket.create_server(("127.0.0.1", 0))
+blackout.install()
+dialer = Dialer(blackout.allow_this_thread)
+blackout.shut_for_good()
+class Plain:
+    def _connect(self):
+        return socket.create_connection(listener.getsockname(), timeout=5)
+dialer.connection_class(Plain)()._connect().send(b"x")
+assert listener.accept()[0].recv(1) == b"x"
+said = queue.Queue()
+def attempt(depth):
+    if depth:
+        threading.Thread(target=attempt, args=(depth - 1,)).start()
+        return
+    try:
+        Plain()._connect()
+        said.put("connected")
+    except (NetworkBlackout, OSError) as error:
+        said.put(type(error).__name__)
+attempt(0)
+attempt(2)
+_thread.start_new_thread(attempt, (0,))
+class AtEnd:
+    def __del__(self):
+        attempt(0)
+AtEnd()
+answers = {{said.get(timeout=10) for _ in range(4)}}
+assert answers == {{"NetworkBlackout"}}, answers
+"""
+
+
+@pytest.mark.parametrize("without_filter", ["", "network_filter.install = lambda: 'for the test'"])
+def test_between_two_points_only_the_dialer_connects(without_filter):
+    code = SHUT_FOR_GOOD.format(without_filter=without_filter)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

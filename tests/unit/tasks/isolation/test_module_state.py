@@ -133,7 +133,7 @@ def keeper(tmp_path: Path) -> Iterator[tuple[ModuleState, Any]]:
     sys.modules["kept"] = package
     (tmp_path / "keeper.py").write_text(KEEPER)
     (tmp_path / "late.py").write_text("HELD = []\n")
-    state = ModuleState("kept")
+    state = ModuleState(("kept.",))
     module = importlib.import_module("kept.keeper")
     state.snapshot()
     yield state, module

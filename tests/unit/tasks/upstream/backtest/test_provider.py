@@ -18,6 +18,10 @@ FEED = ("binance_perpetual", "BTC-USDT")
 START = 1_704_067_200
 
 
+async def taken(provider, config):
+    return await provider.get_candles_feed(config)
+
+
 def attached(market, *wanted, **attributes):
     provider = SweepDataProvider(market)
     controller = SimpleNamespace(
@@ -118,7 +122,7 @@ def test_feeds_come_from_the_market_or_not_at_all(make_market):
     assert provider.candles_data is provider.candles_feeds
 
     def wanted(interval):
-        return provider.get_candles_feed(CandlesConfig(connector=FEED[0], trading_pair=FEED[1], interval=interval))
+        return taken(provider, CandlesConfig(connector=FEED[0], trading_pair=FEED[1], interval=interval))
 
     # the last full 3m candle opens before the end: upstream would download it again
     theirs = market.feeds["binance_perpetual_BTC-USDT_3m"]
@@ -144,7 +148,7 @@ def test_a_feed_outside_the_period_is_named(make_market):
         provider = SweepDataProvider(market)
         provider.candles_feeds[key] = cut
         with pytest.raises(CandlesNotCovering, match=f"{key} covers"):
-            asyncio.run(provider.get_candles_feed(config))
+            asyncio.run(taken(provider, config))
 
 
 def test_the_intervals_are_upstreams():
@@ -167,7 +171,6 @@ def test_missing_rules_say_what_to_write(make_market):
     [
         (lambda provider: provider.get_order_book("kraken", "ADA-USD"), "get_order_book"),
         (lambda provider: provider.get_balance("kraken", "ADA"), "get_balance"),
-        (lambda provider: provider.get_funding_info("kraken_perpetual", "ADA-USD"), "get_funding_info"),
         (lambda provider: provider.connectors["kraken"].get_mid_price("ADA-USD"), "get_mid_price"),
     ],
 )

@@ -148,4 +148,4 @@ def test_a_promise_of_nothing(deferring):
     later = lean.LazyAttribute("deep", "Nothing")
     with pytest.raises(AttributeError, match="Nothing"):
         later()
-    assert repr(later) == "<later deep.Nothing>"
+    assert repr(later) == "<lazy_attribute deep.Nothing>"

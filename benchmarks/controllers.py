@@ -1,0 +1,278 @@
+"""What each controller of a folder does here: `python benchmarks/controllers.py FOLDER --candles DATA [--markdown]`.
+
+    FOLDER      a controllers folder or a project that holds one; nothing in it is changed
+    DATA        a folder of candle files; the first pair in it is traded unless --pair says otherwise
+
+Each controller gets its config's own defaults, the market, and what --set gives, and is back-tested over --days from
+the first candle on, with the sweep file's defaults (shift 1, warm-up, stock fills), on the stock engine and on the
+jump-ahead engine. The table says, per controller:
+
+    loads       whether its module imports and its config is accepted
+    executors   how many the back-test opened
+    engine      which way the jump-ahead engine took ("jump", "step"), or "live" where only the live engine can run it
+    equal       whether results, ledger and time series equal the stock engine's
+    ratio       CPU seconds of the stock engine over those of the jump-ahead engine
+    said        the one line that a row would carry: its error, its warning, or what the controller logged or swallowed
+
+Every controller runs in a process of its own, with at most --timeout seconds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import ujson
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(REPOSITORY))
+
+DAY_S = 86_400
+#: Characters of the last column.
+MAX_SAID = 160
+#: Files of a controllers folder that are none.
+_NO_CONTROLLERS = {"__init__", "setup", "conftest"}
+
+
+@dataclass
+class Found:
+    """A line of the table."""
+
+    controller: str
+    loads: bool = False
+    executors: int | None = None
+    engine: str = ""
+    equal: bool | None = None
+    ratio: float | None = None
+    said: str = ""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a process of its own is asked."""
+
+    controllers: str
+    controller_type: str
+    name: str
+    candles: str
+    connector: str
+    pair: str
+    start: int
+    end: int
+    #: config keys for all controllers
+    values: dict[str, Any] = field(default_factory=dict)
+
+
+def main() -> int:
+    arguments = _arguments()
+    if arguments.one:
+        print(ujson.dumps(asdict(_one(Task(**ujson.loads(arguments.one))))))
+        return 0
+    from orchestrator.execution.controllers import controllers_folder
+    from tasks.candles.formats import demand_folder, find
+
+    folder = controllers_folder(arguments.folder)
+    demand_folder(arguments.candles)
+    files = [file for file in find(arguments.candles) if arguments.pair in (None, file.pair)]
+    if not files:
+        print(f"{arguments.candles}: no candles of {arguments.pair or 'any pair'}", file=sys.stderr)
+        return 2
+    start = arguments.start or _first_day(files[0])
+    rows = []
+    for controller_type, name in controllers_in(folder):
+        task = Task(
+            str(folder), controller_type, name, str(arguments.candles), files[0].connector, files[0].pair, start,
+            start + int(arguments.days * DAY_S), dict(pair.split("=", 1) for pair in arguments.set),
+        )  # fmt: skip
+        rows.append(_in_a_process(task, arguments.timeout))
+        print(f"{len(rows)}: {rows[-1].controller}: {rows[-1].said}", file=sys.stderr)
+    for line in table(rows):
+        print(line)
+    return 0
+
+
+def controllers_in(folder: Path) -> Iterator[tuple[str, str]]:
+    """(type, name) of each file of a controllers folder that defines a controller's config class, in name order."""
+    for file in sorted(folder.glob("*/**/*.py")):
+        text = file.read_text(errors="replace")
+        parts = file.relative_to(folder).with_suffix("").parts
+        if file.stem not in _NO_CONTROLLERS and "class " in text and "ConfigBase" in text:
+            yield parts[0], ".".join(parts[1:])
+
+
+def table(rows: list[Found]) -> list[str]:
+    """As Markdown, with the sums in a line below."""
+    lines = [
+        "| controller | loads | executors | engine | equal to stock | ratio | said |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        cells = [
+            row.controller,
+            "yes" if row.loads else "no",
+            "" if row.executors is None else str(row.executors),
+            row.engine,
+            "" if row.equal is None else ("yes" if row.equal else "**no**"),
+            "" if row.ratio is None else f"{row.ratio:.1f}",
+            row.said.replace("|", "\\|"),
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    traded = sum(bool(row.executors) for row in rows)
+    silent = sum(not row.executors and not row.said for row in rows)
+    compared = [row for row in rows if row.equal is not None]
+    lines += [
+        "",
+        f"{len(rows)} controllers: {sum(row.loads for row in rows)} load, {traded} open executors, "
+        f"{sum(bool(row.equal) for row in compared)} of {len(compared)} that both engines ran are equal, "
+        f"{silent} neither trade nor say why.",
+    ]
+    return lines
+
+
+def _in_a_process(task: Task, timeout_s: float) -> Found:
+    command = [sys.executable, str(Path(__file__).resolve()), "--one", ujson.dumps(asdict(task))]
+    label = f"{task.controller_type}/{task.name}"
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, check=False)
+        return Found(**ujson.loads(done.stdout.strip().splitlines()[-1]))
+    except subprocess.TimeoutExpired:
+        return Found(label, said=f"took longer than {timeout_s:g} s")
+    except (ValueError, IndexError):
+        last = (done.stderr.strip().splitlines() or ["no word"])[-1]
+        return Found(label, said=f"its process ended with code {done.returncode}: {last}"[:MAX_SAID])
+
+
+def _one(task: Task) -> Found:
+    """In a process of its own."""
+    from tasks.child.process import begin
+    from tasks.settings import Settings
+
+    begin(Settings())
+    return asyncio.run(_run(task))
+
+
+async def _run(task: Task) -> Found:
+    from tasks.errors import describe
+    from tasks.isolation.clock import clock
+    from tasks.isolation.notes import notes
+    from tasks.upstream.backtest.build import controller_config
+
+    found = Found(f"{task.controller_type}/{task.name}")
+    notes.clear()
+    try:
+        with clock.simulated(task.start):
+            values = _values(task)
+            controller_config(values, Path(task.controllers))
+            found.loads = True
+            await _compare(task, values, found)
+    except BaseException as error:
+        found.said = str(error) if type(error).__module__.startswith("tasks.") else describe(error)
+    found.said = " ".join((found.said or "; ".join(notes.warnings()) or notes.controller_log()).split())
+    if found.loads and not found.executors and not found.said:
+        found.said = "no executor in this period with the config's defaults"
+    found.said = found.said if len(found.said) <= MAX_SAID else found.said[: MAX_SAID - 3] + "..."
+    return found
+
+
+def _values(task: Task) -> dict[str, Any]:
+    """The config's values: the market under every name that the class has for it, and what was given."""
+    from tasks.upstream.backtest.build import load_controller_module
+    from tasks.upstream.names import ControllerConfigBase
+
+    module = load_controller_module(Path(task.controllers), task.controller_type, task.name)
+    known: set[str] = set()
+    for member in vars(module).values():
+        if isinstance(member, type) and issubclass(member, ControllerConfigBase):
+            known.update(member.model_fields)
+    market = {
+        "connector_name": task.connector, "trading_pair": task.pair, "candles_connector": task.connector,
+        "candles_trading_pair": task.pair, "total_amount_quote": 1000,
+    }  # fmt: skip
+    given = {name: value for name, value in {**market, **task.values}.items() if name in known}
+    return {"controller_type": task.controller_type, "controller_name": task.name, **given}
+
+
+async def _compare(task: Task, values: dict[str, Any], found: Found) -> None:
+    from tasks.engine.compare import compare
+    from tasks.engine.jump.engine import JumpEngine
+    from tasks.engine.stock import StockEngine
+    from tasks.isolation.seeding import seed_rng
+
+    market = await _market(task, values)
+
+    async def run(engine: Any) -> tuple[Any, float]:
+        config = _config(task, values)
+        seed_rng(0, 0)
+        began = time.process_time()
+        outcome = await engine.run(config, market, curves=False)
+        return outcome, time.process_time() - began
+
+    jump, jump_s = await run(JumpEngine())
+    found.engine, found.executors = jump.engine, len(jump.executors)
+    stock, stock_s = await run(StockEngine())
+    found.equal = compare(stock, jump) == []
+    found.ratio = stock_s / jump_s if jump_s else None
+
+
+def _config(task: Task, values: dict[str, Any]) -> Any:
+    from tasks.upstream.backtest.build import controller_config
+
+    return controller_config(values, Path(task.controllers), "one")
+
+
+async def _market(task: Task, values: dict[str, Any]) -> Any:
+    """Candles and rules of the feeds that the controller wants."""
+    import io
+
+    import pyarrow as pa
+
+    from orchestrator.sweepfile import rules
+    from tasks.candles.formats import find
+    from tasks.candles.resample import slice_for
+    from tasks.engine._base import Market
+    from tasks.upstream.backtest.build import feed_needs
+    from tasks.upstream.backtest.rules import trading_rules
+
+    files = find(Path(task.candles))
+    feeds = {}
+    for need in feed_needs(_config(task, values), "1m", 1):
+        cut = slice_for(need, files, task.start, task.end)
+        feeds[need.key] = pa.ipc.open_file(io.BytesIO(cut.ipc())).read_all().to_pandas()
+    known = rules.load(Path(task.candles) / "trading_rules", {(task.connector, task.pair)})
+    return Market(
+        feeds=feeds, trading_rules=trading_rules(known), start=task.start, end=task.end, resolution="1m",
+        trade_cost=0.0006, shift=1, warmup=True,
+    )  # fmt: skip
+
+
+def _first_day(file: Any) -> int:
+    """The first midnight (UTC) that leaves room for indicators: ten days after the file's first candle."""
+    from tasks.candles.check import examine
+
+    return int((examine(file).first or 0.0) // DAY_S + 11) * DAY_S
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("folder", type=Path, nargs="?", default=Path("controllers"), help="controllers or a project")
+    parser.add_argument("--candles", type=Path, default=Path("data/candles"), help="folder of candle files")
+    parser.add_argument("--pair", help="trading pair; default: that of the first candle file")
+    parser.add_argument(
+        "--start", type=int, default=0, help="first moment, seconds since epoch; default: from the file"
+    )
+    parser.add_argument("--days", type=float, default=2.0, help="length of the back-test")
+    parser.add_argument("--timeout", type=float, default=300.0, help="seconds a controller may take")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a config key for all of them")
+    parser.add_argument("--one", default="", help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

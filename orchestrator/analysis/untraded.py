@@ -1,0 +1,87 @@
+"""A sweep in which nothing was traded, and a ranking that ranks nothing: what is said instead of a verdict.
+
+A controller that never opens an executor gives rows that are all alike: profit 0, drawdown 0. Often it hides an error
+of its own, such as a model file that is not there. What it logged and swallowed is in the column `controller_log`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from orchestrator.analysis.rank import scored
+from orchestrator.results.columns import as_numpy
+from tasks.protocol.messages import Status
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+#: Column of a row that counts the executors of its back-test, filled or not; beside it that of honest fills.
+EXECUTORS = ("total_executors", "honest_total_executors")
+LOG = "controller_log"
+#: Different lines of controllers that are shown.
+MAX_SHOWN = 3
+
+
+@dataclass(frozen=True)
+class Untraded:
+    """No point opened an executor."""
+
+    #: points that ran to their end
+    points: int
+    #: what controllers logged or swallowed, and how many points did, the most frequent first
+    log: list[tuple[str, int]]
+
+    def lines(self) -> list[str]:
+        """For the terminal."""
+        said = [f"controller: {count} x {line}" for line, count in self.log]
+        nothing = (
+            f"no point opened an executor ({self.points} points ran to their end): there is nothing to rank or trust"
+        )
+        quiet = "the controller logged no warning and swallowed no error: look at its conditions and at the period"
+        return [nothing, *(said or [quiet])]
+
+
+def untraded(table: pa.Table) -> Untraded | None:
+    """What is to be said where no ok row of a sweep's table has an executor; None where one has, or none is ok."""
+    import numpy as np
+    import pyarrow.compute as pc
+
+    rows = table.filter(pc.equal(table.column("status"), Status.OK.value))
+    columns = [name for name in EXECUTORS if name in rows.column_names]
+    if not rows.num_rows or not columns:
+        return None
+    if any(np.nansum(as_numpy(rows.column(name)).astype(float)) > 0 for name in columns):
+        return None
+    said: Counter[str] = Counter()
+    if LOG in rows.column_names:
+        for text in rows.column(LOG).to_pylist():
+            said.update(line for line in (text or "").split(" | ") if line)
+    return Untraded(rows.num_rows, said.most_common(MAX_SHOWN))
+
+
+def unranked(table: pa.Table, rank_by: str, where: str | None) -> tuple[str, bool]:
+    """What is to be said where `rank_by` or `where` has no value in some rows, and whether nothing is ranked by it.
+
+    "" where every ok row has a value. Raises ExpressionError.
+    """
+    import numpy as np
+
+    found = scored(table, rank_by, where)
+    rows = len(found.points)
+    if not rows:
+        return "", False
+    if not found.matching.any():
+        return f"nothing to rank: none of the {rows} points that ran to their end meets where: {where}", True
+    objective = found.objective[found.matching]
+    empty = int(np.isnan(objective).sum())
+    if not empty:
+        return "", False
+    if empty == len(objective):
+        return (
+            f"nothing to rank: {rank_by} is empty in all {empty} rows (an annual figure needs a longer period, a ratio "
+            "something to divide by); rank by another column, such as net_pnl",
+            True,
+        )
+    return f"{rank_by} is empty in {empty} of {len(objective)} rows; they are ranked last", False

@@ -1,0 +1,46 @@
+"""The candle feeds that a controller wants, whichever way it says so.
+
+get_candles_config()        what Hummingbot asks today
+config.candles_config       a list in the config, often filled when the controller is made or by a validator: what
+                            older Hummingbot and quants-lab read
+initialize_candles_feed,    of the data provider, called while the controller was made
+get_candles_feed
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tasks.errors import ControllerError
+from tasks.upstream.names import CandlesConfig
+
+
+def wanted_feeds(controller: Any) -> list[Any]:
+    """Hummingbot's CandlesConfig of each feed, each feed and depth once, in the order above.
+
+    To be asked after the controller was made. Raises ControllerError for an entry of `candles_config` that is none, and
+    whatever `get_candles_config` raises.
+    """
+    asked = getattr(controller, "get_candles_config", None)
+    listed = getattr(controller.config, "candles_config", None)
+    found = list(asked() or ()) if callable(asked) else []
+    found += [_candles(entry, controller) for entry in (listed if isinstance(listed, list | tuple) else ())]
+    found += getattr(getattr(controller, "market_data_provider", None), "asked_feeds", ())
+    by_name: dict[tuple[str, str, str], Any] = {}
+    for one in found:
+        key = one.connector, one.trading_pair, one.interval
+        if key not in by_name or by_name[key].max_records < one.max_records:
+            by_name[key] = one
+    return list(by_name.values())
+
+
+def _candles(entry: Any, controller: Any) -> Any:
+    if isinstance(entry, CandlesConfig) or all(hasattr(entry, name) for name in ("connector", "interval")):
+        return entry
+    if isinstance(entry, Mapping):
+        return CandlesConfig(**entry)  # its own error says which field is wrong
+    raise ControllerError(
+        f"{controller.config.controller_name}: candles_config holds {entry!r}; write each feed as "
+        "{connector: binance, trading_pair: BTC-USDT, interval: 1m, max_records: 500}"
+    )
