@@ -49,6 +49,8 @@ def wheel(uv: str, clone: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
 def run(command: list[str], folder: Path, **environment: str) -> str:
     """Run a command in a folder; what it prints."""
     kept = {name: value for name, value in os.environ.items() if name not in FOREIGN}
+    # the interpreter that the tests run on: uv would download one where it finds none
+    kept["UV_PYTHON"] = str(Path(sys.executable).resolve())
     done = subprocess.run(command, cwd=folder, env={**kept, **environment}, capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
