@@ -4,7 +4,8 @@
   line or the settings.
 - A file of the repository that a page names in `backticks` must be there: a wrong name is a warning, which `make docs`
   (strict) takes as an error.
-- Every page of a folder that the navigation names only by its index (`trust/`) is added after the index.
+- Every page of a folder that the navigation names only by its index (`trust/`) is added after the index, and any other
+  page that it does not name at its end, under "More".
 """
 
 from __future__ import annotations
@@ -33,7 +34,19 @@ def on_config(config: Any) -> Any:
                 folder = Path(config.docs_dir) / Path(pages[0]).parent
                 rest = sorted(page.relative_to(config.docs_dir).as_posix() for page in folder.glob("*.md"))
                 section[title] = [pages[0], *(page for page in rest if page != pages[0])]
+    docs = Path(config.docs_dir)
+    every = sorted(page.relative_to(docs).as_posix() for page in docs.rglob("*.md"))
+    if more := [page for page in every if page not in set(_named(config.nav))]:
+        config.nav.append({"More": more})
     return config
+
+
+def _named(nav: Any) -> Iterator[str]:
+    """Every page that a navigation names."""
+    if isinstance(nav, str):
+        yield nav
+    for part in nav.values() if isinstance(nav, dict) else nav if isinstance(nav, list) else ():
+        yield from _named(part)
 
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
