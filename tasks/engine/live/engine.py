@@ -35,6 +35,7 @@ from tasks.engine.live.tape import Tape, tape
 from tasks.engine.stock import plain_results
 from tasks.errors import ControllerError, HummingsweepError
 from tasks.intervals import interval_seconds
+from tasks.isolation.clock import clock
 from tasks.market_names import feed_key, price_key
 from tasks.upstream.backtest.build import controller_class
 from tasks.upstream.backtest.failure import at_candle, failure
@@ -173,6 +174,7 @@ class Point:
         self._priced = [(price_key(*pair), book) for pair, book in self._books.by_pair.items()]
         feeds = {key: self._feed(key, feed) for key, feed in market.feeds.items()}
         self.provider = LiveProvider(feeds, market.trading_rules)
+        clock.follow(self.provider)  # what the controller gets from time.time()
         self._queue: asyncio.Queue[Any] = asyncio.Queue()
         self._show_prices(0)  # controllers read the price while they are made
         self.provider._time = float(self._books.rows[0])
