@@ -39,6 +39,7 @@ from tasks.isolation.clock import clock
 from tasks.market_names import feed_key, price_key
 from tasks.upstream.backtest.build import controller_class
 from tasks.upstream.backtest.failure import at_candle, failure
+from tasks.upstream.backtest.wanted import wanted_feeds
 from tasks.upstream.names import CreateExecutorAction, StopExecutorAction, StoreExecutorAction, generate_unique_id
 
 if TYPE_CHECKING:
@@ -290,7 +291,7 @@ class Point:
         """Find out which feeds the controller wants, and show it what is there before the first row."""
         assert self.provider is not None
         wanted: dict[str, LiveFeed] = {}
-        for candles in [*controller.get_candles_config(), *(getattr(self._config, "candles_config", None) or [])]:
+        for candles in wanted_feeds(controller):
             key = feed_key(candles.connector, candles.trading_pair, candles.interval)
             wanted[key] = self.provider.get_candles_feed(candles)
         bases = {feed_key(*pair, self._market.resolution) for pair in self._books.by_pair}
