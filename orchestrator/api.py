@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from orchestrator.analysis.rank import Ranking
+    from orchestrator.execution.trades import Trades
 
 
 class Sweep:
@@ -205,6 +206,17 @@ class Sweep:
         return operations.report(
             self.out, self._settings, Silent(), points=points, best=best, to=Path(to) if to else None
         )
+
+    def trades(self, point: int | Sequence[int]) -> Trades:
+        """The executors and the fills of a point, or of several, computed again with the sweep's engine and fills.
+
+        Two DataFrames, `executors` and `fills`, as `hummingsweep trades` writes them; times in UTC. Raises StoreError
+        when nothing was run or there is no such point, HummingsweepError for a point whose back-test fails.
+        """
+        from orchestrator.execution.trades import trades
+
+        points = [point] if isinstance(point, int) else list(point)
+        return trades(self.out, self._settings, Silent(), points)
 
     def promote(
         self, to: str | Path, rank: int = 1, point: int | None = None, *, force: bool = False, anyway: bool = False

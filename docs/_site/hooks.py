@@ -88,9 +88,15 @@ def _sweep_file_keys() -> str:
 
 
 def _metrics() -> str:
-    from tasks.engine import metrics
+    from tasks.metrics import CATALOGUE
 
-    return f"```text\n{inspect.getdoc(metrics)}\n```\n"
+    lines = ["| column | unit | better | |", "|---|---|---|---|"]
+    better = {1: "more", -1: "less", 0: ""}
+    for metric in CATALOGUE:
+        note = " (the stock engine's own)" if metric.is_stock else " Annualised." if metric.annual else ""
+        sentence = metric.sentence.replace("|", "\\|")
+        lines.append(f"| `{metric.name}` | {metric.unit} | {better[metric.better]} | {sentence}{note} |")
+    return "\n".join(lines) + "\n"
 
 
 def _settings() -> str:

@@ -21,6 +21,7 @@ from orchestrator.commands import (
     serve,
     sweeps,
     sync,
+    trades,
     trust,
     tune,
     walk,
@@ -141,6 +142,7 @@ register(app, sweeps.cancel)
 register(app, sweeps.list_sweeps, "list")
 register(app, answers.rows)
 register(app, answers.report)
+register(app, trades.trades)
 register(app, answers.verify)
 register(app, answers.audit)
 register(app, live.live)

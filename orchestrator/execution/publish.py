@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.cluster.broker import wait_for_children
 from orchestrator.execution.controllers import helper_hint, pack
+from orchestrator.execution.fill_detail import finer_slices
 from orchestrator.execution.gather import gather
 from orchestrator.execution.precheck import markets, place_of_refusal
 from orchestrator.progress.watcher import Silent, Watcher
@@ -120,6 +121,7 @@ def defined(
     """
     bases = _bases(sweep, needs)
     slices, lead = _slices(sweep, [*needs, *bases], put, watcher, optional={need.key for need in bases})
+    slices |= finer_slices(sweep, needs, find(sweep.candles), put, watcher.say)
     held_out = sweep.period.end > sweep.end
     definition = sweep.definition(
         kind=kind,

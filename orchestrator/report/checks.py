@@ -153,7 +153,7 @@ def _settings(definition: SweepDefinition) -> Iterator[Check]:
             "shift is 0: what a candle says is acted upon before the candle has closed, as in the stock engine; "
             "shift: 1 holds it back",
         )
-    if definition.trade_cost == 0 and definition.fills != "honest":
+    if definition.trade_cost == 0 and definition.fills in ("stock", "both"):
         yield Check("warn", "trade_cost is 0: no fee is paid")
     if definition.fills == "stock" and definition.controller.get("controller_type") == "market_making":
         yield Check(

@@ -17,7 +17,10 @@ FRACTIONS = ("stop_loss", "take_profit", "triple_barrier_config.stop_loss", "tri
 #: No venue takes a larger fraction of a trade.
 MAX_USUAL_COST = 0.01
 #: Keys that only honest fills read, and their defaults.
-_HONEST_KEYS: dict[str, Any] = {"maker_cost": None, "taker_cost": None, "slippage_bps": 0.0, "funding": {}}
+_HONEST_KEYS: dict[str, Any] = {
+    "maker_cost": None, "taker_cost": None, "slippage_bps": 0.0, "funding": {}, "fill_ticks": 1,
+    "fill_volume_share": 0.1, "fill_path": "worst", "fill_detail": "",
+}  # fmt: skip
 
 
 def lint(sweep: Sweep) -> Iterator[str]:
@@ -77,6 +80,10 @@ def _costs(sweep: Sweep) -> Iterator[str]:
             "write fills: honest (or both)"
         )
         return
+    if sweep.fills in ("touch", "through") and sweep.fill_volume_share != _HONEST_KEYS["fill_volume_share"]:
+        yield f"{sweep.place('fill_volume_share')}: without effect under fills: {sweep.fills}; write fills: volume"
+    if sweep.fills == "touch" and sweep.fill_ticks != _HONEST_KEYS["fill_ticks"]:
+        yield f"{sweep.place('fill_ticks')}: without effect under fills: touch; write fills: through"
     if sweep.engine == "stock" and sweep.fills != "stock":
         yield (
             f"{sweep.file}: engine: stock has no honest fills; the honest results are computed by the jump-ahead engine"

@@ -107,9 +107,31 @@ class Sweep(BaseModel):
     shift: Annotated[StrictInt, Field(ge=0)] = Field(
         1, description="Candles by which what the controller derives is held back; 0 as the stock engine does it."
     )
-    fills: Literal["stock", "honest", "both"] = Field(
-        "stock",
-        description="How orders fill: as the stock engine books them, or with touched limits and costs per side.",
+    semantics: Literal["honest", "stock"] = Field(
+        "honest",
+        description="`honest`: signals held back by a candle, indicators warmed up, the simulated clock, honest fills, "
+        "exchange minimums. `stock`: `shift: 0`, `warmup: false`, `fills: stock` and the stock engine's clock, to the "
+        "last bit. Keys of their own win over it.",
+    )
+    fills: Literal["stock", "touch", "through", "volume", "honest", "both"] = Field(
+        "honest",
+        description="When a resting order fills: `stock` as the stock engine books it, `touch` when its price is "
+        "reached, `through` when it is traded through, `volume` also no more than a share of what was traded there; "
+        "`honest` is `volume`; `both` is `stock` and `honest` side by side.",
+    )
+    fill_ticks: Annotated[StrictInt, Field(ge=0, le=1000)] = Field(
+        1, description="Price increments beyond its own at which a candle must trade to fill a resting order."
+    )
+    fill_volume_share: Annotated[Number, Field(gt=0, le=1)] = Field(
+        0.1, description="Share of the volume traded beyond its price that the orders of a point get in a candle."
+    )
+    fill_path: Literal["worst", "best", "nearest", "bracket"] = Field(
+        "worst",
+        description="Which of a candle's high and low came first: `worst` and `best` for the position, `nearest` to "
+        "the open; `bracket` runs worst and best and says where the answer hangs on it.",
+    )
+    fill_detail: Annotated[str, BeforeValidator(values.detail)] = Field(
+        "", description="Interval of finer candles to fill orders in, such as `1s`, where the folder has them."
     )
     maker_cost: Annotated[Fraction, Field(gt=-1)] | None = Field(
         None,
@@ -263,7 +285,7 @@ def parse(text: str, file: Path) -> Sweep:
     for key in document.data:
         if not isinstance(key, str):
             raise UnknownKey(f"{file}: {key!r}: unknown key; the keys of a sweep file are words, such as grid")
-    keys = {"name": file.stem, **document.data}
+    keys = {"name": file.stem, **_preset(document.data), **document.data}
     if "trading_rules" not in keys:
         keys["trading_rules"] = str(Path(str(keys.get("candles", "data/candles"))) / "trading_rules")
     try:
@@ -274,6 +296,14 @@ def parse(text: str, file: Path) -> Sweep:
         raise error_of(mistakes, document, file)
     sweep._file, sweep._text = file, text
     return sweep
+
+
+def _preset(data: Mapping[Any, Any]) -> dict[str, Any]:
+    """What `semantics` and `engine` say about keys that the file does not give."""
+    if data.get("semantics") == "stock":
+        return {"shift": 0, "warmup": False, "fills": "stock"}
+    # who asks for Hummingbot's own engine gets its fills: it has no others
+    return {"fills": "stock"} if data.get("engine") == "stock" else {}
 
 
 def sweep_id(definition: SweepDefinition) -> str:

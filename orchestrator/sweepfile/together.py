@@ -10,6 +10,7 @@ from orchestrator.sweepfile.skip import skip_for
 from orchestrator.sweepfile.validate import check_holdout
 from tasks.candles.symbols import QUOTES, readings
 from tasks.errors import BadAxis
+from tasks.intervals import interval_seconds
 from tasks.nested import config_values, root_key
 from tasks.suggest import nearest
 from tasks.times import utc_second
@@ -97,6 +98,15 @@ def _across_is_over_axes(sweep: Sweep) -> Iterator[Mistake]:
             yield Mistake(("across", axis), text)
 
 
+def _fill_detail_is_finer(sweep: Sweep) -> Iterator[Mistake]:
+    if not sweep.fill_detail:
+        return
+    finer, own = interval_seconds(sweep.fill_detail), interval_seconds(sweep.resolution)
+    if finer >= own or own % finer:
+        text = f"{sweep.fill_detail} does not divide resolution: {sweep.resolution} into finer candles; write 1s or 1m"
+        yield Mistake(("fill_detail",), text)
+
+
 def _funding_is_of_a_pair(sweep: Sweep) -> Iterator[Mistake]:
     if sweep.funding and sweep.texts.isdisjoint(sweep.funding):  # a few others may come from a file for many sweeps
         pair = next(iter(sweep.funding))
@@ -121,6 +131,7 @@ CHECKS: tuple[Callable[[Sweep], Iterator[Mistake]], ...] = (
     _points_can_be_numbered,
     _skip_can_be_decided,
     _across_is_over_axes,
+    _fill_detail_is_finer,
     _funding_is_of_a_pair,
     _period_has_a_length,
 )

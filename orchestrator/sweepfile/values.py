@@ -119,6 +119,11 @@ def interval_or_none(value: Any) -> str | None:
     return None if value is None else interval(value)
 
 
+def detail(value: Any) -> str:
+    """An interval, or "" for none."""
+    return "" if value in ("", None) else interval(value)
+
+
 def no_interval(value: Any) -> str:
     """What to write in place of a value that is none."""
     same = _same_interval(value)

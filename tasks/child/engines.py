@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from tasks.engine.fills import FillRules
     from tasks.engine.jump.shared import SharedFeatures
 
+#: The sweep's fills with the favourable extreme of a candle first; see `fill_path: bracket`.
+BEST_PATH = "best path"
+
 
 @dataclass(frozen=True)
 class EngineChoice:
@@ -54,7 +57,10 @@ class Engines:
         self._made: dict[tuple[str, str], Engine] = {}
 
     def choose(self, fills: str, need: str, *, several_pairs: bool) -> EngineChoice:
-        """For a point's fills, "stock" or "honest". `need`: what `why_live` says of it."""
+        """For a point's fills: "stock", "honest" (whatever the sweep asks for but stock) or BEST_PATH.
+
+        `need`: what `why_live` says of it.
+        """
         asked = self._definition.engine
         if asked != "auto":
             name = "jump" if asked == "stock" and fills != "stock" else asked
@@ -89,7 +95,13 @@ class Engines:
         definition = self._definition
         if fills == "stock":
             return STOCK
+        path = "worst" if definition.fill_path == "bracket" else definition.fill_path
         return FillRules(
+            kind="honest" if definition.fills in ("stock", "both") else definition.fills,  # type: ignore[arg-type]  # refused where it is none
+            ticks=definition.fill_ticks,
+            volume_share=definition.fill_volume_share,
+            path="best" if fills == BEST_PATH else path,  # type: ignore[arg-type]  # refused where it is none
+            detail=definition.fill_detail,
             maker_cost=definition.maker_cost,
             taker_cost=definition.taker_cost,
             slippage_bps=definition.slippage_bps,

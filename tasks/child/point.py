@@ -16,7 +16,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from tasks.child.deadline import Deadline
-from tasks.child.engines import EngineChoice, Engines
+from tasks.child.engines import BEST_PATH, EngineChoice, Engines
 from tasks.errors import HummingsweepError, ParcelMissing, PointTimeout, describe, one_line
 from tasks.grid import Grid
 from tasks.intervals import interval_seconds
@@ -65,6 +65,7 @@ class PointRunner:
             Kind.VERIFY: self._verify,
             Kind.AUDIT: self._audit,
             Kind.DETAIL: self._detail,
+            Kind.TRADES: self._trades,
             Kind.LIVE: self._live,
         }
         self._engines = Engines(self._definition, me.features)
@@ -167,14 +168,15 @@ class PointRunner:
 
     async def _back_test(self, point: int) -> Row:
         definition = self._definition
-        market = self.market
         row: Row = {}
         if definition.fills in ("stock", "both"):
             outcome, config, warning = await self._outcome(point, "stock")
-            row |= _results(outcome, config, market, warning) | self._returns(outcome, config)
-        if definition.fills in ("honest", "both"):
+            row |= self._results(outcome, config, warning) | self._returns(outcome, config)
+        if definition.fills != "stock":
             outcome, config, warning = await self._outcome(point, "honest")
-            honest = _results(outcome, config, market, warning)
+            honest = self._results(outcome, config, warning)
+            if definition.fill_path == "bracket":
+                honest |= await self._best_path(point, honest)
             if definition.fills == "both":
                 row |= {f"honest_{name}": value for name, value in honest.items() if name not in _NOT_PREFIXED}
                 row["warning"] = _joined(row["warning"], honest["warning"])
@@ -182,6 +184,22 @@ class PointRunner:
                 row |= honest | self._returns(outcome, config)
         row["warning"] = _joined(row["warning"], *notes.warnings())
         return row
+
+    async def _best_path(self, point: int, worst: Row) -> Row:
+        """Columns of the same point where the favourable extreme of a candle comes first, and a warning where the sign
+        of the result hangs on that."""
+        best = self._results(*await self._outcome(point, BEST_PATH))
+        row: Row = {f"best_path_{name}": best[name] for name in _BRACKETED}
+        if (worst["net_pnl"] > 0) != (best["net_pnl"] > 0):
+            text = (
+                f"whether it gains hangs on which of high and low came first inside the candles: net_pnl "
+                f"{worst['net_pnl']:.4g} at worst, {best['net_pnl']:.4g} at best; fill_detail: 1s decides it"
+            )
+            row["warning"] = _joined(worst["warning"], text)
+        return row
+
+    def _results(self, outcome: Outcome, config: Any, warning: str) -> Row:
+        return _results(outcome, config, self.market, warning, self._returns_interval_s)
 
     def _returns(self, outcome: Outcome, config: Any) -> Row:
         """The returns of the plain columns of a row: of the stock fills where there are both."""
@@ -262,7 +280,13 @@ class PointRunner:
         from tasks.engine.detail import detail
 
         outcome, config, warning = await self._outcome(point, self._main_fills)
-        return {**_results(outcome, config, self.market, warning), "detail": detail(outcome)}
+        return {**self._results(outcome, config, warning), "detail": detail(outcome)}
+
+    async def _trades(self, point: int) -> Row:
+        from tasks.engine.trades import trades
+
+        outcome, _, _ = await self._outcome(point, self._main_fills)
+        return {"engine": outcome.engine, "trades": trades(outcome)}
 
     async def _live(self, point: int) -> Row:
         """The point's back-test and its live replay, compared."""
@@ -304,8 +328,8 @@ class PointRunner:
 
     @property
     def _main_fills(self) -> str:
-        """The fills of a row's plain columns."""
-        return "honest" if self._definition.fills == "honest" else "stock"
+        """The fills of a row's plain columns: "stock", or "honest" for any others that the sweep asks for."""
+        return "stock" if self._definition.fills in ("stock", "both") else "honest"
 
 
 def _changed_at(folder: str) -> int:
@@ -317,8 +341,8 @@ def _changed_at(folder: str) -> int:
 
 
 def is_honest(definition: SweepDefinition) -> bool:
-    """Whether controllers are given the back-test's time; with shift 0, as the stock engine has it, they are not."""
-    return definition.shift > 0
+    """Whether controllers are given the back-test's time; with `semantics: stock`, as the stock engine has it, not."""
+    return definition.semantics != "stock"
 
 
 def _joined(*warnings: str) -> str:
@@ -326,25 +350,31 @@ def _joined(*warnings: str) -> str:
     return "; ".join(filter(None, dict.fromkeys(warnings)))
 
 
+#: Columns that a path bracket gives of the best path.
+_BRACKETED = ("net_pnl", "net_pnl_quote", "sharpe", "max_drawdown", "total_positions")
 _NOT_PREFIXED = frozenset({"engine", "engine_note", "warning"})
 
 
-def _results(outcome: Outcome, config: Any, market: Market, warning: str) -> Row:
-    """Stock results under their stock names, our metrics beside them."""
-    from tasks.engine.metrics import metrics, win_rate_warning
+def _results(outcome: Outcome, config: Any, market: Market, warning: str, interval_s: int) -> Row:
+    """Stock results under their stock names, our metrics beside them. `interval_s`: of the returns, seconds."""
+    from tasks.metrics import BackTest, metrics
+    from tasks.metrics.formulas import win_rate_warning
 
     assert outcome.timestamps is not None
     assert outcome.equity is not None
     assert outcome.position_value is not None
-    row: Row = {"engine": outcome.engine, "engine_note": outcome.engine_note, **outcome.results}
-    row |= metrics(
+    assert outcome.turnover is not None
+    test = BackTest(
         outcome.timestamps,
         outcome.equity,
         outcome.position_value,
-        outcome.extras["turnover"],
+        outcome.turnover,
         resolution_s=interval_seconds(market.resolution),
         total_amount_quote=float(config.total_amount_quote),
-        executors=outcome.extras["trades"],
+        trades=[trade for trade in outcome.trades if trade.filled_amount_quote > 0],
+        interval_s=interval_s,
     )
-    row["warning"] = "; ".join(filter(None, [warning, win_rate_warning(outcome.results)]))
+    row: Row = {"engine": outcome.engine, "engine_note": outcome.engine_note, **outcome.results, **metrics(test)}
+    warnings = [warning, win_rate_warning(outcome.results), *outcome.warnings, test.too_short]
+    row["warning"] = "; ".join(filter(None, warnings))
     return row

@@ -8,7 +8,7 @@ the market's frames. It raises what the controller raises.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
     import pandas as pd
+
+    from tasks.metrics.inputs import TradeLike
 
 
 @dataclass(frozen=True)
@@ -76,9 +78,19 @@ class Outcome:
     equity: npt.NDArray[np.float64] | None = None
     #: value of what is held at every candle's close, quote, signed (long positive), float64, shape (n,)
     position_value: npt.NDArray[np.float64] | None = None
-    #: with curves: `turnover`, quote traded per candle, float64, shape (n,), and `trades`, the ledger as far as
-    #: tasks.engine.metrics reads it, to be gone through once
-    extras: dict[str, Any] = field(default_factory=dict)
+    #: quote traded per candle, entries and exits both, float64, shape (n,); None when curves were not asked for
+    turnover: npt.NDArray[np.float64] | None = None
+    #: the ledger as far as tasks.metrics reads it; gone through once
+    trades: Iterable[TradeLike] = ()
+    #: what a reader of the row must know of this back-test, a sentence each
+    warnings: list[str] = field(default_factory=list)
+    #: of the live engine: open time of the last row on which the controller was asked, seconds, and whether the time
+    #: for asking was over before the last row
+    asked_until: float | None = None
+    exhausted: bool = False
+    #: the fills of each entry of `executors`, where the engine knows them better than an ExecutorInfo says
+    #: (tasks.engine.executors.filled.Fill); None: what the ExecutorInfo says is all there is
+    fills: Sequence[Sequence[Any] | None] | None = None
 
 
 class Engine(Protocol):

@@ -40,6 +40,11 @@ class Candles:
         self.low = self._column("low")
         self.close = self._column("close")
         self.volume = self._column("volume")
+        #: base that takers bought; None where the candles do not say
+        self.taker_buy_base_volume: Floats | None = None
+        # with the suffix of the engine's own candles; the plain name is the controller's, held back by the shift
+        if "taker_buy_base_volume_bt" in frame.columns:
+            self.taker_buy_base_volume = self._column("taker_buy_base_volume_bt")
 
     @cached_property
     def times(self) -> memoryview[float]:

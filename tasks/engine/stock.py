@@ -15,6 +15,7 @@ from tasks.engine._base import Market, Outcome
 from tasks.engine.equity import EquityCurve, kept_amounts
 from tasks.engine.executors import kind_of
 from tasks.engine.executors._base import side_of
+from tasks.engine.fills.exchange import MarketLimits
 from tasks.upstream.backtest.build import controller_class, upstream_class_cache
 from tasks.upstream.backtest.failure import failure, unsupported
 from tasks.upstream.backtest.features import prepare_market_data
@@ -66,12 +67,13 @@ class StockEngine:
             processed_data=answer["processed_data"],
             engine=self.name,
             timestamps=features.index.to_numpy(dtype=np.float64),
+            warnings=engine.limits.warnings(),
         )
         if curves:
             curve = engine.equity_curve()
             outcome.equity, outcome.position_value = curve.equity(), curve.position_value()
-            outcome.extras["turnover"] = curve.turnover()
-            outcome.extras["trades"] = outcome.executors
+            outcome.turnover = curve.turnover()
+            outcome.trades = outcome.executors
         return outcome
 
 
@@ -90,6 +92,7 @@ class _Engine(BacktestingEngineBase):  # type: ignore[misc]  # upstream has no t
         self.order_executor_simulator = OrderExecutorSimulator()
         self._reset_simulation_state()
         self._lives: list[_Life] = []
+        self.limits = MarketLimits(provider.get_trading_rules)
 
     async def initialize_backtesting_data_provider(self) -> None:
         self.backtesting_data_provider.attach(self.controller)
@@ -109,6 +112,9 @@ class _Engine(BacktestingEngineBase):  # type: ignore[misc]  # upstream has no t
         if simulation is None:  # upstream trades nothing and says nothing
             controller: Any = self.controller
             raise unsupported(config, controller.config, self.backtesting_data_provider)
+        kind = kind_of(config)
+        if kind is not None:
+            self.limits.note(config, kind.orders(config))
         return simulation
 
     def update_executors_info(self, timestamp: float) -> None:

@@ -64,6 +64,8 @@ class Kind(StrEnum):
     DETAIL = "detail"
     #: back-test them, replay them on the live engine and compare
     LIVE = "live"
+    #: back-test them and return every executor and fill
+    TRADES = "trades"
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,7 @@ class SweepDefinition:
     engine: str
     #: candles by which signals are held back; 0 as the stock engine
     shift: int
-    #: "stock", "honest" or "both"
+    #: a kind of tasks.engine.fills.rules, or "both": stock and honest side by side
     fills: str
     warmup: bool
     #: seconds a point may take
@@ -121,9 +123,19 @@ class SweepDefinition:
     controllers: str = ""
     #: connector -> trading pair -> Hummingbot's TradingRule fields as strings or numbers
     trading_rules: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
-    #: basis points of the price lost on every taker fill (fills: honest)
+    #: "honest" or "stock": which clock a controller has; what else it means is in the other fields
+    semantics: str = "honest"
+    #: price increments beyond its own at which a candle must trade to fill a resting order
+    fill_ticks: int = 1
+    #: share of the volume traded beyond its price that the orders of a point get in a candle
+    fill_volume_share: float = 0.1
+    #: "worst", "best", "nearest", or "bracket": worst and best
+    fill_path: str = "worst"
+    #: interval of the finer candles that orders fill in; "": none
+    fill_detail: str = ""
+    #: basis points of the price lost on every taker fill (fills other than stock)
     slippage_bps: float = 0.0
-    #: fraction of the traded quote amount per side (fills: honest); None: trade_cost
+    #: fraction of the traded quote amount per side (fills other than stock); None: trade_cost
     maker_cost: float | None = None
     taker_cost: float | None = None
     #: funding rates: [[seconds since epoch, rate as a fraction], ...] per trading pair

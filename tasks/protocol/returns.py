@@ -72,7 +72,7 @@ def period_ends(start: int, end: int, resolution_s: int, interval_s: int) -> npt
     """The moments at which the periods end, seconds since epoch, int64, ascending; at least one.
 
     A candle belongs to the period in which it opens; the last one opens at `end`. A first or last period of which less
-    than half is in the sweep is part of its neighbour, as in tasks.engine.metrics.daily_returns.
+    than half is in the sweep is part of its neighbour.
     """
     import numpy as np
 

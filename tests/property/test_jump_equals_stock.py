@@ -316,7 +316,7 @@ def assert_equal(config: Any, market: Any) -> Any:
     assert not differences, differences
     np.testing.assert_allclose(jump.equity, stock.equity, rtol=1e-9, atol=1e-7)
     np.testing.assert_allclose(jump.position_value, stock.position_value, rtol=1e-9, atol=1e-7)
-    np.testing.assert_allclose(jump.extras["turnover"], stock.extras["turnover"], rtol=1e-9, atol=1e-7)
+    np.testing.assert_allclose(jump.turnover, stock.turnover, rtol=1e-9, atol=1e-7)
     return jump
 
 

@@ -25,6 +25,7 @@ import math
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -39,14 +40,16 @@ if TYPE_CHECKING:
     from tasks.engine.fills.run import RunFills
 
 #: How an executor ended, as the compiled loops say it.
-TIME_LIMIT, TAKE_PROFIT, STOP_LOSS, TRAILING_STOP, POSITION_HOLD = range(5)
-#: The same in hummingbot's words.
+TIME_LIMIT, TAKE_PROFIT, STOP_LOSS, TRAILING_STOP, POSITION_HOLD, LIQUIDATED, EXPIRED = range(7)
+#: The same in hummingbot's words, which have none for a position that lost its margin.
 CLOSE_TYPES = {
     TIME_LIMIT: CloseType.TIME_LIMIT,
     TAKE_PROFIT: CloseType.TAKE_PROFIT,
     STOP_LOSS: CloseType.STOP_LOSS,
     TRAILING_STOP: CloseType.TRAILING_STOP,
     POSITION_HOLD: CloseType.POSITION_HOLD,
+    LIQUIDATED: CloseType.STOP_LOSS,
+    EXPIRED: CloseType.EXPIRED,
 }
 #: What a compiled loop takes for a barrier that is not set.
 NOT_SET = math.nan
@@ -75,6 +78,26 @@ class Table(NamedTuple):
     cum_fees_quote: Floats
     filled_amount_quote: Floats
     average_price: Floats
+
+
+class Fill(NamedTuple):
+    """A trade of an executor."""
+
+    #: the engine's row in which it happened
+    row: int
+    #: open time of the candle in which it happened, seconds: the finest there is
+    time: float
+    #: base; positive for an entry, negative for what ends it
+    base: float
+    #: quote per base, slippage included
+    price: float
+    #: quote
+    fee: float
+    is_maker: bool
+    #: what the base given up by an exit had cost, quote; 0 for an entry
+    cost: float
+    #: number of the level of a DCA or a grid
+    level: int
 
 
 class Trajectory:
@@ -133,6 +156,10 @@ class Trajectory:
     def filled_at(self, row: int) -> bool:
         """Whether anything was filled on a row or before."""
         return self.fill_row is not None and row >= self.fill_row
+
+    def fills(self, end: int) -> list[Fill] | None:
+        """The fills of an executor that ended or was stopped on row `end`; None: its ExecutorInfo says all there is."""
+        return [] if self.fill_row is None else None
 
     def custom_info(self, row: int, state: State) -> dict[str, Any]:
         """A fresh dict: upstream's ExecutorSimulation.get_custom_info."""
@@ -213,6 +240,8 @@ class ExecutorKind:
     stock: Simulation
     #: the simulation with any other fills, see tasks.engine.fills
     honest: Simulation
+    #: (price, base) of the entries of a config, as far as they have a price of their own
+    orders: Callable[[Any], list[tuple[Decimal, Decimal]]]
     #: (simulation, rows it lived, 1 bought or -1 sold, closes=) -> (position value, quote traded) per row, of upstream
     stock_exposure: Callable[..., tuple[Floats, Floats]] = stock_exposure
 

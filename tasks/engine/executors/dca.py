@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,14 +11,14 @@ import numpy as np
 from tasks.engine.candles import Candles
 from tasks.engine.compiled import compiled
 from tasks.engine.executors._base import ExecutorKind, NotReproduced, Table, Trajectory, Unfilled
-from tasks.engine.executors.honest import ladder
+from tasks.engine.executors.ladder import Barriers, simulate_ladder
 from tasks.upstream.names import CloseType, DCAExecutorConfig, DCAExecutorSimulator, DCAMode, OrderType, TradeType
 
 if TYPE_CHECKING:
     from tasks.engine.fills.run import RunFills
 
 
-def stock(candles: Candles, first: int, config: Any, fills: RunFills) -> Trajectory | None:
+def stock(candles: Candles, first: int, config: Any, run: RunFills) -> Trajectory | None:
     """DCAExecutorSimulator.simulate."""
     if config.mode == DCAMode.TAKER:
         raise NotImplementedError("Taker mode is not supported in DCAExecutorSimulator")
@@ -60,31 +61,32 @@ def stock(candles: Candles, first: int, config: Any, fills: RunFills) -> Traject
         close_type,
         entry,
         stages=booked,
-        both_fees=2 * fills.trade_cost,
+        both_fees=2 * run.trade_cost,
         before=float(prices[0]),
         after=float(booked[-1].break_even),
     )
 
 
-def honest(candles: Candles, first: int, config: Any, fills: RunFills) -> Trajectory | None:
-    """A DCAExecutorConfig: every level rests from the start; its target and stops are market orders, as live."""
+def honest(candles: Candles, first: int, config: Any, run: RunFills) -> Trajectory | None:
+    """With any other fills: every level rests from the start; its target and stops are market orders, as live."""
     if config.mode == DCAMode.TAKER:
         raise NotImplementedError("Taker mode is not supported in DCAExecutorSimulator")
     last = candles.last_row(config, config.time_limit)
     if last < first:
         return None
-    return ladder(
-        candles, first, last, config, fills,
-        orders=[
-            (OrderType.LIMIT, float(price), float(amount) / float(price))
-            for price, amount in zip(config.prices, config.amounts_quote, strict=True)
-        ],
-        take_profit=config.take_profit,
-        stop_loss=config.stop_loss,
-        trailing=config.trailing_stop,
-        target_rests=False,
-        before=float(config.prices[0]),
+    barriers = Barriers(
+        config.take_profit, config.stop_loss, config.trailing_stop, target_rests=False, after_whole_entry=False
+    )
+    return simulate_ladder(
+        candles, first, last, config, run,
+        orders=[(OrderType.LIMIT, price, base) for price, base in _levels(config)],
+        barriers=barriers, before=float(config.prices[0]),
     )  # fmt: skip
+
+
+def _levels(config: Any) -> list[tuple[Decimal, Decimal]]:
+    """(price, base) of each entry."""
+    return [(price, amount / price) for price, amount in zip(config.prices, config.amounts_quote, strict=True)]
 
 
 class _Stage:
@@ -196,4 +198,4 @@ def trail_hit(close, armed_from, last, side, factor):  # type: ignore[no-untyped
     return -1
 
 
-KIND = ExecutorKind(DCAExecutorConfig, stock, honest)
+KIND = ExecutorKind(DCAExecutorConfig, stock, honest, _levels)

@@ -28,14 +28,14 @@ if TYPE_CHECKING:
     from tasks.engine.fills.run import RunFills
 
 
-def stock(candles: Candles, first: int, config: Any, fills: RunFills) -> Trajectory | None:
+def stock(candles: Candles, first: int, config: Any, run: RunFills) -> Trajectory | None:
     """GridExecutorSimulator.simulate."""
     barriers = config.triple_barrier_config
     last = candles.last_row(config, barriers.time_limit)
     if last < first:
         return None
     middle = Decimal(str(candles.close[first]))
-    levels = GridExecutorSimulator._generate_grid_levels(config, middle, fills.rules_of(config))
+    levels = GridExecutorSimulator._generate_grid_levels(config, middle, run.rules_of(config))
     buys = config.side == TradeType.BUY
     prices = np.array([float(level.price) for level in levels])
     gains = np.array([float(level.take_profit) for level in levels])
@@ -51,7 +51,7 @@ def stock(candles: Candles, first: int, config: Any, fills: RunFills) -> Traject
         prices=prices,
         tp_prices=prices * (1 + gains) if buys else prices * (1 - gains),
         amounts=np.array([float(level.amount_quote) for level in levels]),
-        trade_cost=fills.trade_cost,
+        trade_cost=run.trade_cost,
     )
 
 
@@ -274,4 +274,8 @@ def _stock_exposure(simulation: Any, frame: Any, side: int, *, closes: bool) -> 
     return value, traded
 
 
-KIND = ExecutorKind(GridExecutorConfig, stock, honest, _stock_exposure)
+def _orders(config: Any) -> list[tuple[Decimal, Decimal]]:
+    return []  # upstream makes the levels of the exchange's minimums
+
+
+KIND = ExecutorKind(GridExecutorConfig, stock, honest, _orders, _stock_exposure)

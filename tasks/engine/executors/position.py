@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,14 +25,14 @@ from tasks.engine.executors._base import (
     Trajectory,
     Unfilled,
 )
-from tasks.engine.executors.honest import ladder
+from tasks.engine.executors.ladder import Barriers, simulate_ladder
 from tasks.upstream.names import CloseType, PositionExecutorConfig, TradeType
 
 if TYPE_CHECKING:
     from tasks.engine.fills.run import RunFills
 
 
-def stock(candles: Candles, first: int, config: Any, fills: RunFills) -> Trajectory | None:
+def stock(candles: Candles, first: int, config: Any, run: RunFills) -> Trajectory | None:
     """PositionExecutorSimulator.simulate."""
     barriers = config.triple_barrier_config
     last = candles.last_row(config, barriers.time_limit)
@@ -60,7 +61,7 @@ def stock(candles: Candles, first: int, config: Any, fills: RunFills) -> Traject
     if barriers.trailing_stop:
         activation = float(barriers.trailing_stop.activation_price)
         delta = float(barriers.trailing_stop.trailing_delta)
-    both_fees = 2 * fills.trade_cost
+    both_fees = 2 * run.trade_cost
     end, how, net_pnl_pct = position_end(
         candles.growth,
         candles.low,
@@ -90,22 +91,23 @@ def stock(candles: Candles, first: int, config: Any, fills: RunFills) -> Traject
     )
 
 
-def honest(candles: Candles, first: int, config: Any, fills: RunFills) -> Trajectory | None:
-    """A PositionExecutorConfig. Without an entry_price it enters at the close."""
-    barriers = config.triple_barrier_config
-    last = candles.last_row(config, barriers.time_limit)
+def honest(candles: Candles, first: int, config: Any, run: RunFills) -> Trajectory | None:
+    """With any other fills. Without an entry_price it enters at the close."""
+    triple = config.triple_barrier_config
+    last = candles.last_row(config, triple.time_limit)
     if last < first:
         return None
-    price = float(candles.close[first]) if config.entry_price is None else float(config.entry_price)
-    trailing = barriers.trailing_stop
-    return ladder(
-        candles, first, last, config, fills,
-        orders=[(barriers.open_order_type, price, float(config.amount))],
-        take_profit=barriers.take_profit,
-        stop_loss=barriers.stop_loss,
-        trailing=trailing,
-        target_rests=barriers.take_profit_order_type.is_limit_type(),
-        before=price,
+    price = Decimal(candles.close.item(first)) if config.entry_price is None else config.entry_price
+    barriers = Barriers(
+        triple.take_profit,
+        triple.stop_loss,
+        triple.trailing_stop,
+        target_rests=triple.take_profit_order_type.is_limit_type(),
+        after_whole_entry=True,
+    )
+    return simulate_ladder(
+        candles, first, last, config, run,
+        orders=[(triple.open_order_type, price, config.amount)], barriers=barriers, before=float(price),
     )  # fmt: skip
 
 
@@ -232,4 +234,8 @@ def add_position(  # type: ignore[no-untyped-def]  # compiled
     realised[end] += final_pnl
 
 
-KIND = ExecutorKind(PositionExecutorConfig, stock, honest)
+def _orders(config: Any) -> list[tuple[Decimal, Decimal]]:
+    return [] if config.entry_price is None else [(config.entry_price, config.amount)]
+
+
+KIND = ExecutorKind(PositionExecutorConfig, stock, honest, _orders)

@@ -44,4 +44,8 @@ def simulate(config: Any, candles: Candles, row: int, fills: RunFills) -> Trajec
         raise TypeError(f"no simulation of {type(config).__name__}")
     if type(config) is not LazyPositionConfig:
         accepted(config, kind.config)
-    return (kind.stock if fills.rules.is_stock else kind.honest)(candles, row, config, fills)
+    if not fills.rules.is_stock:
+        return kind.honest(candles, row, config, fills)
+    trajectory = kind.stock(candles, row, config, fills)
+    fills.note_stock_orders(config, kind.orders(config))
+    return trajectory

@@ -33,6 +33,10 @@ class Funding:
         # Same answer for the same candles: the candles of the run at hand are asked for again and again.
         self._known: tuple[Candles, str, Floats] | None = None
 
+    def has(self, pair: str) -> bool:
+        """Whether anything is paid on a trading pair."""
+        return pair in self._rates
+
     def per_base(self, candles: Candles, pair: str) -> Floats:
         """Quote that one long base pays when a row opens, float64, shape (n,): the rate × that open.
 

@@ -32,6 +32,7 @@ from tasks.engine.equity import EquityCurve
 from tasks.engine.executors import NotReproduced, kind_of, simulate
 from tasks.engine.fills import STOCK, FillRules, RunFills
 from tasks.engine.fills.costs import Funding
+from tasks.engine.fills.path import FinerPaths
 from tasks.engine.jump.lazy import LazyList
 from tasks.engine.jump.ledger import Ledger
 from tasks.engine.jump.locked import Shape, WrittenTo, lock, noticed
@@ -78,6 +79,7 @@ class JumpEngine:
         self._shared = shared
         self._fills = fills
         self._funding = Funding(fills.funding)
+        self._paths = FinerPaths(fills.detail)
         self._stock = StockEngine() if fills.is_stock else None
 
     async def run(self, config: Any, market: Market, *, curves: bool = True) -> Outcome:
@@ -156,6 +158,7 @@ class JumpEngine:
             candles,
             trade_cost=market.trade_cost,
             trading_rules=provider.get_trading_rules,
+            path=self._paths.of(candles, market, controller.config.connector_name, controller.config.trading_pair),
             funding=self._funding,
         )
         funding = None if self._fills.is_stock else fills.funding_per_base(controller.config.trading_pair)
@@ -198,11 +201,14 @@ class JumpEngine:
             engine=choice.engine,
             engine_note=choice.note,
             timestamps=candles.timestamp,
+            warnings=fills.warnings(),
         )
+        if not self._fills.is_stock:
+            outcome.fills = LazyList(lambda: [executor.fills for executor in ledger.ended])
         if curve is not None:
             outcome.equity, outcome.position_value = curve.equity(), curve.position_value()
-            outcome.extras["turnover"] = curve.turnover()
-            outcome.extras["trades"] = ledger.trades()
+            outcome.turnover = curve.turnover()
+            outcome.trades = ledger.trades()
         return outcome
 
 

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from tasks.engine.candles import Candles
 from tasks.engine.equity import EquityCurve, kept_amounts
-from tasks.engine.executors._base import NotReproduced, State, Trajectory
+from tasks.engine.executors._base import Fill, NotReproduced, State, Trajectory
 from tasks.engine.executors.lazy_config import LazyPositionConfig
 from tasks.engine.jump.compact import Compactor, materialise
 from tasks.engine.jump.info import executor_info
@@ -95,13 +95,18 @@ class Executor:
         return self._info
 
     @property
+    def fills(self) -> list[Fill] | None:
+        """The fills of the ended executor; None where its ExecutorInfo says all there is."""
+        return self.trajectory.fills(self.row)
+
+    @property
     def was_read(self) -> bool:
         """Whether someone holds its final ExecutorInfo, and may have changed it."""
         return self._info is not None
 
 
 class Trade(NamedTuple):
-    """What tasks.engine.metrics asks of an ended executor that filled something, without building its ExecutorInfo."""
+    """What tasks.metrics asks of an ended executor that filled something, without building its ExecutorInfo."""
 
     filled_amount_quote: Any
     net_pnl_quote: Any

@@ -20,10 +20,12 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from tasks.engine._base import Market, Outcome
+from tasks.engine.candles import Candles
 from tasks.engine.equity import EquityCurve
 from tasks.engine.executors import NotReproduced
 from tasks.engine.fills import STOCK, FillRules
 from tasks.engine.fills.costs import Funding
+from tasks.engine.fills.path import FinerPaths, Path
 from tasks.engine.jump.lazy import LazyList
 from tasks.engine.jump.series import Series, results
 from tasks.engine.live.executors import Executions
@@ -35,11 +37,9 @@ from tasks.engine.live.tape import Tape, tape
 from tasks.engine.stock import plain_results
 from tasks.errors import ControllerError, HummingsweepError
 from tasks.intervals import interval_seconds
-from tasks.isolation.clock import clock
 from tasks.market_names import feed_key, price_key
 from tasks.upstream.backtest.build import controller_class
 from tasks.upstream.backtest.failure import at_candle, failure
-from tasks.upstream.backtest.wanted import wanted_feeds
 from tasks.upstream.names import CreateExecutorAction, StopExecutorAction, StoreExecutorAction, generate_unique_id
 
 if TYPE_CHECKING:
@@ -68,8 +68,8 @@ class LiveOptions:
 class LiveEngine:
     """Implements tasks.engine._base.Engine.
 
-    `fills`: how orders fill. `Outcome.extras["asked_until"]`: open time of the last row
-    on which the controller was asked; `extras["exhausted"]`: whether the time for it was over before the last row.
+    `fills`: how orders fill. `Outcome.asked_until`: open time of the last row
+    on which the controller was asked; `exhausted`: whether the time for it was over before the last row.
     """
 
     name = "live"
@@ -110,6 +110,7 @@ class Prepared:
         self.seconds = interval_seconds(market.resolution)
         self._books: dict[tuple[Pair, ...], Books] = {}
         self._tapes: dict[Any, Tape] = {}
+        self._paths: dict[str, FinerPaths] = {}
 
     def books(self, pairs: Iterable[Pair]) -> Books:
         """The rows and candles of some pairs, the main one first. Pairs without candles are left out, but not the main
@@ -134,6 +135,11 @@ class Prepared:
             first = -math.inf if self.market.warmup else float(self.market.start)
             self._tapes[wanted] = tape(self.market.feeds[key], interval, base, self.seconds, known, first)
         return self._tapes[wanted]
+
+    def path(self, detail: str, pair: Pair, candles: Candles) -> Path | None:
+        """The candles inside the rows that a pair's orders fill in; None: the rows themselves."""
+        finer = self._paths.setdefault(detail, FinerPaths(detail))
+        return finer.of(candles, self.market, pair.connector, pair.trading_pair)
 
 
 class Point:
@@ -175,7 +181,6 @@ class Point:
         self._priced = [(price_key(*pair), book) for pair, book in self._books.by_pair.items()]
         feeds = {key: self._feed(key, feed) for key, feed in market.feeds.items()}
         self.provider = LiveProvider(feeds, market.trading_rules)
-        clock.follow(self.provider)  # what the controller gets from time.time()
         self._queue: asyncio.Queue[Any] = asyncio.Queue()
         self._show_prices(0)  # controllers read the price while they are made
         self.provider._time = float(self._books.rows[0])
@@ -186,7 +191,7 @@ class Point:
         self._curves = self._new_curves() if self._with_curves else None
         self._ledger = LiveLedger(self._books, self._curves)
         self._ledger.take_over(getattr(config, "initial_positions", None) or [])
-        self._executions = Executions(self._fills, self._books, self._funding, market.trade_cost, market.trading_rules)
+        self._executions = Executions(self._fills, self._books, self._funding, self._prepared)
         self.provider.stepping = True
         return controller
 
@@ -291,7 +296,7 @@ class Point:
         """Find out which feeds the controller wants, and show it what is there before the first row."""
         assert self.provider is not None
         wanted: dict[str, LiveFeed] = {}
-        for candles in wanted_feeds(controller):
+        for candles in [*controller.get_candles_config(), *(getattr(self._config, "candles_config", None) or [])]:
             key = feed_key(candles.connector, candles.trading_pair, candles.interval)
             wanted[key] = self.provider.get_candles_feed(candles)
         bases = {feed_key(*pair, self._market.resolution) for pair in self._books.by_pair}
@@ -349,14 +354,17 @@ class Point:
             engine_note="; ".join(self._notes()),
             timestamps=main.candles.timestamp,
         )
-        outcome.extras["asked_until"] = asked_until
-        outcome.extras["exhausted"] = self._exhausted
+        outcome.warnings = self._executions.warnings()
+        if not self._fills.is_stock:
+            outcome.fills = LazyList(lambda: [executor.fills for executor in ledger.ended])
+        outcome.asked_until = asked_until
+        outcome.exhausted = self._exhausted
         if self._curves is not None:
             curves = list(self._curves.values())
             outcome.equity = sum((curve.equity() for curve in curves[1:]), curves[0].equity())
             outcome.position_value = sum((curve.position_value() for curve in curves[1:]), curves[0].position_value())
-            outcome.extras["turnover"] = sum((curve.turnover() for curve in curves[1:]), curves[0].turnover())
-            outcome.extras["trades"] = ledger.trades()
+            outcome.turnover = sum((curve.turnover() for curve in curves[1:]), curves[0].turnover())
+            outcome.trades = ledger.trades()
         return outcome
 
     def _notes(self) -> list[str]:

@@ -5,7 +5,6 @@ The one place where the live engine meets the simulations.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from tasks.engine.executors import Trajectory, kind_of, simulate
@@ -14,6 +13,7 @@ from tasks.errors import ControllerError
 
 if TYPE_CHECKING:
     from tasks.engine.fills.costs import Funding
+    from tasks.engine.live.engine import Prepared
     from tasks.engine.live.pairs import Books, Pair
 
 #: Executors that need more than candles -> what they need.
@@ -27,22 +27,16 @@ _NEEDS = {
 class Executions:
     """Makes the executors of one run, each on the candles of its own pair."""
 
-    def __init__(
-        self,
-        rules: FillRules,
-        books: Books,
-        funding: Funding,
-        trade_cost: float,
-        trading_rules: Mapping[str, Mapping[str, Any]],
-    ) -> None:
-        """`trade_cost`: fraction per side. `trading_rules`: connector -> trading pair -> Hummingbot's TradingRule."""
+    def __init__(self, rules: FillRules, books: Books, funding: Funding, prepared: Prepared) -> None:
+        market = prepared.market
         self._books = books
         self._fills: dict[Pair, RunFills] = {
             pair: RunFills(
                 rules,
                 book.candles,
-                trade_cost=trade_cost,
-                trading_rules=lambda connector, trading_pair: trading_rules[connector][trading_pair],
+                trade_cost=market.trade_cost,
+                trading_rules=lambda connector, trading_pair: market.trading_rules[connector][trading_pair],
+                path=prepared.path(rules.detail, pair, book.candles),
                 funding=funding,
             )
             for pair, book in books.by_pair.items()
@@ -62,3 +56,11 @@ class Executions:
             )
         book = self._books.of(config.connector_name, config.trading_pair, row)
         return simulate(config, book.candles, row, self._fills[book.pair])
+
+    def warnings(self) -> list[str]:
+        """What a reader of the row must know, see RunFills.warnings; of every pair."""
+        return [
+            text if len(self._fills) == 1 else f"{pair.trading_pair}: {text}"
+            for pair, fills in self._fills.items()
+            for text in fills.warnings()
+        ]

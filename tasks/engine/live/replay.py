@@ -112,7 +112,7 @@ async def replay(
     the replay raises.
     """
     outcome = await live(LiveOptions(budget_s=budget_s))
-    found = compare(back_test, outcome, float(outcome.extras["asked_until"]))
+    found = compare(back_test, outcome, float(outcome.asked_until or 0.0))
     found.note = outcome.engine_note
     if found.first is not None:
         found.why = await _Trials(live, found.first.time, budget_s).reason(back_test, honest, otherwise)
@@ -208,7 +208,7 @@ class _Trials:
     async def _explains(self, back_test: Outcome, options: LiveOptions) -> bool | None:
         """Whether a replay with these options does not differ up to the moment; None where it did not come so far."""
         outcome = await self._live(replace(options, until=self._time, budget_s=self._budget_s))
-        if outcome.extras["exhausted"]:
+        if outcome.exhausted:
             return None
         return first_difference(back_test, outcome, self._time) is None
 

@@ -20,11 +20,14 @@ OUTSIDE = {"BTC-USDT": [[1672617600, 0.0001]]}
 @pytest.mark.parametrize(
     ("keys", "words"),
     [
-        ({"maker_cost": 0.0002}, "maker_cost: without effect.*write fills: honest"),
-        ({"taker_cost": 0.0002, "slippage_bps": 1}, "taker_cost, slippage_bps: without effect"),
-        ({"maker_cost": 0.0}, "maker_cost: without effect"),
-        ({"funding": INSIDE}, "funding: without effect"),
+        ({"fills": "stock", "maker_cost": 0.0002}, "maker_cost: without effect.*write fills: honest"),
+        ({"fills": "stock", "taker_cost": 0.0002, "slippage_bps": 1}, "taker_cost, slippage_bps: without effect"),
+        ({"fills": "stock", "maker_cost": 0.0}, "maker_cost: without effect"),
+        ({"fills": "stock", "funding": INSIDE}, "funding: without effect"),
         ({"fills": "honest", "engine": "stock"}, "engine: stock has no honest fills"),
+        ({"fills": "stock", "fill_ticks": 2}, "fill_ticks: without effect, for stock fills"),
+        ({"fills": "touch", "fill_ticks": 2}, "fill_ticks: without effect under fills: touch"),
+        ({"fills": "through", "fill_volume_share": 0.2}, "fill_volume_share: without effect under fills: through"),
         ({"fills": "both", "engine": "stock"}, "engine: stock has no honest fills"),
         ({"grid": {"a": [0.01, 0.02, 0.01]}}, "grid.a: 0.01 is a duplicate: its points are computed twice"),
         ({"fills": "honest", "funding": {**INSIDE, "X-USDT": INSIDE["BTC-USDT"]}}, "neither .* has X-USDT, so none"),

@@ -42,7 +42,7 @@ class TestWhatItSays:
         found = sweep()
         assert found.name == "my sweep"
         assert (found.resolution, found.trade_cost, found.engine, found.shift) == ("1m", 0.0006, "auto", 1)
-        assert (found.fills, found.warmup, found.rank_by, found.where) == ("stock", True, "net_pnl", None)
+        assert (found.fills, found.warmup, found.rank_by, found.where) == ("honest", True, "net_pnl", None)
         assert (found.point_timeout, found.seed, found.gaps) == (600.0, 0, "warn")
         assert found.candles == Path("folder/data/candles")
         assert found.controllers == Path("folder/controllers")
@@ -178,7 +178,7 @@ class TestWhatIsWrong:
             ({"shift": -1}, SweepFileError, "shift: -1"),
             ({"shift": 1.5}, SweepFileError, "shift: 1.5: must be a whole number"),
             ({"shift": True}, SweepFileError, "shift: True: must be a whole number"),
-            ({"engine": "jmp"}, SweepFileError, "engine: 'jmp': must be 'auto', 'jump', 'stock' or 'live'"),
+            ({"engine": "jmp"}, SweepFileError, "engine: 'jmp': must be 'jump' or 'stock'"),
             ({"fills": "real"}, SweepFileError, "fills: 'real'"),
             ({"gaps": "ignore"}, SweepFileError, "gaps: 'ignore'"),
             ({"warmup": "perhaps"}, SweepFileError, "warmup: 'perhaps': must be true or false"),

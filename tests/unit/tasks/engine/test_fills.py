@@ -36,7 +36,7 @@ QUIET = (100.0, 100.1, 99.9, 100.0)
 def candles(*rows: tuple[float, float, float, float]) -> Candles:
     """One candle a minute."""
     frame = pd.DataFrame(rows, columns=["open", "high", "low", "close"], dtype=float)
-    frame["volume"] = 1.0
+    frame["volume"] = 1e9
     frame.index = pd.Index(START + 60.0 * np.arange(len(rows)), name="epoch_seconds")
     return Candles(frame)
 

@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from tasks.engine.metrics import daily_returns
 from tasks.engine.returns import period_returns
+from tasks.metrics import BackTest
 from tasks.protocol.returns import period_ends
 
 DAY = 86400
@@ -34,7 +34,9 @@ def test_daily_returns_are_those_of_the_metrics(offset: int, minutes: int) -> No
     times, account = account_of(minutes)
     times = times + 60 * offset
     returns = period_returns(times, account, 1000.0, period_ends(int(times[0]), int(times[-1]), 60, DAY))
-    np.testing.assert_allclose(returns, daily_returns(times, account, 1000.0, 60), atol=1e-7)
+    flat = np.zeros(minutes)
+    test = BackTest(times, account - 1000.0, flat, flat, 60, 1000.0, [], interval_s=DAY)
+    np.testing.assert_allclose(returns, test.returns, atol=1e-7)
 
 
 def test_a_period_without_candles_returns_zero() -> None:

@@ -217,7 +217,7 @@ def test_the_position_value_is_base_times_close(feeds, examples):
 def test_a_grids_inventory_pays_for_its_pnl(feeds, examples):
     """Cash spent and received plus inventory is the pnl: nothing of a grid's fills is lost or counted twice."""
     outcome = asyncio.run(StockEngine().run(controller_config(CONFIGS["range_grid"], examples), market_of(feeds)))
-    traded, fees = outcome.extras["turnover"].sum(), outcome.results["total_fees_quote"]
+    traded, fees = outcome.turnover.sum(), outcome.results["total_fees_quote"]
     assert fees == pytest.approx(COST * traded, rel=0.01)  # upstream ledgers the exit at the entry's amount
 
 

@@ -12,11 +12,15 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from tasks.engine.metrics import METRICS, daily_returns, max_drawdown, metrics, win_rate_warning
+from tasks.metrics import CATALOGUE, METRICS, BackTest, metrics, too_short
+from tasks.metrics.formulas import max_drawdown, win_rate_warning
 
 Floats = npt.NDArray[np.float64]
 JANUARY = 1704067200  # 2024-01-01 00:00 UTC
 HOUR = 3600
+DAY = 86400
+#: Extrapolated to a year.
+ANNUAL = ("sharpe", "sortino", "cagr", "calmar")
 
 
 class CloseType(Enum):
@@ -34,6 +38,13 @@ def hours(n: int, start: int = JANUARY) -> Floats:
     return start + HOUR * np.arange(n, dtype=np.float64)
 
 
+@pytest.fixture
+def any_length(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Annualised figures of periods that a hand can compute."""
+    monkeypatch.setattr("tasks.metrics.inputs.MIN_RETURNS", 0)
+    monkeypatch.setattr("tasks.metrics.inputs.MIN_DAYS", 0)
+
+
 def of(equity: Floats, timestamps: Floats | None = None, **changes: Any) -> dict[str, float | None]:
     arguments: dict[str, Any] = {
         "timestamps": hours(len(equity)) if timestamps is None else timestamps,
@@ -42,9 +53,17 @@ def of(equity: Floats, timestamps: Floats | None = None, **changes: Any) -> dict
         "turnover": np.zeros(len(equity)),
         "resolution_s": HOUR,
         "total_amount_quote": 1000.0,
-        "executors": [],
+        "trades": [],
+        "interval_s": DAY,
     }
-    return metrics(**(arguments | changes))
+    return metrics(BackTest(**(arguments | changes)))
+
+
+def daily_returns(timestamps: Floats, account: Floats, start_value: float, resolution_s: float) -> Floats:
+    flat = np.zeros(len(account))
+    return BackTest(
+        timestamps, account - start_value, flat, flat, resolution_s, start_value, [], interval_s=DAY
+    ).returns
 
 
 def days_ending_at(*values: float) -> Floats:
@@ -57,6 +76,7 @@ def days_ending_at(*values: float) -> Floats:
 # By hand ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("any_length")
 def test_three_days_by_hand() -> None:
     """1000 -> 1100 (+10%) -> 990 (-10%) -> 1089 (+10%)."""
     row = of(days_ending_at(100.0, -10.0, 89.0))
@@ -99,9 +119,9 @@ def test_exposure_turnover_and_trades_by_hand() -> None:
     position[3:9], position[20:26] = 500.0, -500.0
     traded = np.zeros(n)
     traded[[3, 9, 20, 26]] = 500.0
-    trades = [executor(30.0), executor(-10.0), executor(-5.0), executor(0.0, filled=0.0)]
+    trades = [executor(30.0), executor(-10.0), executor(-5.0)]
     equity = np.full(n, 15.0)
-    row = of(equity, position_value=position, turnover=traded, executors=trades)
+    row = of(equity, position_value=position, turnover=traded, trades=trades)
     assert row["exposure"] == 12 / 48
     assert row["turnover"] == 2.0
     assert row["trades_per_day"] == 1.5
@@ -112,7 +132,7 @@ def test_exposure_turnover_and_trades_by_hand() -> None:
 def test_the_held_position_counts_as_one_trade() -> None:
     """Closed executors made +30 - 10, the account is at +5: what is held lost 15."""
     trades = [executor(30.0), executor(-10.0), *[executor(0.0, close_type=CloseType.POSITION_HOLD)] * 3]
-    row = of(np.full(30, 5.0), executors=trades)
+    row = of(np.full(30, 5.0), trades=trades)
     assert row["profit_factor_true"] == pytest.approx(30 / 25)
     assert row["expectancy"] == 1.0
 
@@ -151,6 +171,7 @@ def test_a_day_without_candles_returns_nothing() -> None:
 # What is not defined ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("any_length")
 def test_without_trades_nothing_is_claimed() -> None:
     row = of(np.zeros(72))
     assert [name for name in METRICS if row[name] is None] == [
@@ -159,24 +180,60 @@ def test_without_trades_nothing_is_claimed() -> None:
     assert row["cagr"] == row["max_drawdown"] == row["max_drawdown_days"] == row["exposure"] == row["turnover"] == 0
 
 
+@pytest.mark.usefixtures("any_length")
 def test_one_day_has_no_deviation() -> None:
     row = of(np.linspace(0, 50, 24))
     assert row["sharpe"] is None and row["sortino"] is None
     assert row["cagr"] == pytest.approx(1.05**365 - 1)
 
 
-def test_less_than_a_day_has_no_growth_per_year() -> None:
-    row = of(np.linspace(0, -50, 23))
-    assert row["cagr"] is None and row["calmar"] is None
+def test_less_than_a_week_is_not_annualised_and_the_reason_is_said() -> None:
+    row = of(np.linspace(0, -50, 6 * 24), interval_s=HOUR)
+    assert [name for name in METRICS if row[name] is None and name in ANNUAL] == list(ANNUAL)
     assert row["max_drawdown"] == pytest.approx(-0.05)
+    assert too_short(JANUARY, JANUARY + 6 * DAY, HOUR).endswith("the period has 6 days, it takes 7 days")
 
 
+def test_fewer_than_thirty_returns_are_not_annualised_and_the_reason_is_said() -> None:
+    equity = wander(1, 29)
+    row = of(equity, timestamps=JANUARY + DAY * np.arange(29.0), resolution_s=DAY)
+    assert all(row[name] is None for name in ANNUAL)
+    assert row["skew"] is not None
+    assert too_short(JANUARY, JANUARY + 28 * DAY, DAY).endswith("the period has 29 returns of 1d, it takes 30 returns")
+
+
+def test_thirty_returns_over_a_week_are_annualised() -> None:
+    equity = wander(1, 30)
+    row = of(equity, timestamps=JANUARY + DAY * np.arange(30.0), resolution_s=DAY)
+    assert all(row[name] is not None for name in ANNUAL)
+    assert too_short(JANUARY, JANUARY + 30 * DAY, DAY) == ""
+
+
+def test_a_figure_is_annualised_by_the_interval_of_its_returns() -> None:
+    """Ten days of hourly candles have two-hourly returns: 365 x 12 of them a year."""
+    equity = wander(5, 24 * 10)
+    test = BackTest(hours(240), equity, equity, equity, HOUR, 1000.0, [])
+    assert (test.returns_interval_s, len(test.returns)) == (2 * HOUR, 120)
+    expected = test.returns.mean() / test.returns.std(ddof=1) * math.sqrt(365 * 12)
+    assert metrics(test)["sharpe"] == pytest.approx(expected, rel=1e-12)
+
+
+def test_every_entry_of_the_catalogue_says_what_it_is() -> None:
+    assert len({metric.name for metric in CATALOGUE}) == len(CATALOGUE)
+    for metric in CATALOGUE:
+        assert metric.sentence.endswith("."), metric.name
+        assert metric.unit in {"fraction", "quote", "ratio", "days", "per day", "count", ""}, metric.name
+        assert metric.better in (-1, 0, 1), metric.name
+
+
+@pytest.mark.usefixtures("any_length")
 def test_without_a_losing_day_there_is_no_sortino() -> None:
     row = of(days_ending_at(10.0, 30.0, 60.0))
     assert row["sortino"] is None
     assert row["sharpe"] is not None
 
 
+@pytest.mark.usefixtures("any_length")
 def test_an_account_that_went_below_zero_has_no_returns() -> None:
     row = of(days_ending_at(-1500.0, -1200.0, -1100.0))
     assert row["sharpe"] is None and row["skew"] is None
@@ -184,6 +241,7 @@ def test_an_account_that_went_below_zero_has_no_returns() -> None:
     assert row["max_drawdown"] == pytest.approx(-1.5)
 
 
+@pytest.mark.usefixtures("any_length")
 def test_growth_beyond_a_float_is_not_infinity() -> None:
     assert of(np.linspace(0, 8000, 24))["cagr"] is None
 
@@ -204,6 +262,7 @@ def wander(seed: int, n: int) -> Floats:
     return np.cumsum(steps)
 
 
+@pytest.mark.usefixtures("any_length")
 @pytest.mark.parametrize("seed", range(8))
 def test_equal_to_empyrical_and_scipy(seed: int) -> None:
     empyrical = pytest.importorskip("empyrical", reason="empyrical-reloaded, of the dev dependencies, is not installed")
@@ -229,7 +288,7 @@ def test_equal_to_empyrical_and_scipy(seed: int) -> None:
 
 
 def test_every_column_is_a_plain_number_or_none() -> None:
-    row = of(wander(3, 24 * 40), executors=[executor(3.0), executor(-1.0)])
+    row = of(wander(3, 24 * 40), trades=[executor(3.0), executor(-1.0)])
     assert tuple(row) == METRICS
     assert all(value is None or type(value) is float for value in row.values())
 

@@ -1,0 +1,72 @@
+"""The executors and fills of points, computed again in a child, as tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from orchestrator.cluster import broker
+from orchestrator.execution import publish
+from orchestrator.execution.planner import check_points
+from orchestrator.execution.precheck import precheck
+from orchestrator.execution.session import ask, stored_sweep
+from orchestrator.results.store import Store
+from tasks.errors import HummingsweepError
+from tasks.protocol.messages import Kind, Status
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from orchestrator.progress.watcher import Watcher
+    from tasks.settings import Settings
+
+#: Columns that hold moments: seconds since epoch as children send them, times with a time zone (UTC) in a table.
+MOMENTS = ("created", "filled", "closed", "time")
+
+
+class Trades(NamedTuple):
+    """Two tables; the first column of both is `point`. See docs/results.md for the columns."""
+
+    #: one row an executor, in the order in which they ended
+    executors: pd.DataFrame
+    #: one row a trade, in order of time; `executor` is the number of its executor
+    fills: pd.DataFrame
+
+
+def trades(folder: Path, settings: Settings, watcher: Watcher, points: Sequence[int]) -> Trades:
+    """The executors and fills of some points of a stored sweep, with its engine and fills.
+
+    Raises StoreError (no such sweep or point), HummingsweepError for a point whose back-test fails, and what
+    publishing raises where candles or controllers are gone.
+    """
+    with Store.open(folder) as store:
+        sweep = stored_sweep(store)
+        check_points(store.latest(), points, store.sweep(store.latest()).grid.size)
+    precheck(sweep)
+    with broker.session(settings, say=watcher.say) as cluster:
+        definition = publish.publish(sweep, cluster, watcher)
+        rows = ask(cluster, definition, Kind.TRADES, points, watcher)
+    for row in rows:
+        if row["status"] != Status.OK:
+            raise HummingsweepError(f"point {row['point']}: {row['error'] or row['status']}")
+    return Trades(_table(rows, "executors"), _table(rows, "fills"))
+
+
+def _table(rows: Sequence[dict[str, Any]], name: str) -> pd.DataFrame:
+    import pandas as pd
+
+    parts = []
+    for row in rows:
+        part = pd.DataFrame(row["trades"][name])
+        part.insert(0, "point", row["point"])
+        parts.append(part)
+    table: pd.DataFrame = pd.concat(parts, ignore_index=True)
+    for column in set(MOMENTS) & set(table.columns):
+        table[column] = pd.to_datetime(table[column].astype("float64"), unit="s", utc=True)
+    for column in ("amount", "entry_price", "exit_price", "pnl_quote", "fees_quote", "volume_quote", "price"):
+        if column in table.columns:
+            table[column] = table[column].astype("float64")
+    if name == "fills":
+        table["level"] = table["level"].astype("Int64")
+    return table

@@ -1,0 +1,61 @@
+"""Tables of executors and fills as CSV, JSON and Parquet.
+
+csv      one table: a line a row under a line of names, times as 2024-01-31T00:00:00Z, empty where there is no value
+json     {"executors": [...], "fills": [...]}, an object a row, times as in CSV, null where there is no value
+parquet  one table, times as timestamps in UTC
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import ujson
+
+from orchestrator.results.output_path import check_target
+from tasks.files import written_beside
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FORMATS = ("csv", "json", "parquet")
+
+
+def encoded(tables: dict[str, pd.DataFrame], format: str, table: str) -> bytes:
+    """The bytes of `tables` in a format; of the one named `table` where the format holds one. Raises ValueError."""
+    if format == "json":
+        document = {name: _records(frame) for name, frame in tables.items()}
+        return ujson.dumps(document, indent=1).encode() + b"\n"
+    frame = tables[table]
+    if format == "csv":
+        text: str = frame.to_csv(index=False, date_format="%Y-%m-%dT%H:%M:%SZ", lineterminator="\n")
+        return text.encode()
+    if format == "parquet":
+        import io
+
+        buffer = io.BytesIO()
+        frame.to_parquet(buffer, index=False)
+        return buffer.getvalue()
+    raise ValueError(f"format {format}: is none of {', '.join(FORMATS)}")
+
+
+def write(content: bytes, to: Path | IO[bytes]) -> None:
+    """Into a stream, or into a file that is replaced when it is complete. Raises StoreError for the store's own."""
+    if not isinstance(to, Path):
+        to.write(content)
+        to.flush()
+        return
+    check_target(to)
+    with written_beside(to) as beside:
+        beside.write_bytes(content)
+
+
+def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    import pandas as pd
+
+    plain = frame.copy()
+    for column in plain.columns:
+        if isinstance(plain[column].dtype, pd.DatetimeTZDtype):
+            plain[column] = plain[column].dt.strftime("%Y-%m-%dT%H:%M:%SZ")
+    rows = plain.astype(object).where(plain.notna(), None).to_dict("records")
+    return [{str(name): value for name, value in row.items()} for row in rows]
