@@ -9,13 +9,13 @@ at which the back-test happens to run. Inside `simulated` it gets the time of th
     pandas      Timestamp.now, utcnow, today
 
 The process's own clock stays as it is: asyncio, deadlines and the broker need it. So nothing in the modules `time` and
-`datetime` is replaced. The modules of a controllers folder import stand-ins for them (`give_clock`), whichever way and
-wherever they import; pandas, which has one class for all, looks at who asks.
+`datetime` is replaced. The modules of a controllers folder import substitutes for them (`give_clock`), whichever way
+and wherever they import; pandas, which has one class for all, looks at who asks.
 
 Not simulated: `time.sleep`, `numpy.datetime64("now")`, `pandas.Timestamp("now")`, and what a package beside the
 controllers does with its own `import time`.
 
-Outside `simulated` the stand-ins give the wall clock, and the row says so (tasks.isolation.notes).
+Outside `simulated` the substitutes give the wall clock, and the row says so (tasks.isolation.notes).
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ clock = Clock()
 
 
 def give_clock(namespace: dict[str, Any]) -> None:
-    """Make a module that is about to run import the stand-ins where it says `time` and `datetime`.
+    """Make a module that is about to run import the substitutes where it says `time` and `datetime`.
 
     `namespace`: of the module. Its builtins become a copy with another `__import__`, which every import statement in
     the module uses, also those inside its functions.
