@@ -255,6 +255,15 @@ def running_embedded(settings: Settings) -> Settings:
     raise BrokerError("no broker: give --broker or set HUMMINGSWEEP_BROKER (no sweep runs on this machine either)")
 
 
+def embedded_is_running(settings: Settings) -> bool:
+    """Whether an embedded server runs on this machine for this user."""
+    try:
+        running_embedded(settings)
+    except BrokerError:
+        return False
+    return True
+
+
 def reach(settings: Settings) -> Cluster:
     """A cluster whose broker answers. Raises BrokerError with what to do."""
     from redis.exceptions import AuthenticationError, RedisError

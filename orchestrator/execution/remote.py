@@ -26,7 +26,8 @@ from orchestrator.execution.planner import Planner
 from orchestrator.execution.run import collect_waiting, write_status
 from orchestrator.execution.session import opened
 from orchestrator.execution.source import GridSource
-from orchestrator.progress.standing import Standing, standing_of, sweeps_on
+from orchestrator.execution.stored import stored_standing, stored_standings
+from orchestrator.progress.standing import Standing, facts, standing_of, sweeps_on
 from orchestrator.progress.watcher import Watcher
 from orchestrator.results.store import Store, resolve
 from orchestrator.sweepfile.skip import points_of, skip_of, spread_kept
@@ -88,12 +89,17 @@ def watch(reference: str, settings: Settings, watcher: Watcher) -> None:
 
     Ends with a word when nothing can come any more: the sweep was stopped, or its command is gone.
     """
+    if (known := _without_broker(reference, settings)) is not None:
+        watcher.say(next(known.lines()))
+        return
     with broker.session(_cluster_settings(settings), say=watcher.say) as cluster:
         Follower(cluster, *_name(reference, cluster), watcher).follow()
 
 
 def standing(reference: str, settings: Settings) -> Standing:
     """How a sweep stands now: points, done, failed, state, nodes with speed, chunks running. Raises BrokerError."""
+    if (known := _without_broker(reference, settings)) is not None:
+        return known
     with broker.session(_cluster_settings(settings)) as cluster:
         return standing_of(cluster, _name(reference, cluster)[0])
 
@@ -113,9 +119,23 @@ def cancel(reference: str, settings: Settings) -> tuple[str, str]:
 
 
 def sweeps(settings: Settings, say: Callable[[str], object] = lambda _: None) -> list[dict[str, Any]]:
-    """The sweeps on the broker, the newest first."""
+    """The sweeps on the broker, the newest first; without one, those of the output folders in `runs`."""
+    if not _any_broker(settings):
+        return [facts(one.sweep, one.status) for one in stored_standings()]
     with broker.session(_cluster_settings(settings), say=say) as cluster:
         return list(sweeps_on(cluster))
+
+
+def _without_broker(reference: str, settings: Settings) -> Standing | None:
+    """How a sweep stands that no broker needs to be asked for: a finished one, or where none runs here; else None."""
+    known = stored_standing(reference)
+    if known is not None and (known.status.state == SweepState.DONE or not _any_broker(settings)):
+        return known
+    return None
+
+
+def _any_broker(settings: Settings) -> bool:
+    return bool(settings.broker) or broker.embedded_is_running(settings)
 
 
 def _cluster_settings(settings: Settings) -> Settings:

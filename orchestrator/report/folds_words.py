@@ -11,6 +11,8 @@ from tasks.times import utc_day, utc_minute
 #: Efficiency from which on a choice is usually called usable (Pardo).
 USUAL_BAR = 0.5
 DAY_S = 86400
+#: Fewer days are not turned into a year.
+MIN_YEARLY_DAYS = 30
 
 
 def closing_lines(answer: Mapping[str, Any]) -> list[str]:
@@ -32,11 +34,13 @@ def _joined_lines(walk: Mapping[str, Any]) -> list[str]:
     joined, control = walk["joined"], walk["control"]
     lines = [
         f"out of sample: {joined['windows']} test windows, {joined['days']:.0f} days, return "
-        f"{percent(joined['return'])} ({percent(joined['return_per_year'])} a year), {sharpe_text(joined)}, drawdown "
+        f"{percent(joined['return'])}{_per_year(joined)}, {sharpe_text(joined)}, drawdown "
         f"{percent(joined['max_drawdown'])}, {joined['winning_windows']:.0%} of the windows won"
     ]
     if joined["efficiency"] is None:
         lines.append("efficiency: none, for the chosen points lost in training")
+    elif joined["efficiency"] < 0:
+        lines.append(f"efficiency: {joined['efficiency']:.2f}: what earned in training lost in the tests")
     else:
         lines.append(
             f"efficiency: {joined['efficiency']:.2f} of the yearly return in training was kept in the tests "
@@ -59,9 +63,9 @@ def _joined_lines(walk: Mapping[str, Any]) -> list[str]:
             f"rank correlation of training and test over all points: {mean:+.2f} (mean of {len(correlations)})"
         )
     if paths := walk.get("paths"):
-        spread = paths["return_per_year"]
+        spread = paths["return"]
         lines.append(
-            f"{paths['paths']} paths of {paths['splits']} splits: return a year from {percent(spread['low'])} to "
+            f"{paths['paths']} paths of {paths['splits']} splits: return from {percent(spread['low'])} to "
             f"{percent(spread['high'])}, median {percent(spread['median'])}, {paths['losing']:.0%} of them lose"
         )
     return lines
@@ -89,6 +93,11 @@ def holdout_lines(holdout: Mapping[str, Any]) -> list[str]:
     if looks > 1:
         lines.append(f"this hold-out was looked at {looks} times with this controller: with every look it says less")
     return lines
+
+
+def _per_year(joined: Mapping[str, Any]) -> str:
+    """The rate per year in brackets; nothing where too few days would make it up."""
+    return f" ({percent(joined['return_per_year'])} a year)" if joined["days"] >= MIN_YEARLY_DAYS else ""
 
 
 def percent(value: float | None) -> str:

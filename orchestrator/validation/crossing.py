@@ -116,6 +116,7 @@ def cross(
         "splits": math.comb(len(parts), TESTED),
         "paths": len(found),
         "points": len(best),
+        "return": _spread([float(each["return"]) for each in found]),
         "return_per_year": _spread(returns),
         "sharpe": _spread(sharpes),
         "losing": sum(value < 0 for value in returns) / len(returns) if returns else None,

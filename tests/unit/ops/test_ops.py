@@ -15,10 +15,12 @@ from typing import Any
 import pytest
 import yaml
 
-from orchestrator.monitoring.exporter import Broker, Sweep, Tally
+from orchestrator.cluster.bookkeeping import SweepRecords
+from orchestrator.monitoring.exporter import BrokerFacts
 from tasks.candles import mirror
 from tasks.node.lease import NODE_EXPIRY_S
 from tasks.node.worker import LAST_WAIT_S
+from tasks.protocol.records import NodeRecord, NodeTally, SweepState, SweepStatus
 from tasks.settings import PREFIX, Settings
 from tests.conftest import REPOSITORY
 
@@ -291,7 +293,7 @@ def exported() -> set[str]:
 
     from orchestrator.monitoring.exporter import ClusterCollector, MachineCollector, _of_sweeps
 
-    sweep = Sweep("s", "running", 1, 0, 0, 0, "queue", {"n": Tally()})
+    sweep = SweepRecords("s", SweepStatus(1, 0, 0, SweepState.RUNNING, 0.0, "queue"), {"n": NodeTally()})
     families = list(_of_sweeps([sweep]))
     names = {sample.name for family in families for sample in family.samples}
     names |= {sample.name for family in cluster_families(ClusterCollector) for sample in family.samples}
@@ -307,9 +309,7 @@ def exported() -> set[str]:
 def cluster_families(collector: Any) -> list[Any]:
     from unittest.mock import patch
 
-    from orchestrator.cluster.broker import Node
-
-    broker = Broker(1, 1, 1, {"q": 0}, 0, [Node("n", 1, "q", {})], [])
+    broker = BrokerFacts(1, 1, 1, {"q": 0}, 0, [NodeRecord("n", 1, "q", {})], [])
     with patch("orchestrator.monitoring.exporter.read", return_value=broker):
         return list(collector(Settings(broker="redis://x")).collect())
 
