@@ -37,9 +37,11 @@ from tasks.engine.live.tape import Tape, tape
 from tasks.engine.stock import plain_results
 from tasks.errors import ControllerError, HummingsweepError
 from tasks.intervals import interval_seconds
+from tasks.isolation.clock import clock
 from tasks.market_names import feed_key, price_key
 from tasks.upstream.backtest.build import controller_class
 from tasks.upstream.backtest.failure import at_candle, failure
+from tasks.upstream.backtest.wanted import wanted_feeds
 from tasks.upstream.names import CreateExecutorAction, StopExecutorAction, StoreExecutorAction, generate_unique_id
 
 if TYPE_CHECKING:
@@ -181,6 +183,7 @@ class Point:
         self._priced = [(price_key(*pair), book) for pair, book in self._books.by_pair.items()]
         feeds = {key: self._feed(key, feed) for key, feed in market.feeds.items()}
         self.provider = LiveProvider(feeds, market.trading_rules)
+        clock.follow(self.provider)  # what the controller gets from time.time()
         self._queue: asyncio.Queue[Any] = asyncio.Queue()
         self._show_prices(0)  # controllers read the price while they are made
         self.provider._time = float(self._books.rows[0])
@@ -296,7 +299,7 @@ class Point:
         """Find out which feeds the controller wants, and show it what is there before the first row."""
         assert self.provider is not None
         wanted: dict[str, LiveFeed] = {}
-        for candles in [*controller.get_candles_config(), *(getattr(self._config, "candles_config", None) or [])]:
+        for candles in wanted_feeds(controller):
             key = feed_key(candles.connector, candles.trading_pair, candles.interval)
             wanted[key] = self.provider.get_candles_feed(candles)
         bases = {feed_key(*pair, self._market.resolution) for pair in self._books.by_pair}
