@@ -3,7 +3,8 @@
     .venv/bin/python benchmarks/shape.py [CHECKOUT ...]
 
 Counts what is in `tasks`, `orchestrator` and `hummingsweep`: kernels (functions that numba compiles) are left out where
-functions are measured by their length. Circles are found among all imports, also those inside functions.
+functions are measured by their length. Circles are found among all imports, also those inside functions; imports for
+type checkers alone do not count.
 """
 
 from __future__ import annotations
@@ -75,7 +76,7 @@ def graph_of(root: Path) -> dict[str, object]:
 
     sys.path.insert(0, str(root))
     there = [name for name in PACKAGES if (root / name / "__init__.py").exists()]
-    graph = grimp.build_graph(*there, cache_dir=None)
+    graph = grimp.build_graph(*there, exclude_type_checking_imports=True, cache_dir=None)
     modules = sorted(graph.modules)
     after = {module: sorted(graph.find_modules_directly_imported_by(module)) for module in modules}
     wings = {
