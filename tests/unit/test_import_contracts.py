@@ -22,11 +22,11 @@ PLANTED = {
     ),
     "the orchestrator uses only the light rooms of tasks, and never hummingbot": (
         "orchestrator/results/columns.py",
-        "from tasks.engine import metrics",
+        "from tasks.engine import equity",
     ),
     "the wings of the orchestrator": ("orchestrator/sweepfile/axes.py", "from orchestrator.results import store"),
-    "the rooms of a node": ("tasks/grid.py", "from tasks.engine import metrics"),
-    "only the upstream room imports hummingbot": ("tasks/engine/metrics.py", "import hummingbot"),
+    "the rooms of a node": ("tasks/grid.py", "from tasks.engine import equity"),
+    "only the upstream room imports hummingbot": ("tasks/engine/equity.py", "import hummingbot"),
 }
 
 
@@ -83,7 +83,7 @@ def test_a_room_that_no_contract_knows_is_an_error(clone: Path) -> None:
 def test_what_the_orchestrator_may_use_is_said_of_every_room_of_tasks(repository: Path) -> None:
     """A new room above `protocol` is either forbidden to the orchestrator or light; one that is neither is an error."""
     forbidden = next(one for one in contracts(repository) if one["type"] == "forbidden")["forbidden_modules"]
-    light = {"broker", "candles", "feeds", "sync", "grid", "protocol"}
+    light = {"broker", "candles", "feeds", "metrics", "sync", "grid", "protocol"}
     rooms = next(one for one in contracts(repository) if one.get("containers") == ["tasks"])["layers"]
     above = [room for layer in rooms for room in layer.split(" | ")]
     above = above[: above.index("protocol") + 1]
