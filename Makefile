@@ -8,7 +8,7 @@ UV := $(shell command -v uv 2>/dev/null || echo $(TOOLS)/bin/uv)
 PYTHON := .venv/bin/python
 SWEEP := .venv/bin/hummingsweep
 
-.PHONY: help setup sweep test test-long check docs format flower bench upstream lock clean
+.PHONY: help setup sweep test test-long check docs format flower bench calibrate upstream lock clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -73,6 +73,9 @@ upstream: .venv/.ready  ## VERSION=20261015: what another hummingbot release cha
 	@build/upstream/$(VERSION)/bin/python -m tasks.upstream.release_check; test $$? -lt 2
 	@build/upstream/$(VERSION)/bin/python -m pytest -q -p no:cacheprovider tests/property/test_jump_equals_stock.py \
 	  tests/unit/tasks/engine/test_jump_engine.py
+
+calibrate: .venv/.ready  ## how often the verdict is wrong, on some 1,600 simulated sweeps (docs/trust/verdict.md)
+	@$(PYTHON) benchmarks/calibrate.py --markets 264 --engine 3
 
 lock: | $(if $(findstring $(TOOLS),$(UV)),$(TOOLS)/bin/uv)  ## resolve the ranges of pyproject.toml into requirements.lock
 	@$(UV) pip compile --quiet --universal --no-emit-index-url --no-annotate --python-version $(PYTHON_VERSION) \

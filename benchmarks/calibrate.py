@@ -6,7 +6,8 @@ with a planted edge of graded strength, as a multiple of the bar that luck sets:
 many independent points, expected_maximum(N) x sqrt(365 / days) a year. How often is it found, given the true ratio of
 the point that is ranked best?
 
-Part two, `--engine`: whole sweeps on the jump engine with honest fills and no costs on random walks, four controllers.
+Part two, `--engine N`: whole sweeps on the jump engine with honest fills and no costs on N random walks for each of
+four controllers.
 """
 
 from __future__ import annotations
@@ -141,6 +142,17 @@ def tables(found: list[Judged]) -> list[str]:
     return lines
 
 
+def on_the_engine(rounds: int, days: int) -> Iterator[Judged]:
+    """So many random walks for each of the four controllers, each a whole sweep of 81 points."""
+    from benchmarks.workloads.engine_nulls import SWEEPS, engine_sweep
+
+    for seed in range(rounds):
+        for name in SWEEPS:
+            returns, interval_s = engine_sweep(name, days, seed)
+            sweep = NullSweep(name, "engine", days, returns.astype(np.float64), interval_s, np.zeros((81, 1)))
+            yield judged(sweep, sweep.returns, 0.0, None, "sharpe", seed)
+
+
 def main() -> None:
     """The command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -148,10 +160,13 @@ def main() -> None:
     parser.add_argument(
         "--candles", type=Path, help="a 1m candle file (CSV) whose moves get drawn signs, for a third of them"
     )
+    parser.add_argument("--engine", type=int, default=0, help="random walks per controller on the engine")
+    parser.add_argument("--engine-days", type=int, default=10, help="their length")
     parser.add_argument("--to", type=Path, help="write every verdict there, JSON")
     arguments = parser.parse_args()
     began = time.monotonic()
     found = list(simulated(arguments.markets, arguments.candles))
+    found += on_the_engine(arguments.engine, arguments.engine_days)
     print("\n".join(tables(found)))
     print(f"\n{len(found)} sweeps judged in {time.monotonic() - began:.0f} s")
     if arguments.to:

@@ -26,8 +26,8 @@ MIN_WORLDS = 19
 #: Their p-value: the same two bounds.
 NOISE_EVIDENCE_P = 0.05
 NOISE_LUCK_P = 0.20
-#: Share of trades that the live replay must have in common with the back-test.
-LIVE_SAME = 0.5
+#: Share of the back-test's gain that the live replay must keep.
+LIVE_KEPT = 0.5
 #: What the audit's state is where a decision changed with the future.
 LOOK_AHEAD = "look_ahead"
 #: PBO from which the choice of the point, not the strategy, is called luck.
@@ -149,7 +149,8 @@ def _objections(parts: OtherParts) -> tuple[list[str], list[str]]:
     against, doubts = [], []
     noise = parts.noise_worlds
     if noise and noise.get("p") is not None and noise["worlds"] >= MIN_WORLDS:
-        told = f"Of {noise['worlds']} sweeps on shuffled candles {_percent(noise['p'])} did as well or better."
+        as_good = round(noise["p"] * (noise["worlds"] + 1)) - 1
+        told = f"{as_good} of {noise['worlds']} sweeps on shuffled candles did as well or better."
         if noise["p"] > NOISE_LUCK_P:
             against.append(told)
         elif noise["p"] > NOISE_EVIDENCE_P:
@@ -161,8 +162,11 @@ def _objections(parts: OtherParts) -> tuple[list[str], list[str]]:
     if holdout.get("sharpe") is not None and holdout["sharpe"] <= 0:
         doubts.append("On the hold-out it lost.")
     live = parts.live or {}
-    if live.get("trades_same") is not None and live["trades_same"] < LIVE_SAME:
-        doubts.append(f"Called as the bot calls it, it makes only {_percent(live['trades_same'])} of the same trades.")
+    replayed, expected = live.get("pnl"), live.get("backtest_pnl")
+    if replayed is not None and expected is not None and expected > 0 and replayed < LIVE_KEPT * expected:
+        doubts.append(
+            f"Called as the bot calls it, it earns {_percent(replayed)} where the back-test has {_percent(expected)}."
+        )
     return against, doubts
 
 
@@ -275,7 +279,7 @@ def _spa(found: Figures | None) -> dict[str, Any] | None:
 
 
 def _percent(share: float) -> str:
-    if 0 < share < 0.01:
+    if 0 < abs(share) < 0.02:
         return f"{share:.1%}"
     return f"{share:.0%}"
 

@@ -69,7 +69,7 @@
         { x, y: d.bands[2], mode: "lines", line: { color: t.accent, width: 1, dash: "dot" }, hoverinfo: "skip" },
         { x, y: d.curve, mode: "lines", line: { color: t.text, width: 2 }, hovertemplate: "%{x}<br>account %{y:.3f}<extra></extra>" },
       ], layout(t, {
-        height: 320, yaxis: { title: { text: "account, start = 1" } },
+        height: 320, xaxis: {}, yaxis: { title: { text: "account, start = 1" } },
         shapes: [{ type: "line", xref: "paper", x0: 0, x1: 1, y0: 1, y1: 1, line: { color: t.quiet, width: 1 } }],
       }));
     },

@@ -131,13 +131,14 @@ def test_an_objective_that_returns_cannot_give_is_said_to_be_tested_by_sharpe() 
 @pytest.mark.parametrize(
     ("parts", "word", "said"),
     [
-        ({"noise_worlds": {"worlds": 99, "p": 0.5}}, Verdict.LUCK, "Of 99 sweeps on shuffled candles 50%"),
-        ({"noise_worlds": {"worlds": 99, "p": 0.1}}, Verdict.WEAK, "Of 99 sweeps on shuffled candles 10%"),
+        ({"noise_worlds": {"worlds": 99, "p": 0.5}}, Verdict.LUCK, "49 of 99 sweeps on shuffled candles"),
+        ({"noise_worlds": {"worlds": 99, "p": 0.1}}, Verdict.WEAK, "9 of 99 sweeps on shuffled candles"),
         ({"noise_worlds": {"worlds": 99, "p": 0.01}}, Verdict.EVIDENCE, "Not tested: data"),
         ({"noise_worlds": {"worlds": 9, "p": 0.9}}, Verdict.EVIDENCE, "Not tested: data"),
         ({"out_of_sample": {"sharpe": -0.2}}, Verdict.WEAK, "the chosen points lost"),
         ({"out_of_sample": {"sharpe": 1.0, "holdout": {"sharpe": -1.0}}}, Verdict.WEAK, "On the hold-out it lost"),
-        ({"live": {"trades_same": 0.2}}, Verdict.WEAK, "only 20% of the same trades"),
+        ({"live": {"pnl": 0.02, "backtest_pnl": 0.1}}, Verdict.WEAK, "it earns 2% where the back-test has 10%"),
+        ({"live": {"pnl": 0.08, "backtest_pnl": 0.1}}, Verdict.EVIDENCE, "Not tested: sweeps"),
         ({"audit": {"verdict": "look_ahead"}}, Verdict.UNTESTED, "had not happened yet"),
         ({"audit": {"verdict": "clean"}}, Verdict.EVIDENCE, "Not tested: sweeps on shuffled candles"),
     ],
