@@ -17,7 +17,7 @@ STOCK = tuple(
     win_signals loss_signals unrealized_pnl_quote position_realized_pnl_quote total_fees_quote
     """.split()  # noqa: SIM905
 )
-#: Metrics of our own, see tasks.engine.metrics.
+#: Metrics of our own, see tasks/metrics/catalogue.py.
 OWN = tuple(
     """
     sharpe sortino cagr max_drawdown max_drawdown_days calmar exposure turnover trades_per_day expectancy
@@ -25,9 +25,15 @@ OWN = tuple(
     """.split()  # noqa: SIM905
 )
 
+#: What a path bracket gives of the best path, see tasks.child.point.
+BRACKETED = ("net_pnl", "net_pnl_quote", "sharpe", "max_drawdown", "total_positions")
+
 
 def row_columns(sweep: Sweep) -> list[str]:
     """Names of columns, axes among them."""
     results = [*STOCK, *OWN]
     honest = [f"honest_{name}" for name in results] if sweep.fills == "both" else []
-    return [*LEADING, *sweep.grid.names, *results, *honest]
+    best_path = [f"best_path_{name}" for name in BRACKETED] if sweep.fill_path == "bracket" else []
+    if sweep.fills == "both":
+        best_path = [f"honest_{name}" for name in best_path]
+    return [*LEADING, *sweep.grid.names, *results, *honest, *best_path]

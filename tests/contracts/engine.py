@@ -78,7 +78,7 @@ class EngineCase:
         assert outcome.timestamps is not None
         assert len(outcome.timestamps) == len(outcome.equity)
         assert outcome.position_value is not None
-        assert len(outcome.position_value) == len(outcome.extras["turnover"]) == len(outcome.equity)
+        assert len(outcome.position_value) == len(outcome.turnover) == len(outcome.equity)
 
     def test_the_markets_frames_are_not_written_to(self, market: Market) -> None:
         before = {key: feed.copy() for key, feed in market.feeds.items()}
