@@ -176,11 +176,14 @@ def _finished(sweep: Sweep, out: Path, closing: dict[str, Any], top: int) -> Ans
             findings={name: meta[name] for name in STAGES if meta.get(name) and name not in closing["skip_stages"]},
             trust=meta.get(TRUST),
         )
-        return _with_remarks(answer, sweep, store)
+        return _with_remarks(answer, sweep, store, note=False)  # the run before has noted it
 
 
-def _with_remarks(answer: Answer, sweep: Sweep, store: Store) -> Answer:
-    """The answer, without a ranking where no point traded or nothing is ranked, and with what is to be said of it."""
+def _with_remarks(answer: Answer, sweep: Sweep, store: Store, *, note: bool = True) -> Answer:
+    """The answer, without a ranking where no point traded or nothing is ranked, and with what is to be said of it.
+
+    `note`: also beside the sweep, for the report; the store is open for writing.
+    """
     table = store.table(answer.summary.sweep)
     if nothing := untraded(table):
         answer.remarks, answer.no_answer = nothing.lines(), "untraded"
@@ -190,7 +193,8 @@ def _with_remarks(answer: Answer, sweep: Sweep, store: Store) -> Answer:
         answer.no_answer = "unranked" if is_nothing else ""
     if answer.no_answer:
         answer.ranking = None
-    store.set_meta(answer.summary.sweep, "no_answer", {"why": answer.no_answer, "remarks": answer.remarks})
+    if note:
+        store.set_meta(answer.summary.sweep, "no_answer", {"why": answer.no_answer, "remarks": answer.remarks})
     return answer
 
 

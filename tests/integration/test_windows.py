@@ -86,7 +86,8 @@ def test_a_controller_that_searches_for_the_future_finds_the_end_of_its_window(w
     assert len(rows) > 20
     for row in rows:
         found = int(row["error"].rpartition("opens at ")[2].split()[0].rstrip(".;"))
-        assert row["start"] < found <= row["end"]
+        # a shifted candle is stamped with the moment it closes: the window's last minute at the latest
+        assert row["start"] < found <= row["end"] + 60
     for row in walking.rows():  # nor does the plain sweep see the embargo and the hold-out
         found = int(row["error"].rpartition("opens at ")[2].split()[0].rstrip(".;"))
         assert found < START + 17 * HOUR
@@ -157,7 +158,7 @@ def test_robustness_is_a_matrix_of_changed_conditions(walking: Place) -> None:
     by_label = {row["label"]: row["values"] for row in answer["rows"]}
     plain = by_label["as it was run"]
     assert by_label["costs x0.5"][0] > plain[0] > by_label["costs x3"][0]
-    assert {"honest fills", "1 candle later", "starts 1h later", "worst neighbour"} <= set(by_label)
+    assert {"stock fills", "1 candle later", "starts 1h later", "worst neighbour"} <= set(by_label)
     assert all(len(values) == 2 for values in by_label.values())
 
 
