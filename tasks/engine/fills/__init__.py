@@ -1,30 +1,24 @@
-"""Honest fills: what an order would have got from candles alone, and where they leave it open, the worse of it.
+"""Fills other than stock: what an order would have got, from candles. What each rung assumes: docs/trust/fills.md.
 
-The decision is taken at the close of the row that creates the executor; its orders act from the next row on.
+    rules      what a sweep asks for (FillRules)
+    run        the rules on the candles of one run (RunFills): what simulations are given
+    path       the candles that orders fill in: the engine's rows, or finer ones inside them
+    exchange   how an exchange rounds and refuses orders
+    costs      fees, slippage, funding
 
-    entry, market         the close of the creating row, taker
-    entry, limit          rests from the next row on and fills at its own price, maker, when a candle trades THROUGH it
-                          (low < price for a buy; touching is no fill); where the close is already through the price,
-                          at that close on the creating row, taker, but never worse than the price
-    entry, limit maker    as limit, but where it would cross it rests at the close instead
-    stop loss             touched (low <= level for a long): at the level, or at the open where that is beyond it, taker
-    trailing stop         the level follows the closes and holds from the next row on; otherwise as a stop loss
-    take profit, limit    at its own price, maker, when traded through; never better, also where a candle opens beyond
-    take profit, market   at its level, taker, when touched
-    time limit, end       at the close of the last row, taker; an entry that has not filled is cancelled
-    stopped early         at the close of that row, taker; or kept at its entry price
+The decision is taken at the close of the row that creates the executor; its orders act from the next row on. A market
+entry fills at that close. A limit entry rests and fills at its own price, as maker; where the close is through its
+price already, at that close, as taker, never worse than its price; a LIMIT_MAKER order rests at the close. When a
+resting order fills is the rung's: reached (touch), traded through by ticks (through), and no more than a share of the
+volume there (volume, honest). Stops are touched and fill at their level, or at the open where that is beyond it.
 
-Within one candle: an open beyond the target is the target's; after that resting entries fill before stops, and stops
-before targets. In the candle of a limit entry the target counts only if the close is beyond it, the stop always: the
-price had to go down through the order to reach the low.
+Levels follow from the price of the fills: stop = average * (1 - stop_loss), target = average * (1 + take_profit), gains
+for the trailing stop likewise, all before fees; the trailing stop follows the closes and holds from the next candle on.
+Funding is paid by what is open when a candle opens at or after its moment, on the value at that open: longs pay a
+positive rate, shorts receive it.
 
-Levels follow from the price of the fills: stop = average × (1 - stop_loss), target = average × (1 + take_profit), gains
-for the trailing stop likewise, all before fees. Fees are booked on the side on which they arise, as fractions of the
-quote amount: maker or taker. Slippage moves taker fills only, against the trade. Funding is paid by what is open when a
-candle opens at or after its moment, on the value at that open: longs pay a positive rate, shorts receive it.
-
-Not simulated, as in stock fills: partial fills, queues, balances, margin and liquidation, activation bounds; for grids
-also max_open_orders, order_frequency and the trailing stop.
+Not simulated: the queue at the best price, what one's own orders do to the market, latency, balances, cross margin,
+activation bounds; for grids also max_open_orders, order_frequency and the trailing stop.
 """
 
 from tasks.engine.fills.rules import STOCK, FillRules
