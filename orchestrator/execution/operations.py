@@ -112,27 +112,31 @@ def run_sweep(
         )
         if estimate or summary.interrupted:
             return Answer(summary, out, None)
-        ranking = _ranking(sweep, store, definition, max(top, SHOWN_CURVES))
-        answer = _with_remarks(
-            Answer(summary, out, dataclasses.replace(ranking, rows=ranking.rows[:top])), sweep, store
-        )
-        best = [] if answer.no_answer else [row["point"] for row in ranking.rows[:SHOWN_CURVES]]
-        if best and audit:
-            found = _closing_audit(session, best[0])
-            answer.audit, answer.look_ahead = str(found["verdict"]), found.get("state") == LOOK_AHEAD
-        if not answer.no_answer:
-            unasked = () if audit or sweep.validation.live else ("live",)
-            answer.findings = run_stages(session, ranking, (*skip_stages, *unasked))
-        if session.interrupted:
-            summary.interrupted = True
-            return answer
-        if not answer.no_answer:
-            answer.trust = judged(store, definition.sweep, sweep, best[0] if best else None)
-        if report:
-            details = session.ask(Kind.DETAIL, best) if best else []
-            answer.report = _write(store, definition.sweep, out / "report.html", store.meta(definition.sweep), details)
-        store.set_meta(definition.sweep, "finished", _closing(sweep, audit, report, skip_stages))
+        return _concluded(session, summary, out, _closing(sweep, audit, report, skip_stages), top)
+
+
+def _concluded(session: SweepSession, summary: Summary, out: Path, closing: dict[str, Any], top: int) -> Answer:
+    """What follows the last row: ranking, audit of the best point, stages, verdict, report; see `_closing`."""
+    sweep, store, name = session.sweep, session.store, session.definition.sweep
+    ranking = _ranking(sweep, store, session.definition, max(top, SHOWN_CURVES))
+    answer = _with_remarks(Answer(summary, out, dataclasses.replace(ranking, rows=ranking.rows[:top])), sweep, store)
+    best = [] if answer.no_answer else [row["point"] for row in ranking.rows[:SHOWN_CURVES]]
+    if best and closing["audit"]:
+        found = _closing_audit(session, best[0])
+        answer.audit, answer.look_ahead = str(found["verdict"]), found.get("state") == LOOK_AHEAD
+    if not answer.no_answer:
+        unasked = () if closing["audit"] or sweep.validation.live else ("live",)
+        answer.findings = run_stages(session, ranking, (*closing["skip_stages"], *unasked))
+    if session.interrupted:
+        summary.interrupted = True
         return answer
+    if not answer.no_answer:
+        answer.trust = judged(store, name, sweep, best[0] if best else None)
+    if closing["report"]:
+        details = session.ask(Kind.DETAIL, best) if best else []
+        answer.report = _write(store, name, out / "report.html", store.meta(name), details)
+    store.set_meta(name, "finished", closing)
+    return answer
 
 
 def _finished(sweep: Sweep, out: Path, closing: dict[str, Any], top: int) -> Answer | None:

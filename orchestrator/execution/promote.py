@@ -86,6 +86,37 @@ def promote(
             )
         point = int(ranking.rows[rank - 1]["point"])
     row = _row(store, definition, point)
+    _check_worth(definition.sweep, point, row, meta, force=force, anyway=anyway)
+    place = ranking.place(point)
+    standing = f"rank {place} of {ranking.groups}" if place else "not ranked"
+    standing += f" by {rank_by}" + (f" where {where}" if where else "")
+    name = promoted_name(definition.sweep, point)
+    script = {"script_file_name": SCRIPT, "controllers_config": [f"{name}.yml"]}
+    head = _head(definition, point, standing, row, meta)
+    files = {
+        to / "conf" / "controllers" / f"{name}.yml": head + _yaml(controller_config(definition, point)),
+        to / "conf" / "scripts" / f"{name}-script.yml": f"# Runs {name}.yml, see there.\n" + _yaml(script),
+        **_new_code(to, code or {}),
+    }
+    _write(files, force)
+    return list(files)
+
+
+def _new_code(to: Path, code: Mapping[Path, Path]) -> dict[Path, str]:
+    """Path -> text of the source files that the bot does not have as they are; its own `__init__.py` stay."""
+    files = {}
+    for target, source in code.items():
+        path, text = to / target, source.read_text(encoding="utf-8")
+        there = path.read_text(encoding="utf-8") if path.is_file() else None
+        if there != text and not (there is not None and path.name == "__init__.py"):
+            files[path] = text
+    return files
+
+
+def _check_worth(
+    sweep: str, point: int, row: dict[str, Any], meta: dict[str, Any], *, force: bool, anyway: bool
+) -> None:
+    """Raises StoreError for a point that never traded, a verdict of luck, or look-ahead, unless asked for anyway."""
     executors = [row[name] for name in EXECUTORS if row.get(name) is not None]
     if executors and not any(executors) and not (force or anyway):
         log = f" Its controller: {row[LOG]}" if row.get(LOG) else ""
@@ -105,24 +136,6 @@ def promote(
             f"{sweep}: the audit of point {audit['point']} found look-ahead ({audit['verdict']}): the bot cannot see "
             "that future. Mend the controller, or raise `shift`; to promote the point all the same, give --anyway"
         )
-    place = ranking.place(point)
-    standing = f"rank {place} of {ranking.groups}" if place else "not ranked"
-    standing += f" by {rank_by}" + (f" where {where}" if where else "")
-    name = promoted_name(definition.sweep, point)
-    config = controller_config(definition, point)
-    head = _head(definition, point, standing, row, meta)
-    script = {"script_file_name": SCRIPT, "controllers_config": [f"{name}.yml"]}
-    files = {
-        to / "conf" / "controllers" / f"{name}.yml": head + _yaml(config),
-        to / "conf" / "scripts" / f"{name}-script.yml": f"# Runs {name}.yml, see there.\n" + _yaml(script),
-    }
-    for target, source in (code or {}).items():
-        path, text = to / target, source.read_text(encoding="utf-8")
-        there = path.read_text(encoding="utf-8") if path.is_file() else None
-        if there != text and not (there is not None and path.name == "__init__.py"):  # the bot has its own
-            files[path] = text
-    _write(files, force)
-    return list(files)
 
 
 def is_bot_folder(folder: Path) -> bool:
