@@ -79,6 +79,7 @@ def elsewhere(*arguments):
 @pytest.fixture(scope="module")
 def process():
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        pool.submit(int).result()  # started here, it belongs to all tests of the module
         yield pool
 
 

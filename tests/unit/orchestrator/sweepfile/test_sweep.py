@@ -178,7 +178,7 @@ class TestWhatIsWrong:
             ({"shift": -1}, SweepFileError, "shift: -1"),
             ({"shift": 1.5}, SweepFileError, "shift: 1.5: must be a whole number"),
             ({"shift": True}, SweepFileError, "shift: True: must be a whole number"),
-            ({"engine": "jmp"}, SweepFileError, "engine: 'jmp': must be 'jump' or 'stock'"),
+            ({"engine": "jmp"}, SweepFileError, "engine: 'jmp': must be 'auto', 'jump', 'stock' or 'live'"),
             ({"fills": "real"}, SweepFileError, "fills: 'real'"),
             ({"gaps": "ignore"}, SweepFileError, "gaps: 'ignore'"),
             ({"warmup": "perhaps"}, SweepFileError, "warmup: 'perhaps': must be true or false"),
@@ -261,7 +261,7 @@ class TestWhatIsWrong:
 
 class TestDefinition:
     def test_it_survives_the_journey_with_its_axes_in_order(self) -> None:
-        definition = sweep().definition(slices={"feed": "ab"}, options={"cuts": 3})
+        definition = sweep().definition(slices={"feed": "ab" * 32}, options={"cuts": 3})
         assert SweepDefinition.decode(definition.encode()) == definition
         assert list(SweepDefinition.decode(definition.encode()).grid) == ["bb_std", "bb_length"]
 
