@@ -122,7 +122,7 @@ class HourlyBuyer(Generic):
                     connector_name=config.connector_name,
                     trading_pair=config.trading_pair,
                     side=TradeType.BUY,
-                    amount=Decimal(10) / self.price(),
+                    amount=Decimal(100) / self.price(),
                     execution_strategy=ExecutionStrategy.MARKET,
                 ),
             )
