@@ -6,14 +6,19 @@ keeps between chunks (its Redis client, definitions, markets, extracted controll
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import gc
+import hashlib
 import logging
 import os
 import platform
 import resource
 import socket
+import sys
 import time
 from collections import OrderedDict
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
@@ -215,7 +220,8 @@ def begin(settings: Settings | None = None) -> Child:
     patches.apply()
     from tasks.engine.executors.warm import warm
 
-    warm()  # a compiler that runs inside a point would count as the point's time
+    with _one_compiles(Path(os.environ["NUMBA_CACHE_DIR"])):
+        warm()  # a compiler that runs inside a point would count as the point's time
     # what the imports left is there for good: the collector need not walk through it at every full collection
     gc.collect()
     gc.freeze()
@@ -228,6 +234,30 @@ def use_utc() -> None:
     answer on every node, and the one that a bot in Hummingbot's container gets."""
     os.environ["TZ"] = "UTC"
     time.tzset()
+
+
+@contextlib.contextmanager
+def _one_compiles(cache: Path) -> Iterator[None]:
+    """The first child of a machine compiles the kernels, which takes a minute; the others wait and find them in the
+    cache. Where they are compiled already nobody waits.
+    """
+    code = Path(__file__).parents[1] / "engine"
+    stamps = sorted((file.name, file.stat().st_mtime_ns) for file in code.rglob("*.py"))
+    done = cache / f"compiled-{hashlib.sha256(repr((sys.version, stamps)).encode()).hexdigest()[:16]}"
+    if done.exists():
+        yield
+        return
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        lock = (cache / "compiling").open("a")
+    except OSError:  # numba says what it cannot write
+        yield
+        return
+    with lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+        with contextlib.suppress(OSError):
+            done.touch()
 
 
 def peak_memory_bytes() -> int:
