@@ -150,8 +150,15 @@ class PointRunner:
         reference = self._reference(point)
         key = (self._sweep.sweep, str(self._scenario), reference)
         with notes.aside():  # only the first point of a controller is tried
-            why, several = await self._me.needs.of(key, lambda: self.config(reference), self.market)
+            why, several = await self._me.needs.of(key, lambda: self._tried(reference, point), self.market)
         return self._engines.choose(fills, why, several_pairs=several)
+
+    def _tried(self, reference: int, point: int) -> Any:
+        """The config of the reference point, or of the point itself where it is refused. Raises ControllerError."""
+        try:
+            return self.config(reference)
+        except HummingsweepError:
+            return self.config(point)
 
     def _reference(self, point: int) -> int:
         """The point with the first value on every axis but those that name the controller."""
