@@ -206,7 +206,10 @@ class PointRunner:
         return row
 
     def _results(self, outcome: Outcome, config: Any, warning: str) -> Row:
-        return _results(outcome, config, self.market, warning, self._returns_interval_s)
+        # metrics speak of the period that was run: a window's are those of a plain sweep over it
+        own = self._definition
+        interval_s = returns_interval(own.start, own.end, interval_seconds(own.resolution))
+        return _results(outcome, config, self.market, warning, interval_s)
 
     def _returns(self, outcome: Outcome, config: Any) -> Row:
         """The returns of the plain columns of a row: of the stock fills where there are both."""

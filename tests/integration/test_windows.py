@@ -13,8 +13,7 @@ from tests.integration.conftest import START, Place, write_candles
 
 HOUR = 3600
 #: Columns of a row that are no result; the digest is of the slices, which reach further than a window.
-# skew and kurtosis are of returns at the sweep's interval, which is longer for a longer sweep
-NOT_RESULTS = {"skew", "kurtosis", "window", "role", "start", "end", "seconds", "engine_note", "candles_digest"}
+NOT_RESULTS = {"window", "role", "start", "end", "seconds", "engine_note", "candles_digest"}
 SEMANTICS: dict[str, dict[str, Any]] = {
     "honest": {"shift": 1, "warmup": True, "fills": "honest", "engine": "jump"},
     "stock": {"shift": 0, "warmup": False, "fills": "stock", "engine": "stock"},
