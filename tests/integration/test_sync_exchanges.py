@@ -24,6 +24,7 @@ TOO_MANY = Answer(body=b'{"retCode": 10006, "retMsg": "Too many visits!", "resul
 @pytest.fixture(scope="module")
 def process():
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        pool.submit(int).result()  # started here, it belongs to all tests of the module
         yield pool
 
 
