@@ -14,7 +14,7 @@ import dataclasses
 import inspect
 import logging
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -89,13 +89,23 @@ def _sweep_file_keys() -> str:
 
 def _metrics() -> str:
     from tasks.metrics import CATALOGUE
+    from tasks.metrics.columns import column
 
-    lines = ["| column | unit | better | |", "|---|---|---|---|"]
+    return _columns(column(metric.name) for metric in CATALOGUE)
+
+
+def _other_columns() -> str:
+    from tasks.metrics.columns import OTHER_COLUMNS
+
+    return _columns(OTHER_COLUMNS)
+
+
+def _columns(described: Iterable[Any]) -> str:
+    lines = ["| column | unit | better | whose | |", "|---|---|---|---|---|"]
     better = {1: "more", -1: "less", 0: ""}
-    for metric in CATALOGUE:
-        note = " (the stock engine's own)" if metric.is_stock else " Annualised." if metric.annual else ""
-        sentence = metric.sentence.replace("|", "\\|")
-        lines.append(f"| `{metric.name}` | {metric.unit} | {better[metric.better]} | {sentence}{note} |")
+    for one in described:
+        sentence = one.sentence.replace("|", "\\|")
+        lines.append(f"| `{one.name}` | {one.unit} | {better[one.better]} | {one.source.value} | {sentence} |")
     return "\n".join(lines) + "\n"
 
 
@@ -154,6 +164,7 @@ def _of_command(path: str, command: Any, level: int) -> Iterator[str]:
 GENERATED: dict[str, Callable[[], str]] = {
     "sweep-file-keys": _sweep_file_keys,
     "metrics": _metrics,
+    "columns": _other_columns,
     "settings": _settings,
     "commands": _commands,
 }

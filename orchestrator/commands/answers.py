@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,12 +20,15 @@ from orchestrator.commands._shared import (
     say,
     settings_for,
 )
+from orchestrator.commands.tables import table
 from orchestrator.execution import operations
 from orchestrator.execution.controller_code import sources
 from orchestrator.progress.watcher import watcher_for
+from orchestrator.results.readable import currency
 from orchestrator.results.store import Store, SweepRef, resolve
 from orchestrator.sweepfile.sweep import parse, read
 from tasks.errors import HummingsweepError
+from tasks.metrics.columns import column
 from tasks.times import utc_second
 
 MAX_SHOWN = 10
@@ -43,6 +47,9 @@ def rows(
     returns: Annotated[
         bool, typer.Option("--returns", help="The returns of every ok point in place of its results; parquet or npy.")
     ] = False,
+    columns: Annotated[
+        bool, typer.Option("--columns", help="What each column is, in place of the rows; a table, or --format json.")
+    ] = False,
 ) -> None:
     """Every row, machine-readable, at full precision; works while the sweep runs.
 
@@ -52,11 +59,15 @@ def rows(
       hummingsweep rows runs/mine --format json --status error
       hummingsweep rows runs/mine --windows > windows.csv
       hummingsweep rows runs/mine --returns --format parquet --to returns.parquet
+      hummingsweep rows runs/mine --columns
     """
     from orchestrator.execution.windows import window_rows
     from orchestrator.results.export import RowSource, write, write_returns
 
     found = SweepRef.find(sweep)
+    if columns:
+        _say_columns(found, as_json=format == "json")
+        return
     if returns:
         if status:
             raise HummingsweepError("--status does not go with --returns: only points that are ok have returns")
@@ -68,6 +79,24 @@ def rows(
         if windows:
             source = window_rows(store)
         write(source, found.sweep, format, to or sys.stdout.buffer, status=status or None)
+
+
+def _say_columns(found: SweepRef, *, as_json: bool) -> None:
+    """Name, unit, direction, source and sentence of every column of the rows."""
+    with Store.open(found.folder) as store:
+        stored = store.sweep(found.sweep)
+        described = [column(name, stored.grid.names) for name in store.table(found.sweep).column_names]
+    if as_json:
+        answer_json([dataclasses.asdict(one) for one in described])
+        return
+    direction = {1: "more", -1: "less", 0: ""}
+    quote = currency(stored.definition.controller, stored.grid)
+    cells = [
+        [one.name, quote if one.unit == "quote" else one.unit, direction[one.better], one.source.value, one.sentence]
+        for one in described
+    ]
+    for line in table(f"columns of {found.sweep}", ["column", "unit", "better", "whose", "what it is"], cells):
+        say(line)
 
 
 def report(

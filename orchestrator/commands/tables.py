@@ -9,50 +9,92 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.analysis.across import words
 from orchestrator.analysis.rank import Stability
-from orchestrator.sweepfile.expressions import Expression
+from orchestrator.commands.ranking_columns import Chosen, chosen
+from orchestrator.results.readable import currency, is_fraction, objective_column, percent, whose
+from tasks.metrics.columns import column
 
 if TYPE_CHECKING:
     from orchestrator.analysis.rank import Ranking
     from orchestrator.sweepfile.sweep import Sweep
 
-#: Results a ranking shows beside the axes and the objective.
-SHOWN = ("net_pnl", "net_pnl_quote", "max_drawdown_pct", "sharpe", "total_positions", "accuracy", "warning")
-
-
+#: Characters between two columns of a table on a terminal.
+CELL_PADDING = 3
 #: Values of axes in `across` whose objectives are shown beside each other.
 MAX_ACROSS = 6
 
 
-def ranking_table(ranking: Ranking, sweep: Sweep) -> list[str]:
-    """The ranking as lines: rank, point, axes, objective, a few results."""
+def ranking_table(ranking: Ranking, sweep: Sweep, width: int | None = None) -> list[str]:
+    """The ranking as lines: rank, point, axes, objective, and the results that orchestrator.commands.ranking_columns
+    chooses. `width`: characters of a line, above which results nobody asked for are left out; default the terminal's,
+    no limit where standard output is none.
+    """
     if not ranking.rows and ranking.groups:
         return remarks(ranking)  # --top 0: there is a ranking, and no row of it is asked for
     if not ranking.rows:
         return [f"nothing to rank: no point is ok{' and meets where: ' + sweep.where if sweep.where else ''}"]
-    objective = sweep.rank_by.lstrip("-")
-    first = ranking.rows[0]
-    of_row = objective in first and not ranking.across
-    asked = [*Expression.parse(objective).names, *(Expression.parse(sweep.where).names if sweep.where else ())]
-    honest = [f"honest_{name}" for name in SHOWN] if sweep.fills == "both" else []
-    wanted = (objective if of_row else "objective", *sorted(asked), *SHOWN, *honest)
-    names = [name for name in wanted if name in first and name not in sweep.grid.names]
-    if not any(row.get("warning") for row in ranking.rows):
-        names = [name for name in names if name != "warning"]
-    results = list(dict.fromkeys(names))
-    along = list(first.get("across", {}))[:MAX_ACROSS]
-    columns = ["rank", "point", *sweep.grid.names, *along, *results]
-    cells = [
+    along = list(ranking.rows[0].get("across", {}))[:MAX_ACROSS]
+    axes = sweep.grid.names
+    objective = objective_column(sweep.rank_by, axes)
+    leading = ["rank", "point", *axes, *along]
+    results = chosen(ranking, sweep)
+    front = [
         [
             str(row["rank"]),
             str(row["point"]),
             *map(shown, sweep.grid.values(row["point"]).values()),
-            *(shown(row["across"][name]) for name in along),
-            *(shown(row.get(name)) for name in results),
+            *(_cell(row["across"][name], objective is not None and objective.unit == "fraction") for name in along),
         ]
         for row in ranking.rows
     ]
+    cells = {
+        name: [
+            _cell(
+                row.get(name),
+                objective is not None and objective.unit == "fraction" if name == "objective" else is_fraction(name),
+            )
+            for row in ranking.rows
+        ]
+        for name in results.all
+    }
+    width = width or (_terminal_width() if sys.stdout.isatty() else None)
+    left_out = _too_wide([leading, *front], cells, results, width) if width else []
+    names = [name for name in results.all if name not in left_out]
     title = f"best by {sweep.rank_by}" + (f", {words(ranking.across)}" if ranking.across else "")
-    return [*table(title, columns, cells), *remarks(ranking)]
+    if any(column(name, axes).unit == "quote" for name in names):
+        title += f" (money in {currency(sweep.controller, sweep.grid)})"
+    rows = [[*begin, *(cells[name][place] for name in names)] for place, begin in enumerate(front)]
+    below = []
+    if results.same:
+        of_all = ", ".join(f"{name} {_cell(ranking.rows[0][name], is_fraction(name))}" for name in results.same)
+        below.append(f"the same in all of these: {of_all}")
+    if left_out:
+        below.append(f"left out, for the terminal is too narrow: {', '.join(left_out)}; `hummingsweep rows` has all")
+    return [*table(title, [*leading, *names], rows), *below, *whose(names), *remarks(ranking)]
+
+
+def _cell(value: Any, fraction: bool) -> str:
+    """A result: fractions as percent."""
+    return percent(value) if fraction and isinstance(value, int | float) and value == value else shown(value)
+
+
+def _terminal_width() -> int:
+    from rich.console import Console
+
+    return Console().width
+
+
+def _too_wide(front: list[list[str]], cells: dict[str, list[str]], results: Chosen, width: int) -> list[str]:
+    """Optional results that do not fit into a line, the last ones first to go."""
+    widths = [max(len(row[place]) for row in front) for place in range(len(front[0]))]
+    wide = {name: max(len(name), *map(len, texts)) for name, texts in cells.items()}
+    total = sum(each + CELL_PADDING for each in (*widths, *wide.values())) + CELL_PADDING
+    left_out: list[str] = []
+    for name in reversed(results.optional):
+        if total <= width:
+            break
+        left_out.insert(0, name)
+        total -= wide[name] + CELL_PADDING
+    return left_out
 
 
 def remarks(ranking: Ranking) -> list[str]:
@@ -97,14 +139,24 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> 
     from rich.text import Text
 
     drawn = Table(title=title, box=SIMPLE_HEAD, title_justify="left")
-    for name in columns:
-        drawn.add_column(name, overflow="fold")
+    for place, name in enumerate(columns):
+        numbers = all(_is_number(row[place]) for row in rows)
+        drawn.add_column(name, overflow="fold", justify="right" if numbers else "left")
     for row in rows:
-        drawn.add_row(*(Text(cell, style="red" if cell.startswith("-") else "") for cell in row))
+        drawn.add_row(*(Text(cell, style=_style(name, cell)) for name, cell in zip(columns, row, strict=True)))
     buffer = io.StringIO()
     console = Console(file=buffer, force_terminal=True, width=Console().width)
     console.print(drawn)
     return buffer.getvalue().rstrip().splitlines()
+
+
+def _style(name: str, cell: str) -> str:
+    """Losses are red; a drawdown is never above 0, so its sign says nothing."""
+    return "red" if cell.startswith("-") and "max_drawdown" not in name else ""
+
+
+def _is_number(cell: str) -> bool:
+    return not cell or cell.rstrip("%").replace(",", "").replace("e", "", 1).lstrip("-").replace(".", "", 1).isdigit()
 
 
 def shown(value: Any) -> str:

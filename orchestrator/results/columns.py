@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import ujson
 
 from tasks.arrow import array_of, numpy_of
+from tasks.metrics.catalogue import CATALOGUE
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -30,29 +31,7 @@ LEADING = ("point", "status", "error", "engine", "seconds")
 #: Columns that a ranking adds.
 RANKED = ("rank", "objective", "equal_points")
 #: Keys of the stock engine's results, in its order.
-STOCK = (
-    "net_pnl",
-    "net_pnl_quote",
-    "total_executors",
-    "total_executors_with_position",
-    "total_volume",
-    "total_long",
-    "total_short",
-    "close_types",
-    "accuracy_long",
-    "accuracy_short",
-    "total_positions",
-    "accuracy",
-    "max_drawdown_usd",
-    "max_drawdown_pct",
-    "sharpe_ratio",
-    "profit_factor",
-    "win_signals",
-    "loss_signals",
-    "unrealized_pnl_quote",
-    "position_realized_pnl_quote",
-    "total_fees_quote",
-)
+STOCK = tuple(metric.name for metric in CATALOGUE if metric.is_stock)
 #: Metadata of an Arrow field whose strings are JSON documents.
 JSON_FIELD = {b"hummingsweep": b"json"}
 

@@ -86,7 +86,7 @@ OURS = (
         "max_drawdown", "fraction", 1,
         "The lowest V / (highest V so far, V_0 included) - 1 over all closes: 0 or negative, below -1 where more was "
         "lost than the account held.",
-        _shown("report", "point"),
+        _shown("terminal", "report", "point"),
         value=lambda test: test.drawdown[0],
     ),
     Metric(
@@ -166,7 +166,7 @@ STOCK = (
     Metric("accuracy", "fraction", 1, "Share of winners among total_positions.", _shown("terminal", "report", "point")),
     Metric("max_drawdown_usd", "quote", 1, "Largest fall of the pnl of ended executors, 0 or less.", _shown("point")),
     Metric(
-        "max_drawdown_pct", "fraction", 1, "max_drawdown_usd over total_amount_quote.", _shown("terminal", "point")
+        "max_drawdown_pct", "fraction", 1, "max_drawdown_usd over total_amount_quote.", _shown("point")
     ),
     Metric("sharpe_ratio", "ratio", 1, "Mean over deviation of the pnl level, not of returns.", _shown("point")),
     Metric("profit_factor", "ratio", 1, "Won over lost; 1 where nothing was lost.", _shown("point")),

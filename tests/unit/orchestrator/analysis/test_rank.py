@@ -112,7 +112,9 @@ class TestOrder:
         (row,) = found.rows
         assert (row["rank"], row["status"], row["objective"]) == (1, "ok", 8.0)
         assert (row["axis_rank"], row["axis_status"], row["z"]) == (8, "y", 2)
-        sweep = SimpleNamespace(rank_by="net_pnl", where=None, fills="stock", grid=Grid.from_mapping(axes))
+        sweep = SimpleNamespace(
+            rank_by="net_pnl", where=None, fills="stock", controller={}, grid=Grid.from_mapping(axes)
+        )
         shown = ranking_table(found, sweep)  # type: ignore[arg-type]
         assert shown[2].split()[:5] == ["1", "7", "8", "y", "2"]
 
