@@ -12,6 +12,7 @@ import hashlib
 import hmac
 import os
 import platform
+import stat
 import subprocess
 import tomllib
 from collections.abc import Mapping
@@ -50,8 +51,9 @@ MEMORY_BACK = {"MALLOC_MMAP_THRESHOLD_": str(1 << 20)}
 _FOLDERS = frozenset({"cache", "mirror"})
 #: Files that a broker's address may name.
 _CERTIFICATES = frozenset({"ssl_ca_certs", "ssl_certfile", "ssl_keyfile"})
-#: Environment variables that name a file.
-_FILES = (PREFIX + "SETTINGS", PREFIX + "KEY_FILE", PREFIX + "BROKER_PASSWORD_FILE")
+#: Environment variables that name a file with a secret, and those that name a file.
+_SECRET_FILES = (PREFIX + "KEY_FILE", PREFIX + "BROKER_PASSWORD_FILE")
+_FILES = (PREFIX + "SETTINGS", *_SECRET_FILES)
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
@@ -192,6 +194,23 @@ def check_settings_file(environment: Mapping[str, str]) -> None:
             f"{PREFIX}SETTINGS: {named!r} is no file; name one that is there ({os.devnull} for none), or make it with "
             "`hummingsweep tune`"
         )
+
+
+def exposed_secrets(environment: Mapping[str, str]) -> list[str]:
+    """A sentence for every file of a secret that other users of this machine can read or change.
+
+    Files below /run/secrets are left out: a container's secrets are there for everybody in the container.
+    """
+    sentences = []
+    for name in _SECRET_FILES:
+        file = Path(environment.get(name) or os.devnull).absolute()
+        try:
+            open_to = stat.S_IMODE(file.stat().st_mode) & (stat.S_IRWXO | stat.S_IWGRP)
+        except OSError:  # Settings.read says so
+            continue
+        if open_to and file.is_file() and not file.is_relative_to("/run/secrets"):
+            sentences.append(f"{name}: other users of this machine can read or change {file}: chmod 600 {file}")
+    return sentences
 
 
 def user_cache_folder(system: str, environment: Mapping[str, str]) -> Path:

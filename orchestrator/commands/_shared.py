@@ -13,7 +13,7 @@ import typer
 import ujson
 
 from orchestrator.progress.streams import answer, tell
-from tasks.settings import Settings, check_settings_file, without_password
+from tasks.settings import Settings, check_settings_file, exposed_secrets, without_password
 
 
 class Exit(IntEnum):
@@ -76,6 +76,8 @@ def settings_for(broker: str = "", children: int = 0, *, makes_file: bool = Fals
                 "the password in --broker is seen by everybody on this machine (ps): "
                 "HUMMINGSWEEP_BROKER_PASSWORD_FILE keeps it"
             )
+    for sentence in exposed_secrets(environment):
+        tell(sentence)
     environment.setdefault("HUMMINGSWEEP_WARM_S", str(WARM_S))
     settings = Settings.read(environment)
     changes: dict[str, Any] = {name: value for name, value in more.items() if value is not None}

@@ -23,6 +23,7 @@ from orchestrator.commands._shared import (
 from orchestrator.commands.tables import table
 from orchestrator.execution import operations
 from orchestrator.execution.controller_code import sources
+from orchestrator.progress.streams import tell
 from orchestrator.progress.watcher import watcher_for
 from orchestrator.results.readable import currency
 from orchestrator.results.store import Store, SweepRef, resolve
@@ -50,6 +51,9 @@ def rows(
     columns: Annotated[
         bool, typer.Option("--columns", help="What each column is, in place of the rows; a table, or --format json.")
     ] = False,
+    raw: Annotated[
+        bool, typer.Option("--raw", help="CSV: without the ' before texts that a spreadsheet would run as a formula.")
+    ] = False,
 ) -> None:
     """Every row, machine-readable, at full precision; works while the sweep runs.
 
@@ -75,10 +79,15 @@ def rows(
             write_returns(store, found.sweep, "parquet" if format == "csv" else format, to or sys.stdout.buffer)
         return
     with Store.open(found.folder) as store:
+        if unfit := store.unfit(found.sweep):
+            tell(
+                f"{unfit} rows of {found.folder} do not fit the sweep and are left out (an earlier version stored what "
+                "a node sent); the sweep's `run` command computes their points again"
+            )
         source: RowSource = store
         if windows:
             source = window_rows(store)
-        write(source, found.sweep, format, to or sys.stdout.buffer, status=status or None)
+        write(source, found.sweep, format, to or sys.stdout.buffer, status=status or None, raw=raw)
 
 
 def _say_columns(found: SweepRef, *, as_json: bool) -> None:

@@ -24,6 +24,9 @@ def trades(
     format: Annotated[str, typer.Option("--format", help="csv, json or parquet; json holds both tables.")] = "csv",
     table: Annotated[str, typer.Option("--table", help="executors or fills, for csv and parquet.")] = "executors",
     to: Annotated[Path | None, typer.Option("--to", help="File to write; default standard output.")] = None,
+    raw: Annotated[
+        bool, typer.Option("--raw", help="CSV: without the ' before texts that a spreadsheet would run as a formula.")
+    ] = False,
     broker: Broker = "",
 ) -> None:
     """The executors of a point (created, filled, closed, side, amount, prices, close type, pnl, fees) or its fills
@@ -43,4 +46,4 @@ def trades(
         found = compute(resolve(sweep), settings_for(broker), watcher, list(dict.fromkeys(point)))
     finally:
         watcher.close()
-    write(encoded(found._asdict(), format, table), to or sys.stdout.buffer)
+    write(encoded(found._asdict(), format, table, raw=raw), to or sys.stdout.buffer)

@@ -103,6 +103,8 @@ def opened(sweep: Sweep, out: Path, settings: Settings, watcher: Watcher) -> Ite
     """
     precheck(sweep)
     with Store.create(out) as store, broker.session(settings, say=watcher.say) as cluster:
+        if store.mended:
+            watcher.say(store.mended)
         watcher.say(where(cluster))
         for sentence in lint(sweep):
             watcher.say(sentence)

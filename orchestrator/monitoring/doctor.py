@@ -17,7 +17,7 @@ import ujson
 from orchestrator.cluster import broker
 from tasks import launch
 from tasks.errors import HummingsweepError
-from tasks.settings import Settings, versions, without_password
+from tasks.settings import Settings, exposed_secrets, versions, without_password
 
 #: Free bytes under which a sweep of 100,000 rows may not fit.
 ROOM_BYTES = 1 << 30
@@ -67,6 +67,9 @@ def _machine(settings: Settings) -> Iterator[Finding]:
     for what, folder in (("temporary folder", Path(tempfile.gettempdir())), ("cache folder", settings.cache_folder)):
         yield _writable(what, folder)
     yield _writable("output folder (here)", Path.cwd())
+    exposed = exposed_secrets(os.environ)
+    found = "; ".join(exposed) or "only you can read them, where there are any"
+    yield Finding("files of secrets", not exposed, found, "take the rights of others away: chmod 600 FILE")
 
 
 def _network() -> Finding:

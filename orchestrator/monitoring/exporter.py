@@ -11,22 +11,30 @@ Names follow Prometheus: base units, `_total` for what only grows. Points per se
 
 from __future__ import annotations
 
+import socket
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from socketserver import ThreadingMixIn
+from typing import TYPE_CHECKING
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
+from prometheus_client import make_wsgi_app
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric, SummaryMetricFamily
 from prometheus_client.registry import Collector, CollectorRegistry
 
 from orchestrator.cluster.bookkeeping import SweepRecords, known_sweeps, read_sweeps
 from orchestrator.cluster.broker import Cluster
+from orchestrator.report.hosts import is_loopback, names_loopback
 from tasks.errors import HummingsweepError
 from tasks.protocol.keys import UNACKED_KEY
 from tasks.protocol.records import NodeRecord, NodeTally
 from tasks.settings import Settings
 
 if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
     from tasks.candles.mirror import Mirror
 
 #: Sweeps that are told of: those published last.
@@ -193,16 +201,49 @@ def registry(settings: Settings) -> CollectorRegistry:
     return collectors
 
 
-def serve(settings: Settings, address: str, port: int) -> tuple[Any, Any]:
-    """Answer on http://address:port/metrics; the server and its thread. Raises HummingsweepError."""
-    from prometheus_client import start_http_server
+class MetricsServer(ThreadingMixIn, WSGIServer):
+    """Answers every path with the metrics, each request on a thread of its own."""
 
+    daemon_threads = True
+
+    def __init__(self, address: str, port: int, collectors: CollectorRegistry):
+        """Listens. Raises OSError."""
+        self.address_family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        super().__init__((address, port), _Silent)
+        application = make_wsgi_app(collectors)
+        self.set_app(only_for_loopback(application) if is_loopback(address) else application)
+
+
+class _Silent(WSGIRequestHandler):
+    def log_message(self, format: str, *arguments: object) -> None:
+        """Nothing: Prometheus asks every few seconds."""
+
+
+def only_for_loopback(application: WSGIApplication) -> WSGIApplication:
+    """The application, for requests whose Host header names this machine; others are answered with 403."""
+
+    def checked(environment: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if names_loopback(str(environment.get("HTTP_HOST", ""))):
+            return application(environment, start_response)
+        start_response("403 Forbidden", [("Content-Type", "text/plain; charset=utf-8")])
+        return [b"this server answers on loopback only\n"]
+
+    return checked
+
+
+def serve(settings: Settings, address: str, port: int) -> tuple[MetricsServer, threading.Thread]:
+    """Answer on http://address:port/metrics; the server and its thread. Raises HummingsweepError."""
     try:
-        return start_http_server(port, address, registry(settings))
+        server = MetricsServer(address, port, registry(settings))
+    except OverflowError:
+        raise HummingsweepError(f"--port {port}: give a port from 1 to 65535, or 0 for any that is free") from None
     except OSError as error:
         raise HummingsweepError(
             f"cannot listen on {address}:{port} ({error.strerror}); choose another --port or --address"
         ) from error
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    return server, thread
 
 
 def _gauge(name: str, text: str, value: float) -> GaugeMetricFamily:

@@ -19,13 +19,13 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
 import ujson
 
+from orchestrator.report.hosts import is_loopback, names_loopback
 from orchestrator.report.page import render_sweeps, shows, write_report
 from orchestrator.results.database import FILE, LOCK
 from orchestrator.results.layout import StoredSweep
@@ -186,7 +186,11 @@ class _Handler(BaseHTTPRequestHandler):
         if not self._is_for_us():
             self._answer(HTTPStatus.FORBIDDEN, b"this server answers on loopback only\n")
             return
-        parts = [unquote(part) for part in urlsplit(self.path).path.split("/")[1:]]
+        try:
+            parts = [unquote(part) for part in urlsplit(self.path).path.split("/")[1:]]
+        except ValueError:  # such as //[, which is no address
+            self._answer(HTTPStatus.BAD_REQUEST, b"this is no address\n")
+            return
         try:
             match parts:
                 case [""]:
@@ -214,7 +218,7 @@ class _Handler(BaseHTTPRequestHandler):
         """A page elsewhere can make a browser ask this server under a name of its own (DNS rebinding)."""
         if not self.server.loopback:
             return True
-        return is_loopback(urlsplit(f"//{self.headers.get('Host', '')}").hostname or "")
+        return names_loopback(self.headers.get("Host", ""))
 
     def _answer(
         self, status: HTTPStatus, body: bytes, kind: str = "text/plain; charset=utf-8", policy: str = ""
@@ -260,16 +264,6 @@ class Server(ThreadingHTTPServer):
         """Where the page is."""
         host, port = self.server_address[:2]
         return f"http://{host!s}:{port}/"
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host's name or address means this machine only."""
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
 
 
 @contextmanager

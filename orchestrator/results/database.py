@@ -18,6 +18,8 @@ FILE = "results.sqlite"
 LOCK = "results.lock"
 #: Written into the file; a store with a higher one was made by a later version.
 SCHEMA_VERSION = 2
+#: Tables of every version.
+_ALWAYS = {"sweeps", "rows", "shapes", "columns", "chunks"}
 
 
 def take(lock: IO[str], folder: Path) -> None:
@@ -36,7 +38,11 @@ def take(lock: IO[str], folder: Path) -> None:
 
 
 def prepare(connection: sqlite3.Connection, folder: Path) -> None:
-    """Tables and modes. A power cut may cost the last chunks (they are computed again), never the file."""
+    """Tables and modes. A power cut may cost the last chunks (they are computed again), never the file.
+
+    Raises StoreError for a database of another program, into which nothing is written.
+    """
+    _check_version(connection, folder)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")
     if _check_version(connection, folder) == 1:
@@ -45,8 +51,20 @@ def prepare(connection: sqlite3.Connection, folder: Path) -> None:
     connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
 
+def check_ours(connection: sqlite3.Connection, folder: Path) -> None:
+    """Refuse a database that holds tables, but not those that every version of ours makes. Raises StoreError."""
+    tables = {str(name) for (name,) in connection.execute(sql("tables"))}
+    if tables and not tables >= _ALWAYS:
+        strange = min(tables - _ALWAYS, default="") or min(tables)
+        raise StoreError(
+            f"{folder / FILE}: is a database of another program (it has a table {strange!r}) and is left as it is; "
+            "give another output folder with --out, or move it away"
+        )
+
+
 def _check_version(connection: sqlite3.Connection, folder: Path) -> int:
     """The version of the file's tables; 0: there are none yet. Raises StoreError when it is later than ours."""
+    check_ours(connection, folder)
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version > SCHEMA_VERSION:
         raise StoreError(f"{folder / FILE}: was written by a later hummingsweep; update this one, or use another --out")

@@ -2,7 +2,9 @@
 
 csv      one line a row under a line of names. Floats are written so that they read back bit for bit (pandas:
          float_precision="round_trip"), NaN as nan, infinities as inf and -inf; a value that is not there is empty;
-         lists and mappings are JSON text, as are all values of a column that mixes kinds.
+         lists and mappings are JSON text, as are all values of a column that mixes kinds. A text that a spreadsheet
+         would run as a formula (it begins with = + - @, a tab or a line end, and is no number) has a ' before it;
+         `raw` leaves it out.
 json     a list of objects, one a line, every column in each. null is a value that is not there; NaN and infinities
          are the tokens NaN, Infinity and -Infinity, as Python's json module writes and reads them.
 parquet  a table with the types of orchestrator.results.columns; JSON text where CSV has it.
@@ -17,7 +19,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from enum import StrEnum
 from pathlib import Path
@@ -37,6 +39,10 @@ if TYPE_CHECKING:
 
     from orchestrator.results.returns import StoredReturns
     from orchestrator.results.store import Store
+
+
+#: With what a cell begins that spreadsheets take for a formula.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 class RowSource(Protocol):
@@ -64,15 +70,23 @@ class Format(StrEnum):
 
 
 def write(
-    store: RowSource, sweep: str, format: Format | str, to: Path | IO[bytes], *, status: Status | str | None = None
+    store: RowSource,
+    sweep: str,
+    format: Format | str,
+    to: Path | IO[bytes],
+    *,
+    status: Status | str | None = None,
+    raw: bool = False,
 ) -> int:
     """Write a sweep's rows into a file or a binary stream; how many there were.
+
+    `raw`: texts of a CSV file are written as they are, see the module.
 
     A file is replaced when it is complete. Raises StoreError, also for a file of the store itself, and
     HummingsweepError for an unknown format or status.
     """
     try:
-        write_as = _WRITERS[Format(format)]
+        write_as = _csv_raw if raw and format == Format.CSV else _WRITERS[Format(format)]
     except ValueError:
         raise HummingsweepError(f"format {format}: is none of {', '.join(Format)}") from None
     try:
@@ -128,17 +142,45 @@ def _returns_npy(returns: StoredReturns, stream: IO[bytes]) -> None:
     stream.write(whole.getbuffer())
 
 
+def inert(value: Any) -> Any:
+    """A cell that no spreadsheet runs as a formula: such a text gets a ' before it, anything else stays as it is."""
+    if isinstance(value, str) and value.startswith(_FORMULA) and not _is_number(value):
+        return f"'{value}"
+    return value
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
 def _csv(store: RowSource, sweep: str, stream: IO[bytes], status: Status | None) -> int:
+    return _csv_cells(store, sweep, stream, status, inert)
+
+
+def _csv_raw(store: RowSource, sweep: str, stream: IO[bytes], status: Status | None) -> int:
+    return _csv_cells(store, sweep, stream, status, lambda value: value)
+
+
+def _csv_cells(
+    store: RowSource, sweep: str, stream: IO[bytes], status: Status | None, cell: Callable[[Any], Any]
+) -> int:
     schema, pages = store.pages(sweep, status)
     text = io.TextIOWrapper(stream, encoding="utf-8", errors="backslashreplace", newline="", write_through=True)
     writer = csv.writer(_UnixLines(text))
     count = 0
     try:
-        writer.writerow(schema.names)
+        writer.writerow([cell(name) for name in schema.names])
+        texts = [field.name for field in schema if field.type == "string"]
         for page in pages:
             for field in schema:
                 if field.metadata == JSON_FIELD:
                     page[field.name] = [None if value is None else ujson.dumps(value) for value in page[field.name]]
+            for name in texts:
+                page[name] = [cell(value) for value in page[name]]
             writer.writerows(zip(*(page[name] for name in schema.names), strict=True))
             count += len(page["point"])
     finally:

@@ -15,12 +15,17 @@ import ujson
 from orchestrator.results import columns as cols
 from orchestrator.results.columns import LEADING
 from orchestrator.results.database import sql
+from tasks.errors import MessageError, StoreError
 from tasks.grid import Grid
 from tasks.protocol.messages import Status, SweepDefinition
 from tasks.protocol.scenario import Scenario
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+
+#: What to do about a store that holds what we never write.
+DAMAGED = "move the folder away and run the sweep again, or restore the folder from a copy"
 
 
 @dataclass(frozen=True)
@@ -39,9 +44,15 @@ class StoredSweep:
 
     @classmethod
     def of(cls, found: tuple[Any, ...]) -> StoredSweep:
-        """From what the queries `sweep` and `sweeps` give."""
+        """From what the queries `sweep` and `sweeps` give. Raises StoreError for what no version of ours wrote."""
         key, sweep, definition, sweep_file, meta, created = found
-        return cls(key, sweep, SweepDefinition.decode(definition), sweep_file, ujson.loads(meta), created)
+        try:
+            noted = ujson.loads(meta)
+            if not isinstance(noted, dict):
+                raise TypeError("no mapping")
+            return cls(key, sweep, SweepDefinition.decode(definition), sweep_file, noted, created)
+        except (ValueError, TypeError, MessageError) as error:
+            raise StoreError(f"sweep {sweep!s:.80} of the store is damaged ({error!s:.200}); {DAMAGED}") from None
 
     @functools.cached_property
     def grid(self) -> Grid:
@@ -60,7 +71,10 @@ class Layout:
         self._results = cols.in_order(self._kinds)
         self._decided = decided_by(Scenario.parse(scenario).applied(stored.definition))
         self._axes = cols.axis_columns(stored.grid.names, [*self._kinds, *self._decided])
-        self._shapes = {shape: ujson.loads(names) for shape, names in connection.execute(sql("shapes"))}
+        try:
+            self._shapes = {shape: ujson.loads(names) for shape, names in connection.execute(sql("shapes"))}
+        except (ValueError, TypeError) as error:
+            raise StoreError(f"the names of results in the store are damaged ({error!s:.200}); {DAMAGED}") from None
 
     @property
     def names(self) -> list[str]:
@@ -74,7 +88,10 @@ class Layout:
         for name, value in self.stored.grid.values(row["point"]).items():
             row[self._axes[name]] = value
         row.update(dict.fromkeys(self._results))
-        row.update(zip(self._shapes[shape], ujson.loads(document), strict=True))
+        try:
+            row.update(zip(self._shapes[shape], ujson.loads(document), strict=True))
+        except (ValueError, TypeError, KeyError) as error:
+            raise _damaged_row(row["point"], error) from None
         row.update(self._decided)
         return row
 
@@ -88,8 +105,12 @@ class Layout:
         for name in self._results:
             values[name] = []
         for shape, rows in groupby(page, key=lambda row: row[-2]):
-            documents = [ujson.loads(row[-1]) for row in rows]
-            there = dict(zip(self._shapes[shape], zip(*documents, strict=True), strict=True))
+            page_part = list(rows)
+            try:
+                documents = [ujson.loads(row[-1]) for row in page_part]
+                there = dict(zip(self._shapes[shape], zip(*documents, strict=True), strict=True))
+            except (ValueError, TypeError, KeyError) as error:
+                raise _damaged_row(page_part[0][0], error) from None
             for name in self._results:
                 values[name].extend(there.get(name) or [None] * len(documents))
         for name, value in self._decided.items():
@@ -109,6 +130,10 @@ class Layout:
                 *(cols.field(name, cols.kinds([value])) for name, value in self._decided.items()),
             ]
         )
+
+
+def _damaged_row(point: int, error: Exception) -> StoreError:
+    return StoreError(f"the results of point {point}, or of one after it, are damaged ({error!s:.200}); {DAMAGED}")
 
 
 def decided_by(definition: SweepDefinition) -> dict[str, Any]:
@@ -140,12 +165,13 @@ def _digest(value: Any) -> str:
 
 
 def found(
-    connection: sqlite3.Connection, scope: int, points: Iterable[int] | None, status: Status | str | None
+    connection: sqlite3.Connection, scope: int, last: int, points: Iterable[int] | None, status: Status | str | None
 ) -> Iterator[tuple[Any, ...]]:
-    """Rows as they lie in the store, ascending by point, or the given points as they come."""
-    wanted = {"scope": scope, "status": None if status is None else Status(status).value}
+    """Rows as they lie in the store, ascending by point, or the given points as they come; none beyond `last`."""
+    wanted = {"scope": scope, "last": last, "status": None if status is None else Status(status).value}
     if points is None:
         yield from connection.execute(sql("rows"), wanted)
         return
     for point in points:
-        yield from connection.execute(sql("row"), {**wanted, "point": point})
+        if 0 <= point <= last:
+            yield from connection.execute(sql("row"), {**wanted, "point": point})

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.results.database import sql
+from tasks.grid import Grid
 from tasks.intervals import interval_of, interval_seconds
 from tasks.protocol.returns import decoded, period_ends, unpack
 from tasks.protocol.scenario import Scenario
@@ -71,7 +72,8 @@ def read_returns(
 
     if not connection.execute(sql("has_returns")).fetchone()[0]:
         return None
-    ok = np.fromiter((point for (point,) in connection.execute(sql("ok_points"), {"scope": scope})), dtype=np.int64)
+    wanted = {"scope": scope, "last": min(Grid.from_mapping(definition.grid).size - 1, 2**63 - 1)}
+    ok = np.fromiter((point for (point,) in connection.execute(sql("ok_points"), wanted)), dtype=np.int64)
     values: npt.NDArray[np.float32] | None = None
     filled = np.zeros(len(ok), dtype=bool)
     interval_s = 0

@@ -26,7 +26,9 @@ from orchestrator.results import columns as cols
 from orchestrator.results.columns import LEADING
 from orchestrator.results.database import FILE, LOCK, failures, prepare, reader, sql, take
 from orchestrator.results.layout import Layout, StoredSweep, found
+from orchestrator.results.presence import Presence
 from orchestrator.results.returns import StoredReturns, read_returns, stored_form
+from orchestrator.results.unfit import MAX_POINT, count_unfit, last_point, set_aside
 from tasks.errors import StoreError
 from tasks.protocol.messages import Rows, Status, SweepDefinition
 
@@ -55,6 +57,9 @@ class Store:
         self._scopes: dict[tuple[str, str], int] = {}
         self._shapes: dict[tuple[str, ...], int] = {}
         self._kinds: dict[int, dict[str, str]] = {}
+        self._presence = Presence(folder)
+        #: what a writer found wrong with the rows that were there, and did about it; "" when nothing was
+        self.mended = ""
 
     @classmethod
     def create(cls, folder: Path) -> Store:
@@ -73,13 +78,19 @@ class Store:
                 connection = sqlite3.connect(folder / FILE, timeout=60, isolation_level=None)
                 try:
                     prepare(connection, folder)
+                    mended = set_aside(connection, folder)
                 except BaseException:
                     connection.close()
                     raise
+        except OSError as error:
+            lock.close()
+            raise StoreError(f"{folder}: not writable ({error.strerror}); give another --out, or make room") from None
         except BaseException:
             lock.close()
             raise
-        return cls(folder, connection, lock)
+        store = cls(folder, connection, lock)
+        store.mended = mended
+        return store
 
     @classmethod
     def open(cls, folder: Path) -> Store:
@@ -217,7 +228,7 @@ class Store:
     def counts(self, sweep: str, scenario: str = "") -> dict[Status, int]:
         """How many rows have which status."""
         with self._reading() as connection:
-            wanted = {"scope": self._scope(connection, sweep, scenario)}
+            wanted = self._wanted(connection, sweep, scenario)
             return {Status(status): count for status, count in connection.execute(sql("counts"), wanted)}
 
     def statuses(self, sweep: str, points: Iterable[int], scenario: str = "") -> dict[int, Status]:
@@ -231,7 +242,7 @@ class Store:
     def errors(self, sweep: str, scenario: str = "") -> list[tuple[str, int]]:
         """The errors of rows that are not ok, the most frequent first, with how many rows have it."""
         with self._reading() as connection:
-            wanted = {"scope": self._scope(connection, sweep, scenario)}
+            wanted = self._wanted(connection, sweep, scenario)
             return [(error or "", count) for error, count in connection.execute(sql("errors"), wanted)]
 
     def nodes(self, sweep: str) -> list[dict[str, Any]]:
@@ -256,18 +267,23 @@ class Store:
         if size < 1:
             return
         with self._reading() as connection:
-            key = self._scope(connection, sweep, scenario)
-            (first,) = connection.execute(sql("first_point"), {"scope": key}).fetchone()
+            wanted = {"scope": self._scope(connection, sweep, scenario), "last": min(size - 1, MAX_POINT)}
+            (first,) = connection.execute(sql("first_point"), wanted).fetchone()
         if first is None or first > 0:
             yield 0, size - 1 if first is None else min(first, size) - 1
         after = first
         while after is not None and after < size:
             with self._reading() as connection:
-                page = connection.execute(sql("gaps"), {"scope": key, "after": after, "most": GAPS}).fetchall()
+                page = connection.execute(sql("gaps"), {**wanted, "after": after, "most": GAPS}).fetchall()
             after = None
             for start, after in page:
                 if start < size:
                     yield start, size - 1 if after is None else min(after, size) - 1
+
+    def unfit(self, sweep: str) -> int:
+        """Rows of a sweep that are left out because they do not fit it, see orchestrator.results.unfit."""
+        with self._reading() as connection:
+            return count_unfit(connection, self._sweep(connection, sweep))
 
     def columns(self, sweep: str, scenario: str = "") -> list[str]:
         """The names of all columns, in the order of every reading: see orchestrator.results.columns."""
@@ -286,7 +302,7 @@ class Store:
         """One dict a row, ascending by point or as `points` says; every column in each, None where a row has none."""
         with self._reading() as connection:
             layout = self._layout(connection, sweep, scenario)
-            for stored in found(connection, layout.scope, points, status):
+            for stored in found(connection, layout.scope, last_point(layout.stored), points, status):
                 yield layout.row(stored)
 
     def table(self, sweep: str, status: Status | str | None = None, scenario: str = "") -> pa.Table:
@@ -327,7 +343,7 @@ class Store:
         with self._reading() as connection:
             layout = self._layout(connection, sweep, scenario)
             yield layout.schema()
-            for page in batched(found(connection, layout.scope, None, status), BATCH):
+            for page in batched(found(connection, layout.scope, last_point(layout.stored), None, status), BATCH):
                 yield layout.columnar(page)
 
     def returns(self, sweep: str, scenario: str = "") -> StoredReturns | None:
@@ -343,6 +359,7 @@ class Store:
         """One transaction; nothing of it stays when it fails."""
         if self._connection is None:
             raise StoreError(f"{self.folder}: was opened for reading")
+        self._presence.check(self._connection)
         with failures(self.folder):
             self._connection.execute("BEGIN IMMEDIATE")
             try:
@@ -356,6 +373,8 @@ class Store:
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
         """A connection that sees one moment."""
+        if self._connection is not None:
+            self._presence.check(self._connection)
         with failures(self.folder), closing(reader(self.folder)) as connection:
             connection.execute("BEGIN")
             yield connection
@@ -375,6 +394,11 @@ class Store:
         wanted = {"sweep": self._sweep(connection, sweep).key, "scenario": scenario}
         known = connection.execute(sql("scope"), wanted).fetchone()
         return int(known[0]) if known else NO_SCOPE
+
+    def _wanted(self, connection: sqlite3.Connection, sweep: str, scenario: str) -> dict[str, int]:
+        """What queries over the rows of a sweep under a scenario ask for."""
+        stored = self._sweep(connection, sweep)
+        return {"scope": self._scope(connection, sweep, scenario), "last": last_point(stored)}
 
     def _made_scope(self, connection: sqlite3.Connection, sweep: str, scenario: str) -> int:
         if (sweep, scenario) not in self._scopes:

@@ -137,19 +137,21 @@ SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'returns';
 SELECT interval_s, periods, points, data FROM returns WHERE scope = :scope ORDER BY rowid;
 
 -- name: ok_points
-SELECT point FROM rows WHERE scope = :scope AND status = 'ok' ORDER BY point;
+SELECT point FROM rows WHERE scope = :scope AND status = 'ok' AND typeof(point) = 'integer' AND point BETWEEN 0 AND :last ORDER BY point;
 
 -- name: forget_failed
 DELETE FROM rows WHERE status <> 'ok' AND scope IN (SELECT id FROM scopes WHERE sweep = :sweep);
 
 -- name: counts
-SELECT status, count(*) FROM rows WHERE scope = :scope GROUP BY status;
+SELECT status, count(*) FROM rows WHERE scope = :scope AND typeof(point) = 'integer' AND point BETWEEN 0 AND :last AND status IN ('ok', 'error', 'crashed', 'timeout', 'skipped') GROUP BY status;
 
 -- name: status
-SELECT point, status FROM rows WHERE scope = :scope AND point = :point;
+SELECT point, status FROM rows WHERE scope = :scope AND point = :point
+  AND status IN ('ok', 'error', 'crashed', 'timeout', 'skipped');
 
 -- name: errors
 SELECT error, count(*) FROM rows WHERE scope = :scope AND status <> 'ok'
+  AND typeof(point) = 'integer' AND point BETWEEN 0 AND :last AND status IN ('ok', 'error', 'crashed', 'timeout', 'skipped')
 GROUP BY error ORDER BY count(*) DESC, error;
 
 -- name: nodes
@@ -159,21 +161,39 @@ SELECT node, sum(points), sum(seconds) FROM chunks WHERE scope = :scope GROUP BY
 SELECT chunk FROM chunks JOIN scopes ON scopes.id = chunks.scope WHERE scopes.sweep = :sweep;
 
 -- name: first_point
-SELECT min(point) FROM rows WHERE scope = :scope;
+SELECT min(point) FROM rows WHERE scope = :scope AND typeof(point) = 'integer' AND point BETWEEN 0 AND :last;
 
 -- name: gaps
 -- After every stored point whose successor is missing: the first missing point and the next stored one.
 SELECT here.point + 1,
-       (SELECT min(later.point) FROM rows AS later WHERE later.scope = :scope AND later.point > here.point)
+       (SELECT min(later.point) FROM rows AS later WHERE later.scope = :scope AND later.point > here.point
+          AND typeof(later.point) = 'integer' AND later.point <= :last)
 FROM rows AS here
-WHERE here.scope = :scope AND here.point >= :after
+WHERE here.scope = :scope AND here.point BETWEEN :after AND :last AND typeof(here.point) = 'integer'
   AND NOT EXISTS (SELECT 1 FROM rows AS next WHERE next.scope = :scope AND next.point = here.point + 1)
 ORDER BY here.point LIMIT :most;
 
 -- name: rows
 SELECT point, status, error, engine, seconds, shape, result FROM rows
-WHERE scope = :scope AND (:status IS NULL OR status = :status) ORDER BY point;
+WHERE scope = :scope AND (:status IS NULL OR status = :status) AND typeof(point) = 'integer' AND point BETWEEN 0 AND :last
+  AND status IN ('ok', 'error', 'crashed', 'timeout', 'skipped')
+ORDER BY point;
 
 -- name: row
 SELECT point, status, error, engine, seconds, shape, result FROM rows
-WHERE scope = :scope AND point = :point AND (:status IS NULL OR status = :status);
+WHERE scope = :scope AND point = :point AND (:status IS NULL OR status = :status)
+  AND status IN ('ok', 'error', 'crashed', 'timeout', 'skipped');
+
+-- name: count_unfit
+SELECT count(*) FROM rows WHERE scope IN (SELECT id FROM scopes WHERE sweep = :sweep)
+  AND NOT (typeof(point) = 'integer' AND point BETWEEN 0 AND :last
+           AND status IN ('ok', 'error', 'crashed', 'timeout', 'skipped'));
+
+-- name: unfit
+SELECT rows.rowid, scenario, point, status, error, result FROM rows JOIN scopes ON scopes.id = rows.scope
+WHERE scope IN (SELECT id FROM scopes WHERE sweep = :sweep)
+  AND NOT (typeof(point) = 'integer' AND point BETWEEN 0 AND :last
+           AND status IN ('ok', 'error', 'crashed', 'timeout', 'skipped'));
+
+-- name: tables
+SELECT name FROM sqlite_master WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite\_%' ESCAPE '\';

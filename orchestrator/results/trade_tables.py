@@ -1,6 +1,7 @@
 """Tables of executors and fills as CSV, JSON and Parquet.
 
-csv      one table: a line a row under a line of names, times as 2024-01-31T00:00:00Z, empty where there is no value
+csv      one table: a line a row under a line of names, times as 2024-01-31T00:00:00Z, empty where there is no value,
+         formulas as in orchestrator.results.export
 json     {"executors": [...], "fills": [...]}, an object a row, times as in CSV, null where there is no value
 parquet  one table, times as timestamps in UTC
 """
@@ -12,6 +13,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import ujson
 
+from orchestrator.results.export import inert
 from orchestrator.results.output_path import check_target
 from tasks.files import written_beside
 
@@ -21,13 +23,18 @@ if TYPE_CHECKING:
 FORMATS = ("csv", "json", "parquet")
 
 
-def encoded(tables: dict[str, pd.DataFrame], format: str, table: str) -> bytes:
-    """The bytes of `tables` in a format; of the one named `table` where the format holds one. Raises ValueError."""
+def encoded(tables: dict[str, pd.DataFrame], format: str, table: str, *, raw: bool = False) -> bytes:
+    """The bytes of `tables` in a format; of the one named `table` where the format holds one. Raises ValueError.
+
+    `raw`: texts of a CSV file are written as they are, see orchestrator.results.export.
+    """
     if format == "json":
         document = {name: _records(frame) for name, frame in tables.items()}
         return ujson.dumps(document, indent=1).encode() + b"\n"
     frame = tables[table]
     if format == "csv":
+        if not raw:
+            frame = frame.apply(lambda column: column.map(inert) if column.dtype == object else column)
         text: str = frame.to_csv(index=False, date_format="%Y-%m-%dT%H:%M:%SZ", lineterminator="\n")
         return text.encode()
     if format == "parquet":

@@ -153,7 +153,7 @@ def number(value: Any) -> Any:
 
 def plain_name(value: str) -> str:
     """A name that a folder can have. Raises ValueError."""
-    if not slug(value) or value.startswith(".") or re.search(r"[/\\\0]", value):
+    if not slug(value) or value.startswith(".") or re.search(r"[/\\]", value) or not value.isprintable():
         raise ValueError(f"{value!r} names a folder under runs/; write letters, digits, - and _")
     return value
 

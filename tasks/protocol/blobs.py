@@ -236,11 +236,7 @@ def pack_controllers(folder: Path, import_path: Sequence[Path] = ()) -> bytes:
         left = _pack(bundle, folder, CONTROLLERS, _files(folder, "controllers"), BUNDLE_LIMIT_BYTES)
         for number, beside in enumerate(import_path):
             own = folder.resolve()
-            files = (
-                path
-                for path in _files(beside, "import_path")
-                if path.suffix == ".py" and not path.resolve().is_relative_to(own)
-            )
+            files = (path for path in _files(beside, "import_path") if not path.resolve().is_relative_to(own))
             left = _pack(bundle, beside, f"{IMPORT_PATH}{number}", files, left)
     return buffer.getvalue()
 
@@ -248,8 +244,11 @@ def pack_controllers(folder: Path, import_path: Sequence[Path] = ()) -> bytes:
 def _pack(bundle: tarfile.TarFile, folder: Path, name: str, files: Iterator[Path], left: int) -> int:
     """Add files of a folder under a name; the bytes that may still come. Raises ControllerError."""
     for path in files:
-        content = path.read_bytes()
-        left -= len(content)
+        try:
+            left -= path.stat().st_size
+            content = path.read_bytes() if left >= 0 else b""
+        except OSError as error:
+            raise ControllerError(f"{path}: cannot be read ({error.strerror})") from None
         if left < 0:
             raise ControllerError(
                 f"{folder}: more than {BUNDLE_LIMIT_BYTES >> 20} MB; keep only controllers and their helpers there"
@@ -335,14 +334,43 @@ def footprint(folder: Path) -> tuple[tuple[str, int, int], ...] | None:
 
 
 def _files(folder: Path, key: str) -> Iterator[Path]:
-    """Every file in name order, without hidden ones, caches and virtual environments. Raises ControllerError."""
+    """Every file in name order, without hidden ones, caches and virtual environments.
+
+    Raises ControllerError, also for a link that leads out of the folder: a bundle goes to every node, and a link made
+    by somebody else could name any file of this machine.
+    """
     if not folder.is_dir():
         what = "controllers folder" if key == "controllers" else "folder"
         raise ControllerError(f"{folder}: no such {what}; set `{key}:` in the sweep file")
+    inside = folder.resolve()
     for place, folders, files in os.walk(folder):
-        folders[:] = sorted(
+        kept = sorted(
             name
             for name in folders
             if not name.startswith(".") and name not in _LEFT_OUT and not (Path(place) / name / "pyvenv.cfg").is_file()
         )
-        yield from (Path(place) / name for name in sorted(files) if not name.startswith("."))
+        if key == "controllers":  # an import path may be a whole project; linked folders in it do not travel
+            for name in kept:
+                _check_link(Path(place) / name, inside, key)
+        folders[:] = kept
+        for name in sorted(files):
+            path = Path(place) / name
+            if name.startswith(".") or (key == "import_path" and path.suffix != ".py"):
+                continue
+            _check_link(path, inside, key)
+            if path.is_file():  # no socket, no pipe: reading one would wait for ever
+                yield path
+
+
+def _check_link(path: Path, inside: Path, key: str) -> None:
+    """Raises ControllerError for a link that leads out of the folder or nowhere, and for a link to a folder."""
+    if not path.is_symlink():
+        return
+    to = Path(os.path.realpath(path))
+    if not to.is_relative_to(inside) or not to.exists():
+        raise ControllerError(
+            f"{path}: is a link to {to}, outside of `{key}:` {inside}; put a copy there, or name the folder it leads "
+            "to in `import_path:`"
+        )
+    if to.is_dir():
+        raise ControllerError(f"{path}: is a link to the folder {to}; put the folder itself there")

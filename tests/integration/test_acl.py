@@ -56,6 +56,8 @@ def test_desk_node_and_flower_do_their_work_and_nothing_is_refused(
     flower, look = start_flower(server, short, tmp_path)
     try:
         node = cluster.add_node(children=1, **server.environment("node"))
+        # it shows only what happens while it listens: the node's heartbeat says that it does
+        assert eventually(lambda: look("/api/workers?status=1"), what="Flower's first event")
         first = place.run("run", place.file, "--json", "--no-report")
         assert first.code == 0, first.err + node_log(cluster)
         assert first.document["failed"] == 0
@@ -124,6 +126,9 @@ def test_nobody_but_admin_may(server: Configured, user: str, command: str) -> No
         ("orchestrator", ("LPUSH", "unacked", "1")),
         ("orchestrator", ("DEL", "unacked_index")),
         ("orchestrator", ("PSUBSCRIBE", "/0.celery.pidbox")),
+        ("node", ("SCAN", "0")),
+        ("flower", ("SCAN", "0")),
+        ("flower", ("RANDOMKEY",)),
         ("flower", ("GET", "hs:a-sweep:definition")),
         ("flower", ("HGETALL", "hs:blob:0")),
         ("metrics", ("SET", "hs:a-sweep:cancelled", "1")),
@@ -156,6 +161,7 @@ def test_a_wrong_password_is_one_line_without_the_password(
     place = small_sweep(tmp_path, {**bare_environment, **server.environment("orchestrator")})
     wrong = tmp_path / "wrong"
     wrong.write_text("not-the-password")
+    wrong.chmod(0o600)
     finished = place.run("list", HUMMINGSWEEP_BROKER_PASSWORD_FILE=str(wrong))
     assert finished.code == 2
     assert "refused the password" in finished.err

@@ -14,6 +14,7 @@ from tasks.settings import (
     Settings,
     check_broker,
     check_settings_file,
+    exposed_secrets,
     queue_name,
     user_cache_folder,
     versions,
@@ -199,3 +200,13 @@ def test_the_work_folder_is_in_the_cache_or_the_root(tmp_path: Path, monkeypatch
     (tmp_path / "file").write_text("")
     Settings(cache=str(tmp_path / "file")).enter_work_folder()
     assert Path.cwd() == Path("/")
+
+
+@pytest.mark.parametrize(("mode", "said"), [(0o600, False), (0o640, False), (0o644, True), (0o620, True)])
+def test_a_file_of_a_secret_that_others_can_read_is_said(tmp_path: Path, mode: int, said: bool) -> None:
+    key = tmp_path / "key"
+    key.write_text("0123456789abcdef")
+    key.chmod(mode)
+    sentences = exposed_secrets({"HUMMINGSWEEP_KEY_FILE": str(key), "HUMMINGSWEEP_BROKER_PASSWORD_FILE": "/none"})
+    assert bool(sentences) == said
+    assert all(f"chmod 600 {key}" in sentence for sentence in sentences)

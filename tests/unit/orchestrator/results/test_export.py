@@ -25,6 +25,7 @@ from orchestrator.results import store as store_module
 from orchestrator.results.columns import LEADING, to_rows
 from orchestrator.results.export import write
 from orchestrator.results.store import Store
+from orchestrator.results.trade_tables import encoded
 from tasks.errors import HummingsweepError, StoreError
 from tasks.protocol.messages import Rows
 from tests.unit.orchestrator.stores import DECIDED, chunk, definition, failed, fill, ok
@@ -38,9 +39,9 @@ def store(tmp_path: Path) -> Iterator[Store]:
         yield made
 
 
-def written(store: Store, sweep: str, format: str, **options: Any) -> bytes:
+def written(store: Store, sweep: str, format: str, *, raw: bool = False, **options: Any) -> bytes:
     stream = io.BytesIO()
-    count = write(store, sweep, format, stream, **options)
+    count = write(store, sweep, format, stream, raw=raw, **options)
     assert count == sum(1 for _ in store.rows(sweep, **options))
     return stream.getvalue()
 
@@ -96,7 +97,7 @@ def test_rows_survive_the_journey(rows: list[dict[str, Any]], batch: int) -> Non
         as_parquet = pq.read_table(pa.BufferReader(written(store, sweep, "parquet")))
         assert as_parquet.schema == store.table(sweep).schema
         assert all(same_numbers(one, other) for one, other in zip(to_rows(as_parquet), expected, strict=True))
-        read = list(csv.reader(io.StringIO(written(store, sweep, "csv").decode(), newline="")))
+        read = list(csv.reader(io.StringIO(written(store, sweep, "csv", raw=True).decode(), newline="")))
         assert read[0] == names
         schema = store.table(sweep).schema
         for line, row in zip(read[1:], expected, strict=True):
@@ -276,3 +277,29 @@ def test_a_folder_or_a_device_in_place_of_a_file(store: Store, tmp_path: Path) -
     with pytest.raises(StoreError, match="cannot be written"):
         write(store, sweep, "csv", tmp_path)
     assert tmp_path.is_dir()
+
+
+@pytest.mark.parametrize("text", ["=cmd|' /C calc'!A0", "+1+1", "-2+3", "@SUM(A1)", "\t=1", "\r=1", "\n=1"])
+def test_a_text_that_a_spreadsheet_would_run_is_escaped_in_csv(store: Store, text: str) -> None:
+    sweep = fill(store, [ok(0, note=text, **{text: 1})])
+    names, cells = csv.reader(io.StringIO(written(store, sweep, "csv").decode(), newline=""))
+    assert cells[names.index("note")] == f"'{text}"
+    assert f"'{text}" in names
+    names, cells = csv.reader(io.StringIO(written(store, sweep, "csv", raw=True).decode(), newline=""))
+    assert cells[names.index("note")] == text
+    assert text in names
+
+
+def test_numbers_and_other_texts_are_left_as_they_are(store: Store) -> None:
+    sweep = fill(store, [ok(0, loss=-1.5, text="-1.5", far=float("-inf"), pair="BTC-USDT", many=[-1, "=1"])])
+    names, cells = csv.reader(io.StringIO(written(store, sweep, "csv").decode()))
+    found = dict(zip(names, cells, strict=True))
+    assert [found[name] for name in ("loss", "text", "far", "pair", "many")] == [
+        "-1.5", "-1.5", "-inf", "BTC-USDT", '[-1,"=1"]',
+    ]  # fmt: skip
+
+
+def test_tables_of_trades_are_escaped_too() -> None:
+    tables = {"executors": pd.DataFrame({"level": ["=1+1", None, "a"], "pnl": [-1.0, 2.0, 3.0]})}
+    assert encoded(tables, "csv", "executors") == b"level,pnl\n'=1+1,-1.0\n,2.0\na,3.0\n"
+    assert encoded(tables, "csv", "executors", raw=True).startswith(b"level,pnl\n=1+1,-1.0\n")

@@ -197,6 +197,8 @@ class TestWhatIsWrong:
             ({"rank_by": "().__class__"}, SweepFileError, "rank_by: .*not allowed"),
             ({"where": "a = 3"}, SweepFileError, "where: `a = 3`"),
             ({"name": "../up"}, SweepFileError, "name: '../up' names a folder"),
+            ({"name": "a\x1b[2Jb"}, SweepFileError, "name: .* names a folder"),
+            ({"name": "a\nb"}, SweepFileError, "name: .* names a folder"),
             ({"name": ""}, SweepFileError, "name: '' names a folder"),
         ],
     )

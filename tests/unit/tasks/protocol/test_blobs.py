@@ -122,3 +122,51 @@ def test_a_folder_given_by_mistake_is_refused(tmp_path: Path) -> None:
         pack_controllers(tmp_path)
     with pytest.raises(ControllerError, match="no such controllers folder"):
         pack_controllers(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("to", ["../secret", "/etc/passwd", "nowhere.py", "../folder"])
+def test_a_link_in_the_controllers_folder_that_leads_outside_is_refused_by_name(tmp_path: Path, to: str) -> None:
+    """What it leads to went to every node, whatever it was."""
+    folder = folder_with(tmp_path / "controllers", directional__a="x = 1")
+    (tmp_path / "secret").write_text("the secret of somebody")
+    (tmp_path / "folder").mkdir()
+    link = folder / "directional" / "b.py"
+    link.symlink_to(Path("..") / to if to.startswith("..") else to)
+    with pytest.raises(ControllerError, match=r"directional/b\.py: is a link to .*outside"):
+        pack_controllers(folder)
+    link.unlink()
+    beside = folder_with(tmp_path / "lib", helper="x = 1")
+    (beside / "other.py").symlink_to(tmp_path / "secret")
+    with pytest.raises(ControllerError, match=r"other\.py: is a link to"):
+        pack_controllers(folder, [beside])
+
+
+def test_links_within_the_folder_and_linked_folders_of_a_project_beside_it(tmp_path: Path) -> None:
+    folder = folder_with(tmp_path / "controllers", directional__a="x = 1")
+    (folder / "directional" / "b.py").symlink_to("a.py")
+    (folder / "pipe.py").touch()
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "lib" / "data").symlink_to("/etc")
+    (tmp_path / "lib" / "notes.txt").symlink_to("/etc/passwd")
+    with tarfile.open(fileobj=io.BytesIO(pack_controllers(folder, [tmp_path / "lib"]))) as bundle:
+        assert [entry.name for entry in bundle] == [
+            "controllers/pipe.py", "controllers/directional/a.py", "controllers/directional/b.py",
+        ]  # fmt: skip
+    (folder / "directional" / "c").symlink_to(folder / "directional")
+    with pytest.raises(ControllerError, match="put the folder itself there"):
+        pack_controllers(folder)
+
+
+def test_a_pipe_among_the_controllers_is_not_waited_for_and_an_unreadable_file_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = folder_with(tmp_path, directional__a="x = 1")
+    os.mkfifo(folder / "directional" / "pipe.py")
+    assert pack_controllers(folder)
+
+    def refuse(self: Path) -> bytes:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    with pytest.raises(ControllerError, match=r"a\.py: cannot be read \(Permission denied\)"):
+        pack_controllers(folder)
