@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from orchestrator.analysis.across import of_meta, words
+from orchestrator.analysis.other_parts import OtherParts
 from orchestrator.analysis.rank import rank
 from orchestrator.analysis.trust import Figures, SweepReturns, figures
-from orchestrator.analysis.verdict import OtherParts, document
+from orchestrator.analysis.verdict import document
 
 if TYPE_CHECKING:
     from orchestrator.results.layout import StoredSweep
@@ -86,7 +87,8 @@ def parts_of(meta: Mapping[str, Any]) -> OtherParts:
             "folds": len((walk or {}).get("folds") or []),
             "efficiency": joined.get("efficiency"),
             "sharpe": joined.get("sharpe"),
-            "holdout": {"sharpe": holdout.get("sharpe"), "looks": holdout.get("looks")} if holdout else None,
+            "return": joined.get("return"),
+            "holdout": _some(holdout, ("sharpe", "return", "looks")),
         }
     audit = meta.get("audit")
     return OtherParts(

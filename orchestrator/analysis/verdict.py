@@ -11,25 +11,16 @@ markets without any edge "evidence" comes in at most 5 % of sweeps.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from orchestrator.analysis.other_parts import NO_PARTS, OtherParts, percent
 from orchestrator.analysis.trust import MIN_ACTIVE, MIN_RETURNS, Figures
 from tasks.intervals import interval_of
 
 #: The best point's p-value: evidence at most this, luck above that.
 EVIDENCE_P = 0.03
 LUCK_P = 0.20
-#: Worlds of permuted candles below which their p-value can neither confirm nor refute.
-MIN_WORLDS = 19
-#: Their p-value: the same two bounds.
-NOISE_EVIDENCE_P = 0.05
-NOISE_LUCK_P = 0.20
-#: Share of the back-test's gain that the live replay must keep.
-LIVE_KEPT = 0.5
-#: What the audit's state is where a decision changed with the future.
-LOOK_AHEAD = "look_ahead"
 #: PBO from which the choice of the point, not the strategy, is called luck.
 PBO_CHANCE = 0.5
 
@@ -43,26 +34,9 @@ class Verdict(StrEnum):
     UNTESTED = "untested"
 
 
-@dataclass(frozen=True)
-class OtherParts:
-    """What else was tested, as it stands in the document; None: was not."""
-
-    #: {"worlds": 99, "p": 0.04}
-    noise_worlds: dict[str, Any] | None = None
-    #: {"folds": 8, "efficiency": 0.4, "sharpe": 0.6, "holdout": {"sharpe": 0.2, "looks": 1}}
-    out_of_sample: dict[str, Any] | None = None
-    #: {"points": 3, "trades_same": 0.93, "pnl": 0.041, "backtest_pnl": 0.052}
-    live: dict[str, Any] | None = None
-    #: {"verdict": "clean"}
-    audit: dict[str, Any] | None = None
-
-
-NO_PARTS = OtherParts()
-
-
 def judge(found: Figures | None, parts: OtherParts = NO_PARTS) -> tuple[Verdict, str]:
     """The word and the sentence."""
-    if _sees_future(parts):
+    if parts.sees_future:
         return Verdict.UNTESTED, (
             "The audit found that the controller uses candles that had not happened yet, so its results mean nothing: "
             "mend that first (hummingsweep audit)."
@@ -70,15 +44,16 @@ def judge(found: Figures | None, parts: OtherParts = NO_PARTS) -> tuple[Verdict,
     reason = _untested(found)
     if found is None or found.best is None or reason:
         return Verdict.UNTESTED, reason
-    against, doubts = _objections(parts)
+    against, doubts = parts.objections(), parts.doubts()
     p = found.best.p
     if found.best.sharpe <= 0 or p > LUCK_P or against:
         word = Verdict.LUCK
-    elif p <= EVIDENCE_P and not doubts:
+    elif p * parts.looks <= EVIDENCE_P and not doubts:
         word = Verdict.EVIDENCE
     else:
         word = Verdict.WEAK
-    return word, " ".join([_headline(found, word), *against, *doubts, *_choice(found, word), _left_open(parts)]).strip()
+    sentences = [_headline(found, word), *against, *doubts, *_looks(word, p, parts.looks), *_choice(found, word)]
+    return word, " ".join([*sentences, parts.not_tested()]).strip()
 
 
 def document(found: Figures | None, parts: OtherParts = NO_PARTS) -> dict[str, Any]:
@@ -105,10 +80,6 @@ def document(found: Figures | None, parts: OtherParts = NO_PARTS) -> dict[str, A
 
 
 # the rules
-
-
-def _sees_future(parts: OtherParts) -> bool:
-    return (parts.audit or {}).get("verdict") == LOOK_AHEAD
 
 
 def _untested(found: Figures | None) -> str:
@@ -144,32 +115,6 @@ def _days_needed(found: Figures) -> str:
     )
 
 
-def _objections(parts: OtherParts) -> tuple[list[str], list[str]]:
-    """(what makes it luck, what keeps it from being evidence), each a sentence."""
-    against, doubts = [], []
-    noise = parts.noise_worlds
-    if noise and noise.get("p") is not None and noise["worlds"] >= MIN_WORLDS:
-        as_good = round(noise["p"] * (noise["worlds"] + 1)) - 1
-        told = f"{as_good} of {noise['worlds']} sweeps on shuffled candles did as well or better."
-        if noise["p"] > NOISE_LUCK_P:
-            against.append(told)
-        elif noise["p"] > NOISE_EVIDENCE_P:
-            doubts.append(told)
-    outside = parts.out_of_sample or {}
-    if outside.get("sharpe") is not None and outside["sharpe"] <= 0:
-        doubts.append("On the test windows that the choice had not seen, the chosen points lost.")
-    holdout = outside.get("holdout") or {}
-    if holdout.get("sharpe") is not None and holdout["sharpe"] <= 0:
-        doubts.append("On the hold-out it lost.")
-    live = parts.live or {}
-    replayed, expected = live.get("pnl"), live.get("backtest_pnl")
-    if replayed is not None and expected is not None and expected > 0 and replayed < LIVE_KEPT * expected:
-        doubts.append(
-            f"Called as the bot calls it, it earns {_percent(replayed)} where the back-test has {_percent(expected)}."
-        )
-    return against, doubts
-
-
 # the sentences
 
 
@@ -188,7 +133,7 @@ def _headline(found: Figures, word: Verdict) -> str:
         return f"{start}: it lost, so there is nothing to trade."
     usual = (
         f"the best of as many points without any skill has {luck:.1f} on average, "
-        f"and as much in {_percent(found.best.p)} of cases"
+        f"and as much in {percent(found.best.p)} of cases"
     )
     return {
         Verdict.LUCK: f"{start}; {usual}: this is what luck looks like.",
@@ -197,28 +142,24 @@ def _headline(found: Figures, word: Verdict) -> str:
     }[word]
 
 
+def _looks(word: Verdict, p: float, looks: int) -> list[str]:
+    """That a hold-out which several sweeps have seen says less: whoever looks again may keep the sweep that passes."""
+    if looks == 1 or word is Verdict.LUCK:
+        return []
+    text = f"The hold-out has been looked at {looks} times with this controller"
+    if word is Verdict.WEAK and p <= EVIDENCE_P < p * looks:
+        return [f"{text}: one of so many sweeps does as well in up to {percent(min(1.0, p * looks))} of cases."]
+    return [f"{text}, so that it counts for less."]
+
+
 def _choice(found: Figures, word: Verdict) -> list[str]:
     """What PBO adds where the strategy is not luck as a whole."""
     if word is Verdict.LUCK or found.overfitting is None or found.overfitting.value < PBO_CHANCE:
         return []
     return [
-        f"Which point is best cannot be told (in {_percent(found.overfitting.value)} of splits the chosen one was "
+        f"Which point is best cannot be told (in {percent(found.overfitting.value)} of splits the chosen one was "
         "below the median afterwards): prefer one whose neighbours are good too."
     ]
-
-
-def _left_open(parts: OtherParts) -> str:
-    missing = [
-        name
-        for name, part in (
-            ("sweeps on shuffled candles", parts.noise_worlds),
-            ("data the choice had not seen", parts.out_of_sample),
-            ("a live replay", parts.live),
-            ("the look-ahead audit", parts.audit),
-        )
-        if not part
-    ]
-    return f"Not tested: {', '.join(missing)}." if missing else ""
 
 
 # the parts of the document
@@ -276,12 +217,6 @@ def _spa(found: Figures | None) -> dict[str, Any] | None:
         if count is None
         else {"benjamini_hochberg": count.benjamini_hochberg, "benjamini_yekutieli": count.benjamini_yekutieli},
     }
-
-
-def _percent(share: float) -> str:
-    if 0 < abs(share) < 0.02:
-        return f"{share:.1%}"
-    return f"{share:.0%}"
 
 
 def _short(value: float | None) -> float | None:

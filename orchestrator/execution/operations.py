@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.analysis.across import of_meta
 from orchestrator.analysis.judgement import TRUST, judge_sweep
+from orchestrator.analysis.other_parts import LOOK_AHEAD
 from orchestrator.analysis.rank import Ranking, rank, scored
 from orchestrator.analysis.untraded import unranked, untraded
-from orchestrator.analysis.verdict import LOOK_AHEAD
 from orchestrator.cluster import broker
 from orchestrator.execution import publish
 from orchestrator.execution.planner import check_points

@@ -20,9 +20,10 @@ import yaml
 
 from orchestrator.analysis.across import of_meta
 from orchestrator.analysis.judgement import TRUST
+from orchestrator.analysis.other_parts import LOOK_AHEAD
 from orchestrator.analysis.rank import rank as rank_rows
 from orchestrator.analysis.untraded import EXECUTORS, LOG
-from orchestrator.analysis.verdict import LOOK_AHEAD, Verdict
+from orchestrator.analysis.verdict import Verdict
 from orchestrator.execution.planner import check_points
 from orchestrator.results.columns import plain_text
 from tasks.errors import StoreError

@@ -25,6 +25,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 import ujson
 
+from orchestrator.analysis.judgement import TRUST
 from orchestrator.report.hosts import is_loopback, names_loopback
 from orchestrator.report.page import render_sweeps, shows, write_report
 from orchestrator.results.database import FILE, LOCK
@@ -60,6 +61,12 @@ class Line:
     #: address of the report
     report: str = ""
     error: str = ""
+    #: the word and the sentence of `orchestrator.analysis.verdict` on a finished sweep; "" before
+    verdict: str = ""
+    sentence: str = ""
+    #: folds of its walk-forward that have their rows, and how many there will be; 0 without one
+    folds: int = 0
+    planned_folds: int = 0
 
 
 class Sweeps:
@@ -138,17 +145,25 @@ def _line(folder: str, stored: StoredSweep, counts: dict[Status, int], *, runnin
     points, done = points_of(definition), sum(counts.values())
     start, end = map(utc_day, (definition.start, definition.end))
     about = [definition.controller.get(key) for key in ("controller_name", "connector_name", "trading_pair")]
+    state = "running" if running else "done" if done >= points else "stopped"
+    # rows that come in now may change the verdict that is stored
+    trust = (stored.meta.get(TRUST) or {}) if state == "done" else {}
+    walk = stored.meta.get("walk_forward") or {}
     return Line(
         folder=folder,
         sweep=stored.sweep,
         name=stored.sweep.rpartition("-")[0] or stored.sweep,
-        state="running" if running else "done" if done >= points else "stopped",
+        state=state,
         points=points,
         done=done,
         failed=done - counts.get(Status.OK, 0),
         controller=" · ".join(str(each) for each in about if each),
         period=f"{start} to {end}",
         report=f"/report/{quote(folder, safe='')}/{quote(stored.sweep, safe='')}",
+        verdict=str(trust.get("verdict", "")),
+        sentence=str(trust.get("sentence", "")),
+        folds=len(walk.get("folds") or []),
+        planned_folds=int(walk.get("planned") or 0),
     )
 
 

@@ -2,6 +2,7 @@
 "use strict";
 (() => {
   const EVERY_MS = 2000;
+  const LEVELS = { evidence: "good", weak: "warn", luck: "bad", untested: "warn" }; // classes of the report's checks
   const list = document.getElementById("sweeps"), told = document.getElementById("told");
   const seen = new Map(); // sweep -> [milliseconds, points done] when this page first saw it run
 
@@ -29,15 +30,22 @@
     return ` · ${rate.toPrecision(3)} points/s · ${span((sweep.points - sweep.done) / rate)} left`;
   }
 
+  function folds(sweep) {
+    if (!sweep.planned_folds) return "";
+    return ` · ${sweep.folds} of ${sweep.planned_folds} folds of the walk-forward`;
+  }
+
   function card(sweep) {
     const title = element("h2", {}, sweep.report
       ? element("a", { href: sweep.report }, sweep.name) : sweep.name, element("span", { class: `state ${sweep.state}` }, sweep.state));
     if (sweep.state === "broken") return element("li", {}, element("section", {}, title, element("p", { class: "bad-text" }, sweep.error)));
     const failed = sweep.failed ? element("span", { class: "bad-text" }, ` · ${sweep.failed} failed`) : "";
     const bar = element("progress", { max: sweep.points, value: sweep.done, "aria-label": `points done of ${sweep.name}` });
-    const facts = element("p", { class: "note" }, `${sweep.done.toLocaleString()} of ${sweep.points.toLocaleString()} points`, failed, speed(sweep));
+    const facts = element("p", { class: "note" }, `${sweep.done.toLocaleString()} of ${sweep.points.toLocaleString()} points`, failed, speed(sweep), folds(sweep));
+    const verdict = sweep.verdict ? element("ul", { class: "checks" }, element("li", { class: LEVELS[sweep.verdict] || "warn" },
+      element("b", {}, sweep.verdict), sweep.sentence)) : "";
     const about = element("p", { class: "note" }, `${sweep.controller} · ${sweep.period} · folder ${sweep.folder} · ${sweep.sweep}`);
-    return element("li", {}, element("section", {}, title, bar, facts, about));
+    return element("li", {}, element("section", {}, title, bar, facts, verdict, about));
   }
 
   let shown = "";

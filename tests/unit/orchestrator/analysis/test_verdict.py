@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import ujson
 
+from orchestrator.analysis.other_parts import OtherParts
 from orchestrator.analysis.trust import Figures, SweepReturns, figures
-from orchestrator.analysis.verdict import OtherParts, Verdict, document, judge
+from orchestrator.analysis.verdict import Verdict, document, judge
 
 DAY = 86400
 
@@ -137,6 +138,16 @@ def test_an_objective_that_returns_cannot_give_is_said_to_be_tested_by_sharpe() 
         ({"noise_worlds": {"worlds": 9, "p": 0.9}}, Verdict.EVIDENCE, "Not tested: data"),
         ({"out_of_sample": {"sharpe": -0.2}}, Verdict.WEAK, "the chosen points lost"),
         ({"out_of_sample": {"sharpe": 1.0, "holdout": {"sharpe": -1.0}}}, Verdict.WEAK, "On the hold-out it lost"),
+        ({"out_of_sample": {"sharpe": None, "return": -0.02}}, Verdict.WEAK, "the chosen points lost"),
+        ({"out_of_sample": {"sharpe": None, "return": 0.0}}, Verdict.WEAK, "the chosen points earned nothing"),
+        ({"out_of_sample": {"holdout": {"sharpe": None, "return": -0.01}}}, Verdict.WEAK, "On the hold-out it lost"),
+        ({"out_of_sample": {"holdout": {"sharpe": 1.0, "looks": 1}}}, Verdict.EVIDENCE, "Not tested: sweeps"),
+        ({"out_of_sample": {"holdout": {"sharpe": 1.0, "looks": 3}}}, Verdict.EVIDENCE, "looked at 3 times"),
+        (
+            {"out_of_sample": {"holdout": {"sharpe": 1.0, "looks": 20}}},
+            Verdict.WEAK,
+            "looked at 20 times with this controller: one of so many sweeps does as well in up to 7% of cases",
+        ),
         ({"live": {"pnl": 0.02, "backtest_pnl": 0.1}}, Verdict.WEAK, "it earns 2% where the back-test has 10%"),
         ({"live": {"pnl": 0.08, "backtest_pnl": 0.1}}, Verdict.EVIDENCE, "Not tested: sweeps"),
         ({"audit": {"verdict": "look_ahead"}}, Verdict.UNTESTED, "had not happened yet"),

@@ -77,6 +77,25 @@ def test_every_sweep_is_listed_with_its_state(tmp_path: Path) -> None:
         assert "120 of 160 points have no row yet" in body
 
 
+def test_a_finished_sweep_shows_its_verdict_and_a_stopped_one_none(tmp_path: Path) -> None:
+    trust = {"verdict": "luck", "sentence": "The best of 160 points is what luck looks like."}
+    made.store(tmp_path / "done", meta={"trust": trust})
+    made.store(tmp_path / "stopped", points=range(40), meta={"trust": trust})  # more rows may change it
+    made.store(tmp_path / "old")
+    with serving(tmp_path) as server:
+        found = {each["folder"]: (each["verdict"], each["sentence"]) for each in sweeps(server)}
+    assert found == {"done": ("luck", trust["sentence"]), "stopped": ("", ""), "old": ("", "")}
+
+
+def test_the_folds_of_a_walk_forward_are_counted_as_they_come(tmp_path: Path) -> None:
+    sweep = made.store(tmp_path / "bands", meta={"walk_forward": {"folds": [{}, {}], "planned": 5}})
+    with serving(tmp_path) as server:
+        assert (sweeps(server)[0]["folds"], sweeps(server)[0]["planned_folds"]) == (2, 5)
+        with Store.create(tmp_path / "bands") as store:
+            store.set_meta(sweep, "walk_forward", {"folds": [{}] * 3, "planned": 5})
+        assert sweeps(server)[0]["folds"] == 3
+
+
 def test_an_output_folder_itself_can_be_served(tmp_path: Path) -> None:
     made.store(tmp_path / "bands")
     with serving(tmp_path / "bands") as server:
