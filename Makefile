@@ -21,11 +21,13 @@ $(TOOLS)/bin/uv:
 	  || (python3 -m venv $(TOOLS)/venv && $(TOOLS)/venv/bin/pip install --quiet uv && mkdir -p $(TOOLS)/bin \
 	      && ln -sf ../venv/bin/uv $(TOOLS)/bin/uv)
 
+# Byte code is made here: under PYTHONDONTWRITEBYTECODE every start of a child would compile hummingbot's imports again.
 .venv/.ready: requirements.lock pyproject.toml | $(if $(findstring $(TOOLS),$(UV)),$(TOOLS)/bin/uv)
 	@test -x $(PYTHON) || $(UV) venv --quiet --python $(PYTHON_VERSION) .venv
 	@echo "setting up .venv (the first time hummingbot is built: about 4 minutes)"
-	@$(UV) pip install --quiet --python $(PYTHON) -r requirements.lock
+	@$(UV) pip install --quiet --compile-bytecode --python $(PYTHON) -r requirements.lock
 	@$(UV) pip install --quiet --python $(PYTHON) --no-deps --editable .
+	@$(PYTHON) -m compileall -q hummingsweep orchestrator tasks
 	@touch $@
 
 examples/data: .venv/.ready examples/synthetic.py

@@ -31,7 +31,8 @@ MACHINE_LIMITS = (
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Kernels are compiled once for all processes of the tests, and for the next run of them."""
+    """Kernels and byte code are compiled once for all processes of the tests, and for the next run of them."""
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     os.environ.setdefault("NUMBA_CACHE_DIR", str(REPOSITORY / ".pytest_cache" / "kernels"))
     worker = getattr(config, "workerinput", {}).get("workerid", "")
     config.stash[LEFTOVERS] = Leftovers(worker)

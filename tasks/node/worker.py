@@ -6,6 +6,7 @@ their chunks for `drain_s` seconds; what still runs then goes back to the broker
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import socket
@@ -54,12 +55,14 @@ def main() -> int:
     os.environ[PREFIX + "NODE"] = name  # the children carry the same name
     global _strangers
     _strangers = _group()
+    # not `worker_main`: Celery's command line imports those of its plugins (Flower, a prompt), a second at every start
+    worker = app.Worker(hostname=name, loglevel=logging.WARNING, without_mingle=True, without_gossip=True)
     try:
-        app.worker_main(["worker", f"--hostname={name}", "--loglevel=WARNING", "--without-mingle", "--without-gossip"])
+        worker.start()
     finally:
         leave(settings, name)
         _end_group()
-    return 0
+    return int(worker.exitcode or 0)
 
 
 def _give_up_after(drain_s: float) -> None:
