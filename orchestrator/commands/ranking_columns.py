@@ -50,8 +50,6 @@ def chosen(ranking: Ranking, sweep: Sweep) -> Chosen:
     values = {name: {repr(row.get(name)) for row in rows} for name in usual}
     told_apart = [name for name in usual if len(rows) == 1 or len(values[name]) > 1]
     optional = [name for name in told_apart if values[name] != {"None"}]
-    if any(row.get("warning") for row in rows) and "warning" not in asked:
-        optional.append("warning")
     same = [name for name in usual if len(rows) > 1 and len(values[name]) == 1 and values[name] != {"None"}]
     return Chosen(asked, optional, same)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.analysis.across import words
 from orchestrator.analysis.rank import Stability
+from orchestrator.analysis.row_warnings import warning_lines
 from orchestrator.commands.ranking_columns import Chosen, chosen
 from orchestrator.results.readable import currency, is_fraction, objective_column, percent, whose
 from tasks.metrics.columns import column
@@ -69,7 +70,8 @@ def ranking_table(ranking: Ranking, sweep: Sweep, width: int | None = None) -> l
         below.append(f"the same in all of these: {of_all}")
     if left_out:
         below.append(f"left out, for the terminal is too narrow: {', '.join(left_out)}; `hummingsweep rows` has all")
-    return [*table(title, [*leading, *names], rows), *below, *whose(names), *remarks(ranking)]
+    warnings = map(shown, warning_lines(ranking.rows))
+    return [*table(title, [*leading, *names], rows), *below, *whose(names), *warnings, *remarks(ranking)]
 
 
 def _cell(value: Any, fraction: bool) -> str:

@@ -6,14 +6,14 @@ at which the back-test happens to run. Inside `simulated` it gets the time of th
     time        time, monotonic, perf_counter and their _ns forms; localtime, gmtime, ctime, asctime, strftime when they
                 are given no time
     datetime    datetime.now, utcnow, today and date.today
-    pandas      Timestamp.now, utcnow, today
+    pandas      Timestamp.now, utcnow, today; Period.now
+    the words   numpy.datetime64("now"), pandas.Timestamp("now"), pandas.to_datetime("now"): see clock_words
 
 The process's own clock stays as it is: asyncio, deadlines and the broker need it. So nothing in the modules `time` and
 `datetime` is replaced. The modules of a controllers folder import substitutes for them (`give_clock`), whichever way
 and wherever they import; pandas, which has one class for all, looks at who asks.
 
-Not simulated: `time.sleep`, `numpy.datetime64("now")`, `pandas.Timestamp("now")`, and what a package beside the
-controllers does with its own `import time`.
+Not simulated: `time.sleep`, and what a package beside the controllers does with its own `import time`.
 
 Outside `simulated` the substitutes give the wall clock, and the row says so (tasks.isolation.notes).
 """
@@ -96,12 +96,13 @@ class Clock:
 clock = Clock()
 
 
-def give_clock(namespace: dict[str, Any]) -> None:
+def give_clock(namespace: dict[str, Any], **more: Any) -> None:
     """Make a module that is about to run import the substitutes where it says `time` and `datetime`.
 
-    `namespace`: of the module. Its builtins become a copy with another `__import__`, which every import statement in
-    the module uses, also those inside its functions.
+    `namespace`: of the module. `more`: further builtins that it is to have. Its builtins become a copy with another
+    `__import__`, which every import statement in the module uses, also those inside its functions.
     """
+    _BUILTINS.update(more)
     namespace["__builtins__"] = _BUILTINS
 
 
@@ -250,3 +251,10 @@ def _patch_pandas(pandas: Any) -> None:
         return current("UTC") if is_users_frame(sys._getframe(1)) else own_utcnow()
 
     kind.now, kind.today, kind.utcnow = classmethod(now), classmethod(today), classmethod(utcnow)
+    period = pandas.Period
+    own_period_now = period.now
+
+    def period_now(cls: Any, freq: Any) -> Any:
+        return cls(current(None), freq=freq) if is_users_frame(sys._getframe(1)) else own_period_now(freq)
+
+    period.now = classmethod(period_now)

@@ -22,11 +22,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any
 
 from tasks.errors import ControllerError
 from tasks.isolation.clock import give_clock
+from tasks.isolation.clock_words import NAME as CALL_WITH_CLOCK
+from tasks.isolation.clock_words import call_with_clock, code_with_clock
 from tasks.isolation.module_state import ModuleState
 from tasks.protocol.blobs import IMPORT_PATH
 from tasks.upstream.names import BacktestingEngineBase
@@ -185,8 +187,13 @@ class _ClockedLoader(SourceFileLoader):
     """Loads a module of the user's, which then asks the clock of the back-test."""
 
     def exec_module(self, module: ModuleType) -> None:
-        give_clock(vars(module))
+        give_clock(vars(module), **{CALL_WITH_CLOCK: call_with_clock})
         super().exec_module(module)
+
+    def get_code(self, fullname: str) -> CodeType | None:
+        """The module's code; where it asks the clock in words it is compiled anew, and never kept in __pycache__."""
+        path = self.get_filename(fullname)
+        return code_with_clock(self.get_data(path), path) or super().get_code(fullname)
 
 
 class _Outer(ModuleType):

@@ -15,6 +15,7 @@ from tasks.errors import NetworkBlackout
 from tasks.isolation import blackout
 from tasks.upstream.backtest import build
 from tasks.upstream.backtest.build import controller_config
+from tasks.upstream.imports import stubs
 
 START = 1_704_067_200
 VALUES = {
@@ -110,7 +111,9 @@ def run(controllers, hows):
             swept[how] = await blackout.sweep_up(asyncio.get_running_loop())
         return len(asyncio.all_tasks())
 
+    # as a child does, whatever other tests of this process did before: without it upstream's rates task never ends
     blackout.install()
+    stubs.cut_network()
     return outcomes, asyncio.run(loop()), swept
 
 

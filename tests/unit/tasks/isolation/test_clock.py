@@ -11,6 +11,8 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 from pydantic import BaseModel
 
@@ -44,6 +46,21 @@ def every_way():
 def timestamps():
     import pandas as pd
     return [pd.Timestamp.now("UTC"), pd.Timestamp.utcnow(), pd.Timestamp.now(tz="UTC")]
+
+def in_words():
+    import numpy as np
+    import pandas as pd
+    from pandas import Timestamp as Moment
+    return {
+        "Timestamp": pd.Timestamp("now"), "alias": Moment('now'), "zone": pd.Timestamp("now", tz="UTC"),
+        "to_datetime": pd.to_datetime("now", utc=True), "numpy": np.datetime64("now"),
+        "numpy ms": np.datetime64("now", "ms"), "period": pd.Period.now("min").start_time,
+    }
+
+def other_words():
+    import numpy as np
+    import pandas as pd
+    return np.datetime64("today"), "now".upper(), "a now".split("now"), dict(x="now"), pd.Timestamp("2024-05-01")
 """
 
 
@@ -71,6 +88,20 @@ def test_every_way_of_asking_gives_the_time_of_the_back_test(asks: ModuleType) -
         assert {moment.timestamp() for moment in asks.timestamps()} == {START}
         assert abs(time.time() - START) > 3600  # the process's own clock goes on
     assert notes.warnings() == []
+
+
+def test_now_as_a_word_is_the_time_of_the_back_test_too(asks: ModuleType) -> None:
+    module.install()
+    with clock.simulated(START):
+        asked = asks.in_words()
+        assert {name: pd.Timestamp(moment).timestamp() for name, moment in asked.items()} == dict.fromkeys(asked, START)
+        assert (asked["Timestamp"].tz, str(asked["zone"].tz), asked["numpy"].dtype) == (None, "UTC", "datetime64[s]")
+        day, upper, parts, named, stamp = asks.other_words()
+        assert (day, day.dtype) == (np.datetime64("2024-01-01"), "datetime64[D]")
+        assert (upper, parts, named, stamp) == ("NOW", ["a ", ""], {"x": "now"}, pd.Timestamp("2024-05-01"))
+    assert notes.warnings() == []
+    assert abs(pd.Timestamp(asks.in_words()["numpy"]).timestamp() - time.time()) < 60
+    assert notes.warnings() == [ASKED_WALL_CLOCK]
 
 
 def test_without_simulation_it_is_the_wall_clock_and_the_row_says_so(asks: ModuleType) -> None:
