@@ -10,10 +10,11 @@ from orchestrator.cluster import broker
 from orchestrator.execution import publish
 from orchestrator.execution.planner import check_points
 from orchestrator.execution.precheck import precheck
-from orchestrator.execution.session import ask, stored_sweep
+from orchestrator.execution.session import ask, known_feeds, stored_sweep
 from orchestrator.results.store import Store
 from tasks.errors import HummingsweepError
 from tasks.protocol.messages import Kind, Status
+from tasks.suggest import command
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,15 +38,21 @@ class Trades(NamedTuple):
 def trades(folder: Path, settings: Settings, watcher: Watcher, points: Sequence[int]) -> Trades:
     """The executors and fills of some points of a stored sweep, with its engine and fills.
 
-    Raises StoreError (no such sweep or point), HummingsweepError for a point whose back-test fails, and what
-    publishing raises where candles or controllers are gone.
+    Raises StoreError (no such sweep or point), HummingsweepError for a point whose back-test fails or where candles,
+    controllers or versions are others by now, and what publishing raises where they are gone.
     """
     with Store.open(folder) as store:
-        sweep = stored_sweep(store)
-        check_points(store.latest(), points, store.sweep(store.latest()).grid.size)
+        name, sweep, known = store.latest(), stored_sweep(store), known_feeds(store)
+        check_points(name, points, store.sweep(name).grid.size)
     precheck(sweep)
     with broker.session(settings, say=watcher.say) as cluster:
-        definition = publish.publish(sweep, cluster, watcher)
+        definition = publish.publish(sweep, cluster, watcher, known=known)
+        if definition.sweep != name:
+            raise HummingsweepError(
+                f"{folder}: candles, controllers, trading rules or versions changed since sweep {name} ran, so these "
+                f"would be other trades than those of its rows: `{command('run', sweep.file, '--out', folder)}` "
+                "computes it anew"
+            )
         rows = ask(cluster, definition, Kind.TRADES, points, watcher)
     for row in rows:
         if row["status"] != Status.OK:

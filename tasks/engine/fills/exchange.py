@@ -40,6 +40,11 @@ class ExchangeLimits:
             self._amount_step = _step(rule.min_base_amount_increment)
 
     @property
+    def has_limits(self) -> bool:
+        """Whether any order would be rounded or refused."""
+        return bool(self._size or self._notional or self._price_step or self._amount_step)
+
+    @property
     def tick(self) -> float:
         """The price increment in quote; 0.0: not known."""
         return float(self._price_step)
@@ -139,7 +144,23 @@ class MarketLimits:
     def warnings(self) -> list[str]:
         """What a reader of a row with stock fills must know; [] when there is nothing."""
         text = self.refusals.sentence("would be refused by the exchange, and trade here all the same")
-        return [text] if text else []
+        return [*([text] if text else []), *self.without_limits()]
+
+    def without_limits(self) -> list[str]:
+        """A sentence per pair that was traded and of whose limits nothing is known."""
+        found = []
+        for (connector, pair), limits in self._known.items():
+            if limits is NO_LIMITS:
+                found.append(
+                    f"no trading rules of {pair} on {connector}: its orders are neither rounded nor refused as the "
+                    f"exchange does; name them in trading_rules/{connector}.json"
+                )
+            elif not limits.has_limits:
+                found.append(
+                    f"the trading rules of {pair} on {connector} hold no increments and no smallest order: its orders "
+                    "are neither rounded nor refused as the exchange does"
+                )
+        return found
 
 
 #: Of a pair without trading rules.

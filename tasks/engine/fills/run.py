@@ -112,6 +112,7 @@ class RunFills:
         if self.rules.is_stock:
             return self._limits.warnings()
         found = [self.refusals.sentence("were refused by the exchange and traded nothing")]
+        found += self._limits.without_limits() if self.rules.exchange_limits else []
         if self.liquidated:
             found.append(f"{self.liquidated} positions lost their margin and were liquidated")
         if self.rules.share is not None and "room" in vars(self) and not self.path.has_volume:

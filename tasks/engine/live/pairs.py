@@ -31,6 +31,8 @@ Floats = npt.NDArray[np.float64]
 DOLLARS = frozenset({"USD", "USDT", "USDC", "FDUSD", "BUSD", "TUSD", "DAI", "USDD", "PYUSD", "USDE"})
 
 _PRICES = ("open", "high", "low", "close")
+#: base that takers bought, where a feed says it
+TAKEN = "taker_buy_base_volume"
 
 
 class Pair(NamedTuple):
@@ -64,11 +66,14 @@ class Book:
             raise CandlesNotCovering(f"{pair}: no candle before the end of the period {utc_second(int(rows[-1]))}")
         there = np.maximum(places, 0)
         columns = {name: feed[name].to_numpy(dtype=np.float64)[there] for name in (*_PRICES, "volume")}
+        if TAKEN in feed.columns:  # under the name that the rows of a back-test have it by, see Candles
+            columns[f"{TAKEN}_bt"] = feed[TAKEN].to_numpy(dtype=np.float64)[there]
         if not own_rows:
             flat = opened[there] != rows
             for name in _PRICES:
                 columns[name][flat] = columns["close"][flat]
-            columns["volume"][flat] = 0.0
+            for name in columns.keys() - set(_PRICES):
+                columns[name][flat] = 0.0
         index = pd.Index(rows, name="epoch_seconds")
         self.candles = Candles(pd.DataFrame({"timestamp": rows, **columns}, index=index))
         if self.candles.oddity:

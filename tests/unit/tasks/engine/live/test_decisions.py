@@ -167,6 +167,20 @@ def test_a_maker_without_candles_equals_the_jump_engine_where_its_reference_pric
     assert np.array_equal(live.equity, jump.equity)
 
 
+def test_what_takers_sold_limits_the_fills_of_both_engines_alike(two_pairs: Market) -> None:
+    key = f"{CONNECTOR}_BTC-USDT_5m"
+    thin = two_pairs.feeds[key].assign(volume=lambda of: of["volume"] * 1e-3)
+    bought = thin["volume"] * np.random.default_rng(9).random(len(thin))
+    outcomes = {}
+    for name, candles in (("half each", thin), ("told", thin.assign(taker_buy_base_volume=bought))):
+        market = dataclasses.replace(two_pairs, shift=0, feeds={**two_pairs.feeds, key: candles})
+        _, live = live_decisions(config_of("simple maker"), market)
+        jump = asyncio.run(JumpEngine(HONEST).run(config_of("simple maker"), market))
+        assert live.results == jump.results
+        outcomes[name] = live.results
+    assert outcomes["half each"]["total_volume"] != outcomes["told"]["total_volume"]
+
+
 def test_an_unfinished_candle_makes_other_decisions_than_closed_ones(two_pairs: Market) -> None:
     case = "bands on unfinished candles"
     with_it, _ = live_decisions(config_of(case), two_pairs)
