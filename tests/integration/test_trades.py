@@ -62,7 +62,7 @@ def test_every_format_of_the_command_holds_the_same_tables(place: Place) -> None
     asked = ("trades", "out", "--point", "0", "--point", "1")
     csv = place.run(*asked)
     assert csv.code == 0, csv.err
-    read = pd.read_csv(io.StringIO(csv.out), parse_dates=["created", "filled", "closed"])
+    read = pd.read_csv(io.StringIO(csv.out), parse_dates=["created", "filled", "closed"], float_precision="round_trip")
     assert read["pnl_quote"].tolist() == executors["pnl_quote"].tolist()
     assert read["closed"].tolist() == executors["closed"].tolist()
     document = place.run(*asked, "--format", "json").document
@@ -94,7 +94,7 @@ def test_finer_candles_and_the_path_bracket_reach_the_rows(tmp_path: Path, sessi
     place = small_sweep(tmp_path, session_cluster.environment)
     (tmp_path / "candles" / "candles_binance_perpetual_BTC-USDT_1m.csv").unlink()
     finer(tmp_path / "candles", hours=10)
-    place.sweep["controller"] |= {"stop_loss": 0.0012, "take_profit": 0.0012, "cooldown_time": 60}
+    place.sweep["controller"] |= {"stop_loss": 0.0006, "take_profit": 0.0006, "cooldown_time": 60}
     keys = {"grid": {"length": [5, 10]}, "period": {"start": START + 3600, "end": START + 9 * 3600}}
     sweep, bracket = ran(place, fill_path="bracket", **keys)
     for _, row in bracket.iterrows():

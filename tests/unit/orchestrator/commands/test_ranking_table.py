@@ -82,3 +82,12 @@ def test_ours_and_the_stock_figure_of_nearly_the_same_name_are_told_apart(tmp_pa
 @pytest.mark.parametrize(("pair", "money"), [("BTC-EUR", "EUR"), (None, "quote")])
 def test_the_currency_is_the_quote_of_the_pair(tmp_path: Path, pair: str | None, money: str) -> None:
     assert lines(tmp_path, results(), pair=pair)[0].endswith(f"(money in {money})")
+
+
+def test_a_warning_that_rows_share_is_told_once_below_the_table(tmp_path: Path) -> None:
+    found = lines(tmp_path, results(warning=["nothing is annualised"] * 2 + ["nothing is annualised; liquidated"]))
+    assert "warning" not in found[1]
+    assert [line for line in found if line.startswith("warning")] == [
+        "warning (all 3 rows shown): nothing is annualised",
+        "warning (point 2): liquidated",
+    ]
