@@ -6,7 +6,7 @@ import errno
 import os
 import sys
 from importlib import metadata
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import typer
 from typer.core import TyperGroup
@@ -31,7 +31,7 @@ from orchestrator.progress.streams import give_up, tell
 from tasks.errors import HummingsweepError, one_line, words
 
 #: What every wrong usage derives from; typer gives it no name of its own.
-_UsageError: Any = typer.BadParameter.__mro__[1]
+_UsageError = cast("type[typer.BadParameter]", typer.BadParameter.__mro__[1])
 
 
 class _Commands(TyperGroup):
@@ -87,10 +87,10 @@ def _advice(error: OSError) -> str:
     return "mend that and give the same command again: what was stored is kept"
 
 
-def _misused(error: Any) -> BaseException:
+def _misused(error: typer.BadParameter) -> BaseException:
     """One line in place of typer's box; a group without a command shows its help."""
     if type(error).__name__ == "NoArgsIsHelpError":
-        return error  # type: ignore[no-any-return]
+        return error
     path = error.ctx.command_path if error.ctx else "hummingsweep"
     tell(f"hummingsweep: {' '.join(error.format_message().split()).rstrip('.')}; see {path} --help")
     return SystemExit(Exit.BAD_INPUT)

@@ -15,39 +15,42 @@ from orchestrator.sweepfile.sweep import read
 from tasks.errors import HummingsweepError
 from tasks.sync.orders import Event, Status
 
+_Sweep = Annotated[
+    Path | None, typer.Argument(help="A sweep file: whatever it needs is downloaded.", show_default=False)
+]
+_Connector = Annotated[str, typer.Option("--connector", help="As Hummingbot names it: binance_perpetual, kucoin, ...")]
+_Pairs = Annotated[list[str] | None, typer.Option("--pair", help="As BTC-USDT; may be repeated.")]
+_Intervals = Annotated[list[str] | None, typer.Option("--interval", help="As 1m; may be repeated.")]
+_Start = Annotated[
+    str | None, typer.Option("--start", help="First moment, UTC: a date, an ISO timestamp or epoch seconds.")
+]
+_End = Annotated[str | None, typer.Option("--end", help="Last moment; default: the last finished candle.")]
+_To = Annotated[Path | None, typer.Option("--to", help="Candle folder; default data/candles, or the sweep file's.")]
+_Rules = Annotated[
+    bool, typer.Option("--rules", help="Trading rules, too; without --start them alone. A sweep's are fetched anew.")
+]
+_Format = Annotated[str, typer.Option("--format", help="csv or parquet; default as the file that is there, else csv.")]
+_Again = Annotated[bool, typer.Option("--again", help="Ask again for candles that the exchange said it does not have.")]
+_BaseUrl = Annotated[
+    str,
+    typer.Option(
+        "--base-url", envvar="HUMMINGSWEEP_SYNC_BASE_URL", help="A mirror or proxy to ask instead of the exchange."
+    ),
+]
+
 
 def sync(
-    sweep: Annotated[
-        Path | None, typer.Argument(help="A sweep file: whatever it needs is downloaded.", show_default=False)
-    ] = None,
-    connector: Annotated[
-        str, typer.Option("--connector", help="As Hummingbot names it: binance_perpetual, kucoin, ...")
-    ] = "",
-    pair: Annotated[list[str] | None, typer.Option("--pair", help="As BTC-USDT; may be repeated.")] = None,
-    interval: Annotated[list[str] | None, typer.Option("--interval", help="As 1m; may be repeated.")] = None,
-    start: Annotated[
-        str | None, typer.Option("--start", help="First moment, UTC: a date, an ISO timestamp or epoch seconds.")
-    ] = None,
-    end: Annotated[str | None, typer.Option("--end", help="Last moment; default: the last finished candle.")] = None,
-    to: Annotated[
-        Path | None, typer.Option("--to", help="Candle folder; default data/candles, or the sweep file's.")
-    ] = None,
-    rules: Annotated[
-        bool,
-        typer.Option("--rules", help="Trading rules, too; without --start them alone. A sweep's are fetched anew."),
-    ] = False,
-    format: Annotated[
-        str, typer.Option("--format", help="csv or parquet; default as the file that is there, else csv.")
-    ] = "",
-    again: Annotated[
-        bool, typer.Option("--again", help="Ask again for candles that the exchange said it does not have.")
-    ] = False,
-    base_url: Annotated[
-        str,
-        typer.Option(
-            "--base-url", envvar="HUMMINGSWEEP_SYNC_BASE_URL", help="A mirror or proxy to ask instead of the exchange."
-        ),
-    ] = "",
+    sweep: _Sweep = None,
+    connector: _Connector = "",
+    pair: _Pairs = None,
+    interval: _Intervals = None,
+    start: _Start = None,
+    end: _End = None,
+    to: _To = None,
+    rules: _Rules = False,
+    format: _Format = "",
+    again: _Again = False,
+    base_url: _BaseUrl = "",
     json: Json = False,
 ) -> None:
     """Download candles and trading rules: only what is missing, going on where the last download stopped.
@@ -59,31 +62,23 @@ def sync(
       hummingsweep sync --connector binance_perpetual --pair BTC-USDT --interval 1m --start 2024-01-01 --end 2024-02-01
       hummingsweep sync --connector binance_perpetual --pair BTC-USDT --rules
     """
-    how = {"encoding": format, "again": again, "base_url": base_url}
+    how = syncs.DownloadOptions(encoding=format, again=again, base_url=base_url)
     if sweep is not None:
         if connector or pair or interval or start or end:
             raise HummingsweepError(
                 "give a sweep file or --connector, --pair, --interval, --start, --end, not both: a sweep file says them"
             )
-        order = syncs.order_for_sweep(read(sweep), to, rules=rules, **how)
+        order = syncs.order_for_sweep(read(sweep), to, rules=rules, how=how)
     else:
-        order = syncs.order_for(
-            connector, pair or [], interval or ["1m"], start, end, to or Path("data/candles"), rules=rules, **how
-        )
+        wanted = syncs.Request(connector, pair or [], interval or ["1m"], start, end, rules)
+        order = syncs.order_for(wanted, to or Path("data/candles"), how)
     watcher = watcher_for(json)
     try:
         event = syncs.sync(order, watcher)
     finally:
         watcher.close()
     if json:
-        answer_json(
-            {
-                "feeds": [syncs.summary(one) for one in event.feeds],
-                "rules": event.rules,
-                "requests": event.requests,
-                "interrupted": event.interrupted,
-            }
-        )
+        _answer_json(event)
     else:
         _tell(event)
     for complaint in complaints(event):
@@ -111,6 +106,17 @@ def complaints(event: Event) -> list[str]:
     return sentences + [
         f"{one.connector} trading rules: {one.error}" for one in event.rules if one.status is Status.FAILED
     ]
+
+
+def _answer_json(event: Event) -> None:
+    answer_json(
+        {
+            "feeds": [syncs.summary(one) for one in event.feeds],
+            "rules": event.rules,
+            "requests": event.requests,
+            "interrupted": event.interrupted,
+        }
+    )
 
 
 def _tell(event: Event) -> None:

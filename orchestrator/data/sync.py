@@ -16,6 +16,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
 
@@ -41,34 +42,48 @@ _LEAVE_S = 20.0
 _ENCODINGS = ("", "csv", "parquet")
 
 
-def order_for(
-    connector: str,
-    pairs: Sequence[str],
-    intervals: Sequence[str],
-    start: str | None,
-    end: str | None,
-    to: Path,
-    *,
-    rules: bool = False,
-    **how: Any,
-) -> Order:
-    """What the options ask for: candles when there is a start, trading rules when `rules` is set.
+@dataclass(frozen=True)
+class DownloadOptions:
+    """How candles are downloaded: `encoding` "csv", "parquet" or "" (as the file that is there); `again`: ask again for
+    candles that the exchange said it does not have; `base_url`: a mirror to ask in place of the exchange."""
 
-    `how`: encoding, base_url and again of the Order. Raises HummingsweepError.
-    """
-    if not connector:
+    encoding: str = ""
+    again: bool = False
+    base_url: str = ""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the options ask for, as they were written: candles when there is a start, trading rules with `rules`."""
+
+    connector: str
+    pairs: Sequence[str]
+    intervals: Sequence[str]
+    start: str | None = None
+    end: str | None = None
+    rules: bool = False
+
+
+#: From the exchange, as the files that are there.
+_PLAIN = DownloadOptions()
+
+
+def order_for(wanted: Request, to: Path, how: DownloadOptions = _PLAIN) -> Order:
+    """The order for what the options ask for, into the candle folder `to`. Raises HummingsweepError."""
+    start, end, rules = wanted.start, wanted.end, wanted.rules
+    if not wanted.connector:
         raise HummingsweepError(
             "give a sweep file, or --connector with --pair and --start (candles) or --rules (trading rules)"
         )
-    for pair in pairs:
+    for pair in wanted.pairs:
         if not re.fullmatch(r"[^-_|/\s]+-[^-_|/\s]+", pair):
             raise HummingsweepError(f"--pair {pair}: a trading pair is written BASE-QUOTE, such as BTC-USDT")
-    for interval in intervals:
+    for interval in wanted.intervals:
         if interval not in INTERVALS:
             raise HummingsweepError(f"--interval {interval}: {no_interval(interval)}")
     if start is None and not rules:
         raise HummingsweepError("--start is missing; give the first day, such as --start 2024-01-01, or --rules alone")
-    if start is not None and not pairs:
+    if start is not None and not wanted.pairs:
         raise HummingsweepError("--pair is missing; give at least one, such as --pair BTC-USDT")
     feeds = []
     if start is not None:
@@ -77,12 +92,18 @@ def order_for(
             raise HummingsweepError(f"--end {end} is before --start {start}; swap or mend them")
         if first > time.time():
             raise HummingsweepError(f"--start {start} is in the future; there are no candles yet")
-        feeds = [FeedOrder(connector, pair, interval, first, last) for pair in pairs for interval in intervals]
-    rules_orders = (RulesOrder(connector, str(to / "trading_rules"), tuple(pairs)),) if rules else ()
-    return _checked(Order(str(to), tuple(feeds), rules_orders, **how))
+        feeds = [
+            FeedOrder(wanted.connector, pair, interval, first, last)
+            for pair in wanted.pairs
+            for interval in wanted.intervals
+        ]
+    rules_orders = (RulesOrder(wanted.connector, str(to / "trading_rules"), tuple(wanted.pairs)),) if rules else ()
+    return _checked(Order(str(to), tuple(feeds), rules_orders, **asdict(how)))
 
 
-def order_for_sweep(sweep: Sweep, to: Path | None = None, *, rules: bool = False, **how: Any) -> Order:
+def order_for_sweep(
+    sweep: Sweep, to: Path | None = None, *, rules: bool = False, how: DownloadOptions = _PLAIN
+) -> Order:
     """What a sweep file needs: its feeds with their warm-up, and the trading rules that lack (`rules`: all anew).
 
     `to`: the candle folder; default: the sweep's. Raises HummingsweepError.
@@ -99,7 +120,7 @@ def order_for_sweep(sweep: Sweep, to: Path | None = None, *, rules: bool = False
     if sweep.import_path:  # as a node has them: the modules of the import path beside the folder
         controllers = unpack_controllers(pack(sweep), Settings.read().cache_folder / "bundles")
     folder = str(to or sweep.candles)
-    return _checked(Order(folder, (), tuple(wanted), sweep=definition, controllers=str(controllers), **how))
+    return _checked(Order(folder, (), tuple(wanted), sweep=definition, controllers=str(controllers), **asdict(how)))
 
 
 def sync(order: Order, watcher: Watcher) -> Event:

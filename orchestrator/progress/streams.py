@@ -24,15 +24,15 @@ def open_closed() -> None:
     if sys.stdin is None:
         sys.stdin = open(0, closefd=False)  # noqa: SIM115  a descriptor
     if sys.stdout is None:
-        sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115
+        sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115  a descriptor
     if sys.stderr is None:
-        sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115
+        sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115  a descriptor
 
 
 def tell(text: str) -> None:
     """One line on standard error. What cannot be written there stops nothing."""
     try:
-        print(text, file=sys.stderr, flush=True)  # noqa: T201
+        print(text, file=sys.stderr, flush=True)  # noqa: T201  a line for a person
     except OSError:
         give_up(sys.stderr)
 

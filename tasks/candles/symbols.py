@@ -22,7 +22,7 @@ _BETWEEN = re.compile(r"[-_/:]")
 _BEHIND = re.compile(r"([-_.]?PERP|[-_]SWAP|:[A-Z]+)$")
 #: Assets that are well known: XBTUSD is not XB-TUSD, ARBUSD is not AR-BUSD.
 _KNOWN = frozenset(
-    "BTC XBT ETH BNB XRP SOL ADA DOGE DOT LTC BCH LINK UNI AVAX ATOM XLM TRX EOS BTT ARB SHIB SUI APT TON NEAR".split()  # noqa: SIM905
+    "BTC XBT ETH BNB XRP SOL ADA DOGE DOT LTC BCH LINK UNI AVAX ATOM XLM TRX EOS BTT ARB SHIB SUI APT TON NEAR".split()  # noqa: SIM905  one line
 )
 #: Kraken's older symbols: X before a coin, Z before a currency.
 _KRAKEN = re.compile(r"X([A-Z]{3})Z([A-Z]{3})")

@@ -16,7 +16,6 @@ import signal
 import sys
 import time
 from contextlib import closing
-from typing import Any
 
 from celery import shared_task
 from celery.exceptions import Reject
@@ -28,6 +27,7 @@ from tasks.child.attempts import CANCELLED, DONE, FOR_ANOTHER, Attempts, scripts
 from tasks.child.deadline import hung
 from tasks.child.process import Child, begin, child, peak_memory_bytes
 from tasks.errors import HummingsweepError, MessageError, ParcelMissing, describe
+from tasks.named_types import Row
 from tasks.protocol.keys import Keys
 from tasks.protocol.messages import CHUNK_TASK, Chunk, Rows, Status, SweepDefinition
 from tasks.protocol.scenario import Scenario
@@ -39,14 +39,14 @@ SPARE = 8
 
 
 @worker_process_init.connect(weak=False)  # type: ignore[untyped-decorator]  # celery has no type information
-def _enter(**_: Any) -> None:
+def _enter(**_: object) -> None:
     me = begin()
     scripts()
     me.quota.listen()
     heartbeat.begin(me.settings.cache_folder)
 
 
-@shared_task(name=CHUNK_TASK, acks_late=True)  # type: ignore[untyped-decorator]
+@shared_task(name=CHUNK_TASK, acks_late=True)  # type: ignore[untyped-decorator]  # celery has no type information
 def run_chunk(sweep: str, chunk_id: str, limit_s: float = 0.0) -> None:
     """Run one chunk; all its life is on this page.
 
@@ -69,11 +69,10 @@ def run_chunk(sweep: str, chunk_id: str, limit_s: float = 0.0) -> None:
     if attempt == FOR_ANOTHER:
         time.sleep(REFUSED_WAIT_S)  # for another node to take it
         raise Reject(f"chunk {chunk_id} is for another node", requeue=True)
-    started = time.perf_counter()
     me.quota.turn_to(sweep)
-    finished: dict[int, dict[str, Any]] = {}
-    todo = chunk.points
     course = _ChunkRun(me, chunk_id, attempts)
+    finished: dict[int, Row] = {}
+    todo = chunk.points
     try:
         definition = me.definition(sweep, address)
         if attempt > 1:
@@ -95,24 +94,8 @@ def run_chunk(sweep: str, chunk_id: str, limit_s: float = 0.0) -> None:
             # goes carefully, so that the point stands alone in the end.
             os._exit(1)
         # what the whole chunk is missing (memory, a version, a signature) is every point's error
-        text = str(error) if isinstance(error, HummingsweepError) else describe(error)
-        fresh = [{"point": point, "status": Status.ERROR.value, "error": text} for point in todo]
-    rows = sorted([*finished.values(), *fresh], key=lambda row: row["point"])
-    seconds = time.perf_counter() - started
-    try:
-        attempts.commit(
-            chunk_id, Rows.from_dicts(chunk_id, me.name, seconds, rows, peak_memory_bytes(), course.feature_axes)
-        )
-    except RedisError as error:
-        time.sleep(REFUSED_WAIT_S)
-        raise Reject(error, requeue=True) from error
-    except BaseException as error:
-        # an exception would acknowledge the message, and its rows be nowhere
-        if course.begun:
-            os._exit(1)  # a point may have broken what this needs: a fresh child hands in what was stored
-        text = f"the rows of chunk {chunk_id} cannot be handed in: {describe(error)}"
-        failed = [{"point": point, "status": Status.ERROR.value, "error": text} for point in chunk.points]
-        attempts.commit(chunk_id, Rows.from_dicts(chunk_id, me.name, seconds, failed, peak_memory_bytes()))
+        fresh = _failed(todo, str(error) if isinstance(error, HummingsweepError) else describe(error))
+    course.commit(sorted([*finished.values(), *fresh], key=lambda row: row["point"]), chunk.points)
 
 
 class _ChunkRun:
@@ -120,7 +103,8 @@ class _ChunkRun:
 
     def __init__(self, me: Child, chunk_id: str, attempts: Attempts):
         self._me, self._chunk_id, self._attempts = me, chunk_id, attempts
-        self.rows: list[dict[str, Any]] = []
+        self._started = time.perf_counter()
+        self.rows: list[Row] = []
         #: from here on what goes wrong outside a row is a point's doing
         self.begun = False
         self.feature_axes: list[str] = []
@@ -146,6 +130,29 @@ class _ChunkRun:
                     self._attempts.store_row(self._chunk_id, row)
                 self.rows.append(row)
             self.feature_axes = bench.feature_axes()
+
+    def commit(self, rows: list[Row], points: list[int]) -> None:
+        """Hand in the rows of the chunk's points, or, where those cannot be sent, a row for each that says so."""
+        try:
+            self._hand_in(rows, self.feature_axes)
+        except RedisError as error:
+            time.sleep(REFUSED_WAIT_S)
+            raise Reject(error, requeue=True) from error
+        except BaseException as error:
+            # an exception would acknowledge the message, and its rows be nowhere
+            if self.begun:
+                os._exit(1)  # a point may have broken what this needs: a fresh child hands in what was stored
+            text = f"the rows of chunk {self._chunk_id} cannot be handed in: {describe(error)}"
+            self._hand_in(_failed(points, text), [])
+
+    def _hand_in(self, rows: list[Row], feature_axes: list[str]) -> None:
+        me, seconds = self._me, time.perf_counter() - self._started
+        made = Rows.from_dicts(self._chunk_id, me.name, seconds, rows, peak_memory_bytes(), feature_axes)
+        self._attempts.commit(self._chunk_id, made)
+
+
+def _failed(points: list[int], error: str) -> list[Row]:
+    return [{"point": point, "status": Status.ERROR.value, "error": error} for point in points]
 
 
 def _check_loop() -> None:

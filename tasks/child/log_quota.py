@@ -45,7 +45,7 @@ class LogQuota(logging.Filter):
     def listen(self) -> None:
         """From now on what this process prints and logs is bounded. Once per process, when its log is set up."""
         installed = sysconfig.get_paths()["purelib"]
-        folders = [os.path.dirname(os.path.dirname(__file__)), *(f"{installed}/{name}" for name in PACKAGES)]  # noqa: PTH120
+        folders = [os.path.dirname(os.path.dirname(__file__)), *(f"{installed}/{name}" for name in PACKAGES)]  # noqa: PTH120  compared as texts
         self._own = tuple(folder + os.sep for folder in folders)
         handlers = list(logging.getLogger().handlers)
         for handler in handlers:
@@ -93,7 +93,7 @@ class _Printed(io.TextIOBase):
         self.buffer = _Bytes(self)
 
     @property
-    def encoding(self) -> str:  # type: ignore[override]
+    def encoding(self) -> str:  # type: ignore[override]  # a plain attribute of TextIOBase
         return "utf-8"
 
     def writable(self) -> bool:

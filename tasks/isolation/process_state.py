@@ -74,7 +74,7 @@ class ProcessState:
         if self.same():
             return
         warnings.filters[:] = self._warnings  # type: ignore[index]  # a list, whatever the stubs say
-        warnings._filters_mutated()  # type: ignore[attr-defined]
+        warnings._filters_mutated()  # type: ignore[attr-defined]  # not public
         logging.disable(self._logging)
         np.seterr(**self._numpy)
         environment: Any = os.environ

@@ -23,7 +23,7 @@ import numpy as np
 _TWISTER_BYTES = 2500
 
 #: numpy's global generator, before any controller could put another in its place.
-_OWN: Any = np.random.get_bit_generator()  # type: ignore[attr-defined]
+_OWN: Any = np.random.get_bit_generator()  # type: ignore[attr-defined]  # no stub
 
 #: numpy's seed at the last seed_rng, and its twister right after it.
 _seeded: tuple[int, bytes | None] = (0, None)
@@ -72,8 +72,8 @@ class RngState:
 
 
 def _seed_numpy(number: int) -> None:
-    if np.random.get_bit_generator() is not _OWN:  # type: ignore[attr-defined]
-        np.random.set_bit_generator(_OWN)  # type: ignore[attr-defined]
+    if np.random.get_bit_generator() is not _OWN:  # type: ignore[attr-defined]  # no stub
+        np.random.set_bit_generator(_OWN)  # type: ignore[attr-defined]  # no stub
     np.random.seed(number)
 
 
@@ -82,7 +82,7 @@ def _twister() -> bytes | None:
 
     What numpy keeps besides, the second of two normal numbers, is not there after a seed and comes only with new words.
     """
-    generator: Any = np.random.get_bit_generator()  # type: ignore[attr-defined]
+    generator: Any = np.random.get_bit_generator()  # type: ignore[attr-defined]  # no stub
     if type(generator) is not np.random.MT19937 or not _layout_is_known():
         return None
     return ctypes.string_at(generator.ctypes.state_address, _TWISTER_BYTES)

@@ -20,7 +20,7 @@ def main() -> int:
     """Print the report; exit code 0: nothing differs, 1: something does, 2: no such package."""
     folder = Path(sys.argv[1]) if len(sys.argv) == 2 else None
     if folder is None or not (folder / "hummingbot").is_dir():
-        print("give the folder that holds the package hummingbot of a release", file=sys.stderr)  # noqa: T201
+        print("give the folder that holds the package hummingbot of a release", file=sys.stderr)  # noqa: T201  for a person
         return 2
     release = max(TABLES)
     gone, differing = compared(folder, TABLES[release])

@@ -23,8 +23,8 @@ from __future__ import annotations
 
 import copy
 from contextlib import nullcontext
+from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
 
 from tasks.engine._base import Market, Outcome
 from tasks.engine.candles import Candles
@@ -36,7 +36,8 @@ from tasks.engine.fills.path import FinerPaths
 from tasks.engine.jump.lazy import LazyList
 from tasks.engine.jump.ledger import Ledger
 from tasks.engine.jump.locked import Shape, WrittenTo, lock, noticed
-from tasks.engine.jump.scheduler_choice import broken, choose
+from tasks.engine.jump.scheduler_choice import Choice, broken, choose
+from tasks.engine.jump.schedulers import DecisionScheduler
 from tasks.engine.jump.series import Series, results
 from tasks.engine.jump.shared import FieldAccessTracker, SharedFeatures, State
 from tasks.engine.jump.view import View
@@ -53,6 +54,9 @@ from tasks.upstream.backtest.provider import SweepDataProvider, interval_seconds
 from tasks.upstream.backtest.wanted import wanted_feeds
 from tasks.upstream.names import (
     CandlesConfig,
+    ControllerBase,
+    ControllerConfigBase,
+    ExecutorConfigBase,
     generate_unique_id,
 )
 
@@ -82,7 +86,7 @@ class JumpEngine:
         self._paths = FinerPaths(fills.detail)
         self._stock = StockEngine() if fills.is_stock else None
 
-    async def run(self, config: Any, market: Market, *, curves: bool = True) -> Outcome:
+    async def run(self, config: ControllerConfigBase, market: Market, *, curves: bool = True) -> Outcome:
         """Back-test one controller config.
 
         Raises what StockEngine.run raises, and ControllerError for an executor of a kind no back-test can simulate.
@@ -109,31 +113,57 @@ class JumpEngine:
         except Exception as error:  # a controller may raise anything
             raise failure(error, config, provider) from error
 
-    async def _on_stock(self, config: Any, market: Market, curves: bool, reason: str) -> Outcome:
+    async def _on_stock(self, config: ControllerConfigBase, market: Market, curves: bool, reason: str) -> Outcome:
         assert self._stock is not None
         outcome = await self._stock.run(config, market, curves=curves)
         outcome.engine_note = reason
         return outcome
 
     async def _run(
-        self, config: Any, market: Market, provider: SweepDataProvider, curves: bool, rng: RngState
+        self, config: ControllerConfigBase, market: Market, provider: SweepDataProvider, curves: bool, rng: RngState
     ) -> Outcome:
         if not config.id or not config.id.strip():
             config.id = generate_unique_id()
+        prepared = await self._prepared(config, market, provider, rng)
+        controller, candles = prepared.controller, prepared.candles
+        # with stock fills, a controller that writes to what it derived is left to the stock engine
+        shape = Shape(controller.processed_data) if self._stock is not None else None
+        fills = RunFills(
+            self._fills,
+            candles,
+            trade_cost=market.trade_cost,
+            trading_rules=provider.get_trading_rules,
+            path=self._paths.of(candles, market, controller.config.connector_name, controller.config.trading_pair),
+            funding=self._funding,
+        )
+        funding = None if self._fills.is_stock else fills.funding_per_base(controller.config.trading_pair)
+        curve = EquityCurve(candles.close, funding) if curves else None
+        ledger = Ledger(candles, curve)
+        view = View(controller, ledger, candles)
+
+        def create(executor_config: ExecutorConfigBase) -> None:
+            if kind_of(executor_config) is None:
+                raise unsupported(executor_config, config, provider)
+            ledger.create(simulate(executor_config, candles, ledger.row, fills))
+
+        scheduler = prepared.choice.scheduler(controller, ledger, view, candles, create)
+        _walk(scheduler, ledger, view, len(candles) - 1)
+        if shape is not None:
+            shape.check(controller.processed_data)
+        changed = broken(scheduler)
+        if changed:
+            raise NotReproduced(changed)
+        final_price = provider.prices.get(price_key(config.connector_name, config.trading_pair))
+        return self._outcome(prepared, ledger, fills, curve, final_price)
+
+    async def _prepared(
+        self, config: ControllerConfigBase, market: Market, provider: SweepDataProvider, rng: RngState
+    ) -> _Prepared:
+        """The controller with its features, derived by itself or taken from a point that derived the same."""
         kind, before, reads = controller_class(config), _values(config), FieldAccessTracker(config)
         shared = self._shared if self._shared is not None and self._shared.admits(kind, market) else None
         with reads.watching() if shared is not None else nullcontext():
-            controller = kind(config=config, market_data_provider=provider, actions_queue=None)
-            provider.attach(controller)
-            await provider.initialize_candles_feed(
-                CandlesConfig(
-                    connector=controller.config.connector_name,
-                    trading_pair=controller.config.trading_pair,
-                    interval=market.resolution,
-                )
-            )
-            for wanted in wanted_feeds(controller):
-                provider.check_feed(wanted)
+            controller = await _started(kind, config, market, provider)
         writable = self._stock is None  # with stock fills, what writes to its features is given to the stock engine
         given = shared.give(controller, before, writable=writable) if shared is not None else None
         if given is None:
@@ -151,53 +181,26 @@ class JumpEngine:
             candles = Candles(candles.frame)  # its own arrays: what the controller writes to them counts
         if not writable:
             lock(candles.frame)  # not before: the kernels are compiled for arrays that may be written to
-        shape = None if writable else Shape(controller.processed_data)
+        return _Prepared(config, controller, candles, choice)
 
-        fills = RunFills(
-            self._fills,
-            candles,
-            trade_cost=market.trade_cost,
-            trading_rules=provider.get_trading_rules,
-            path=self._paths.of(candles, market, controller.config.connector_name, controller.config.trading_pair),
-            funding=self._funding,
-        )
-        funding = None if self._fills.is_stock else fills.funding_per_base(controller.config.trading_pair)
-        curve = EquityCurve(candles.close, funding) if curves else None
-        ledger = Ledger(candles, curve)
-        view = View(controller, ledger, candles)
-
-        def create(executor_config: Any) -> None:
-            if kind_of(executor_config) is None:
-                raise unsupported(executor_config, config, provider)
-            ledger.create(simulate(executor_config, candles, ledger.row, fills))
-
-        scheduler = choice.scheduler(controller, ledger, view, candles, create)
-        ledger.move_to(0)
-        view.present(0)  # an error before the first decision is one on the first candle
-        last = len(candles) - 1
-        row = scheduler.next_row(0)
-        while row <= last:
-            scheduler.decide(row)
-            row = scheduler.next_row(row + 1)
-        if view.row < last:  # what the controller wrote on the last candle stays
-            ledger.move_to(last)
-            view.present(last)
-        ledger.finish()
-        if shape is not None:
-            shape.check(controller.processed_data)
-        changed = broken(scheduler)
-        if changed:
-            raise NotReproduced(changed)
-
+    def _outcome(
+        self,
+        prepared: _Prepared,
+        ledger: Ledger,
+        fills: RunFills,
+        curve: EquityCurve | None,
+        final_price: Decimal | None,
+    ) -> Outcome:
+        """What a finished run gives. `final_price`: the last price of the config's pair, quote; None: there is none."""
+        candles, choice = prepared.candles, prepared.choice
         series = Series(ledger, candles)
-        final_price = provider.prices.get(price_key(config.connector_name, config.trading_pair))
         outcome = Outcome(
-            results=plain_results(results(ledger, series, config.total_amount_quote, final_price)),
+            results=plain_results(results(ledger, series, prepared.config.total_amount_quote, final_price)),
             executors=LazyList(lambda: [executor.info for executor in ledger.ended]),
             pnl_timeseries=series.pnl_timeseries(),
             position_held_timeseries=series.position_held_timeseries(),
             position_holds=list(ledger.holds.values()),
-            processed_data=controller.processed_data,
+            processed_data=prepared.controller.processed_data,
             engine=choice.engine,
             engine_note=choice.note,
             timestamps=candles.timestamp,
@@ -212,9 +215,51 @@ class JumpEngine:
         return outcome
 
 
-def _copied(config: Any) -> dict[str, Any]:
+@dataclass(frozen=True)
+class _Prepared:
+    """A controller that is ready to trade: its rows to step over, and on which of them it is asked."""
+
+    config: ControllerConfigBase
+    controller: ControllerBase
+    candles: Candles
+    choice: Choice
+
+
+async def _started(
+    kind: type[ControllerBase], config: ControllerConfigBase, market: Market, provider: SweepDataProvider
+) -> ControllerBase:
+    """A controller whose feeds are known to be there; it has derived nothing yet."""
+    controller = kind(config=config, market_data_provider=provider, actions_queue=None)
+    provider.attach(controller)
+    await provider.initialize_candles_feed(
+        CandlesConfig(
+            connector=controller.config.connector_name,
+            trading_pair=controller.config.trading_pair,
+            interval=market.resolution,
+        )
+    )
+    for wanted in wanted_feeds(controller):
+        provider.check_feed(wanted)
+    return controller
+
+
+def _walk(scheduler: DecisionScheduler, ledger: Ledger, view: View, last: int) -> None:
+    """Ask the controller on every row on which it can act, up to row `last`."""
+    ledger.move_to(0)
+    view.present(0)  # an error before the first decision is one on the first candle
+    row = scheduler.next_row(0)
+    while row <= last:
+        scheduler.decide(row)
+        row = scheduler.next_row(row + 1)
+    if view.row < last:  # what the controller wrote on the last candle stays
+        ledger.move_to(last)
+        view.present(last)
+    ledger.finish()
+
+
+def _copied(config: ControllerConfigBase) -> dict[str, object]:
     """What a config holds, as deep as it can be copied: a controller may change it before a run is given up."""
-    known: dict[int, Any] = {}  # what two fields share, their copies share
+    known: dict[int, object] = {}  # what two fields share, their copies share
     try:
         return {
             name: value if type(value) in _UNCHANGING else copy.deepcopy(value, known)
@@ -224,7 +269,7 @@ def _copied(config: Any) -> dict[str, Any]:
         return _values(config)
 
 
-def _values(config: Any) -> dict[str, Any]:
+def _values(config: ControllerConfigBase) -> dict[str, object]:
     """What a config holds, its lists and dicts copied."""
     return {
         name: value.copy() if isinstance(value, list | dict | set) else value for name, value in vars(config).items()

@@ -324,7 +324,7 @@ class _Look:
         if isinstance(value, asyncio.Event):
             return type(value), value.is_set()
         if isinstance(value, asyncio.Queue):
-            return type(value), [self.at(one) for one in value._queue]  # type: ignore[attr-defined]
+            return type(value), [self.at(one) for one in value._queue]  # type: ignore[attr-defined]  # not public
         return self._code(value)
 
     def _code(self, value: Any) -> Any:

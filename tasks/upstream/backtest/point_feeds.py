@@ -103,11 +103,11 @@ class PointFeeds(dict[str, "pd.DataFrame"]):
     def __or__(self, other: Any) -> Any:
         return self.copy() | dict(other)
 
-    def items(self) -> ItemsView[str, pd.DataFrame]:  # type: ignore[override]
+    def items(self) -> ItemsView[str, pd.DataFrame]:  # type: ignore[override]  # a view of a copy
         """All frames, each as by index."""
         return self.copy().items()
 
-    def values(self) -> ValuesView[pd.DataFrame]:  # type: ignore[override]
+    def values(self) -> ValuesView[pd.DataFrame]:  # type: ignore[override]  # a view of a copy
         """All frames, each as by index."""
         return self.copy().values()
 

@@ -133,7 +133,7 @@ class LazyAttribute:
         return typing.Union[self, other]  # noqa: UP007  # the operator is what is being defined
 
     def __ror__(self, other: Any) -> Any:
-        return typing.Union[other, self]  # noqa: UP007
+        return typing.Union[other, self]  # noqa: UP007  # as above
 
     def __repr__(self) -> str:
         return f"<lazy_attribute {self._later_module}.{self._later_name}>"

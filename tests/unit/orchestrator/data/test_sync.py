@@ -19,8 +19,17 @@ from tasks.sync.orders import Event, FeedAnswer, FeedOrder, Kind, RulesAnswer, R
 START = 1_704_067_200
 
 
-def asked(connector="binance", pairs=("BTC-USDT",), intervals=("1m",), start="2024-01-01", end="2024-01-02", **how):
-    return sync.order_for(connector, pairs, intervals, start, end, Path("data"), **how)
+def asked(
+    connector="binance",
+    pairs=("BTC-USDT",),
+    intervals=("1m",),
+    start="2024-01-01",
+    end="2024-01-02",
+    rules=False,
+    **how,
+):
+    wanted = sync.Request(connector, pairs, intervals, start, end, rules)
+    return sync.order_for(wanted, Path("data"), sync.DownloadOptions(**how))
 
 
 def test_candles():
@@ -90,7 +99,7 @@ def test_a_sweep_file_asks_for_its_feeds_and_for_the_rules_that_lack(tmp_path):
     rules = tmp_path / "candles" / "trading_rules"
     rules.mkdir(parents=True)
     (rules / "binance_perpetual.json").write_text(json.dumps({"BTC-USDT": {"min_order_size": "1"}}))
-    order = sync.order_for_sweep(sweep_in(tmp_path), base_url="http://127.0.0.1:1")
+    order = sync.order_for_sweep(sweep_in(tmp_path), how=sync.DownloadOptions(base_url="http://127.0.0.1:1"))
     assert order.to == str(tmp_path / "candles")
     assert order.rules == (RulesOrder("binance_perpetual", str(rules), ("ETH-USDT",)),)
     assert order.controllers == str(tmp_path / "controllers")
