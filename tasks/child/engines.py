@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tasks.engine._base import Engine, Market, Outcome
     from tasks.engine.fills import FillRules
     from tasks.engine.jump.shared import SharedFeatures
+    from tasks.upstream.names import ControllerConfigBase
 
 #: The sweep's fills with the favourable extreme of a candle first; see `fill_path: bracket`.
 BEST_PATH = "best path"
@@ -119,7 +120,9 @@ class Needs:
     def __init__(self) -> None:
         self._known: dict[Any, tuple[str, bool]] = {}
 
-    async def of(self, key: Any, config_factory: Callable[[], Any], market: Market) -> tuple[str, bool]:
+    async def of(
+        self, key: Any, config_factory: Callable[[], ControllerConfigBase], market: Market
+    ) -> tuple[str, bool]:
         """(why, whether it trades several pairs), for a controller under a key. Raises what the config refuses."""
         if key not in self._known:
             from tasks.engine.live.need import why_live

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from tasks.child.process import Child
     from tasks.engine._base import Market, Outcome
+    from tasks.upstream.names import ControllerConfigBase
 
 #: Replays that a live replay with a difference takes, at most.
 LIVE_RUNS = 7
@@ -205,13 +206,13 @@ class PointRunner:
             row["warning"] = _joined(worst["warning"], text)
         return row
 
-    def _results(self, outcome: Outcome, config: Any, warning: str) -> Row:
+    def _results(self, outcome: Outcome, config: ControllerConfigBase, warning: str) -> Row:
         # metrics speak of the period that was run: a window's are those of a plain sweep over it
         own = self._definition
         interval_s = returns_interval(own.start, own.end, interval_seconds(own.resolution))
         return _results(outcome, config, self.market, warning, interval_s)
 
-    def _returns(self, outcome: Outcome, config: Any) -> Row:
+    def _returns(self, outcome: Outcome, config: ControllerConfigBase) -> Row:
         """The returns of the plain columns of a row: of the stock fills where there are both."""
         from tasks.engine.returns import period_returns
 
@@ -365,7 +366,7 @@ _BRACKETED = ("net_pnl", "net_pnl_quote", "sharpe", "max_drawdown", "total_posit
 _NOT_PREFIXED = frozenset({"engine", "engine_note", "warning"})
 
 
-def _results(outcome: Outcome, config: Any, market: Market, warning: str, interval_s: int) -> Row:
+def _results(outcome: Outcome, config: ControllerConfigBase, market: Market, warning: str, interval_s: int) -> Row:
     """Stock results under their stock names, our metrics beside them. `interval_s`: of the returns, seconds."""
     from tasks.metrics import BackTest, metrics
     from tasks.metrics.formulas import win_rate_warning

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from tasks.metrics.inputs import TradeLike
+    from tasks.upstream.names import ControllerConfigBase, TradingRule
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Market:
     #: trading pair -> [[seconds, funding rate as a fraction], ...], ascending
     funding: Mapping[str, Sequence[Sequence[float]]] = field(default_factory=dict, kw_only=True)
     #: connector -> trading pair -> hummingbot TradingRule
-    trading_rules: Mapping[str, Mapping[str, Any]]
+    trading_rules: Mapping[str, Mapping[str, TradingRule]]
     #: seconds since epoch
     start: int
     end: int
@@ -98,7 +99,7 @@ class Engine(Protocol):
 
     name: str
 
-    async def run(self, config: Any, market: Market, *, curves: bool = True) -> Outcome:
+    async def run(self, config: ControllerConfigBase, market: Market, *, curves: bool = True) -> Outcome:
         """Back-test one controller config (a hummingbot ControllerConfigBase) on a market.
 
         `curves` asks for equity and position_value.

@@ -7,7 +7,7 @@ import math
 from bisect import bisect_right
 from decimal import Decimal
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,8 @@ from tasks.engine import compiled
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from tasks.upstream.names import ExecutorConfigBase
 
 #: Columns that upstream's simulators write into their copy of the features.
 _UPSTREAM_COLUMNS = (
@@ -124,7 +126,7 @@ class Candles:
         """The last row that opens at `timestamp` or before; -1 when there is none."""
         return bisect_right(self.times, timestamp) - 1
 
-    def last_row(self, config: Any, time_limit: float | None) -> int:
+    def last_row(self, config: ExecutorConfigBase, time_limit: float | None) -> int:
         """The last row of an executor's window: its time limit counted from its own timestamp, or the end."""
         if not time_limit:
             return len(self) - 1

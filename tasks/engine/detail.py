@@ -20,6 +20,7 @@ from tasks.engine import regimes
 
 if TYPE_CHECKING:
     from tasks.engine._base import Outcome
+    from tasks.upstream.names import ExecutorInfo
 
 Floats = npt.NDArray[np.float64]
 
@@ -78,7 +79,7 @@ def keep_extremes(series: tuple[Floats, ...], most: int, also: list[int]) -> npt
     return np.array(sorted(kept), dtype=np.int64)
 
 
-def _trades(info: Any) -> Iterator[tuple[Any, ...]]:
+def _trades(info: ExecutorInfo) -> Iterator[tuple[Any, ...]]:
     """Rows of TRADE_COLUMNS of one ExecutorInfo: none when it never filled, one per level and round for a grid."""
     if not info.filled_amount_quote > 0:
         return
@@ -102,7 +103,7 @@ def _trades(info: Any) -> Iterator[tuple[Any, ...]]:
     )
 
 
-def _grid_trades(info: Any) -> Iterator[tuple[Any, ...]]:
+def _grid_trades(info: ExecutorInfo) -> Iterator[tuple[Any, ...]]:
     """Every fill of a grid level with the take-profit that ended it, or with the grid's own end.
 
     A round's pnl is what the prices give, without fees.

@@ -11,10 +11,14 @@ executor kept as a held position carries the fees it has booked. Honest fills le
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from tasks.upstream.names import ExecutorInfo
+
 
 Floats = npt.NDArray[np.float64]
 
@@ -121,7 +125,7 @@ def linear_exposure(
     return value, traded
 
 
-def kept_amounts(info: Any) -> tuple[float, float, float]:
+def kept_amounts(info: ExecutorInfo) -> tuple[float, float, float]:
     """What an ExecutorInfo that ended as POSITION_HOLD hands over: (signed base, quote, fees in quote), for `add_held`.
 
     Valued as upstream's BacktestPositionHold.add_executor values it: at `current_position_average_price`, which for a

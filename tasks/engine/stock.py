@@ -24,7 +24,11 @@ from tasks.upstream.backtest.wanted import wanted_feeds
 from tasks.upstream.names import (
     BacktestingEngineBase,
     CloseType,
+    ControllerBase,
+    ControllerConfigBase,
     DCAExecutorSimulator,
+    ExecutorInfo,
+    ExecutorSimulation,
     GridExecutorSimulator,
     OrderExecutorSimulator,
     PositionExecutorSimulator,
@@ -42,7 +46,7 @@ class StockEngine:
 
     name = "stock"
 
-    async def run(self, config: Any, market: Market, *, curves: bool = True) -> Outcome:
+    async def run(self, config: ControllerConfigBase, market: Market, *, curves: bool = True) -> Outcome:
         """Back-test one controller config.
 
         Raises ControllerError with the candle's time for what the controller raises, NetworkBlackout for an attempt to
@@ -103,14 +107,14 @@ class _Engine(BacktestingEngineBase):  # type: ignore[misc]  # upstream has no t
     def prepare_market_data(self) -> pd.DataFrame:
         # upstream slices the frame for every executor: faster where its columns lie in one block
         self.features = prepare_market_data(self.controller, self.backtesting_resolution).copy()
-        controller: Any = self.controller
+        controller: ControllerBase = self.controller
         controller.processed_data["features"] = self.features
         return self.features
 
-    def simulate_executor(self, config: Any, df: pd.DataFrame, trade_cost: float) -> Any:
+    def simulate_executor(self, config: ControllerConfigBase, df: pd.DataFrame, trade_cost: float) -> Any:
         simulation = super().simulate_executor(config, df, trade_cost)
         if simulation is None:  # upstream trades nothing and says nothing
-            controller: Any = self.controller
+            controller: ControllerBase = self.controller
             raise unsupported(config, controller.config, self.backtesting_data_provider)
         kind = kind_of(config)
         if kind is not None:
@@ -158,7 +162,7 @@ class _Life:
 
     __slots__ = ("frame", "kept", "simulation")
 
-    def __init__(self, simulation: Any, frame: pd.DataFrame, info: Any) -> None:
+    def __init__(self, simulation: ExecutorSimulation, frame: pd.DataFrame, info: ExecutorInfo) -> None:
         self.simulation = simulation
         #: its rows up to then
         self.frame = frame

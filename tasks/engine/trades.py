@@ -22,6 +22,7 @@ import numpy as np
 if TYPE_CHECKING:
     from tasks.engine._base import Outcome
     from tasks.engine.executors._base import Fill
+    from tasks.upstream.names import ExecutorInfo
 
 #: `filled`, `closed`, prices and `close_type` are None for what never filled or is still held.
 EXECUTOR_COLUMNS = (
@@ -72,7 +73,7 @@ def trades(outcome: Outcome) -> dict[str, dict[str, list[Any]]]:
     return {"executors": _columns(EXECUTOR_COLUMNS, executors), "fills": _columns(FILL_COLUMNS, fills)}
 
 
-def _executor(number: int, info: Any, traded: Sequence[_Trade]) -> tuple[Any, ...]:
+def _executor(number: int, info: ExecutorInfo, traded: Sequence[_Trade]) -> tuple[Any, ...]:
     entries, exits = [one for one in traded if one.opens], [one for one in traded if not one.opens]
     amount = sum(one.amount for one in entries)
     close_type = info.close_type.name if info.close_type is not None else None
@@ -109,7 +110,7 @@ def _of_fills(fills: Sequence[Fill]) -> Iterator[_Trade]:
         yield _Trade(fill.time, fill.base > 0, fill.price, abs(fill.base), fill.fee, liquidity, level)
 
 
-def _of_info(info: Any, closes: _Closes) -> Iterator[_Trade]:
+def _of_info(info: ExecutorInfo, closes: _Closes) -> Iterator[_Trade]:
     """What an ExecutorInfo of stock fills says."""
     if not info.filled_amount_quote > 0:
         return
@@ -130,7 +131,7 @@ def _of_info(info: Any, closes: _Closes) -> Iterator[_Trade]:
         yield _Trade(ended, False, closes.at(ended), quote / price, fees / 2, "", None)
 
 
-def _of_grid(info: Any, closes: _Closes, closed: bool) -> Iterator[_Trade]:
+def _of_grid(info: ExecutorInfo, closes: _Closes, closed: bool) -> Iterator[_Trade]:
     events = [
         one for one in info.custom_info["fill_events"]
         if info.close_timestamp is None or one["timestamp"] <= info.close_timestamp

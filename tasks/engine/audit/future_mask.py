@@ -22,6 +22,7 @@ from tasks.upstream.backtest.provider import interval_seconds
 
 if TYPE_CHECKING:
     from tasks.engine._base import Market
+    from tasks.upstream.names import ControllerBase
 
 Floats = npt.NDArray[np.float64]
 
@@ -52,7 +53,7 @@ class FutureMask:
             self._times_by_length.setdefault(len(raw), raw["timestamp"].to_numpy(dtype=np.float64))
 
     @contextmanager
-    def on(self, controller: Any, now: float) -> Iterator[None]:
+    def on(self, controller: ControllerBase, now: float) -> Iterator[None]:
         """Hide, for the length of a `with`, what is later than the row that opens at `now` (seconds)."""
         hidden: list[tuple[dict[str, Any], str, Any, Any]] = []
         provider = controller.market_data_provider

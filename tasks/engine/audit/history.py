@@ -30,6 +30,7 @@ from tasks.times import utc_minute
 
 if TYPE_CHECKING:
     from tasks.engine._base import Market
+    from tasks.upstream.names import ControllerConfigBase
 
 #: Moments that are tried.
 MOMENTS = 12
@@ -113,7 +114,9 @@ class HistoryReport:
         }
 
 
-async def audit_history(config_factory: Callable[[], Any], market: Market, seed: int = 0) -> HistoryReport:
+async def audit_history(
+    config_factory: Callable[[], ControllerConfigBase], market: Market, seed: int = 0
+) -> HistoryReport:
     """Compare one point with the history it asks for and with all of it.
 
     `config_factory` builds a fresh controller config, the random generators seeded, each time. To be called inside the
@@ -129,7 +132,7 @@ async def audit_history(config_factory: Callable[[], Any], market: Market, seed:
 class _HistoryAudit:
     """The calls of one report."""
 
-    def __init__(self, config_factory: Callable[[], Any], market: Market) -> None:
+    def __init__(self, config_factory: Callable[[], ControllerConfigBase], market: Market) -> None:
         self._config_factory = config_factory
         self._prepared = Prepared(market)
         self._rows: list[int] = []

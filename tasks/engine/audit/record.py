@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from tasks.engine.audit.future_mask import FutureMask
+    from tasks.upstream.names import ControllerBase, ControllerConfigBase
 
 #: Fields of an executor config that are new in every run.
 NEW_EACH_RUN = frozenset({"id"})
@@ -98,7 +99,7 @@ class Record:
         self.decisions.setdefault(time, []).append(decision)
 
 
-def recorded(config: Any, record: Record) -> Any:
+def recorded(config: ControllerConfigBase, record: Record) -> Any:
     """The same config object, whose controller writes down into `record` what it does.
 
     The class of the config is replaced by a subclass that answers `get_controller_class` with the wrapped controller.
@@ -176,7 +177,7 @@ def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def _view(controller: Any, record: Record) -> tuple[Any, ...]:
+def _view(controller: ControllerBase, record: Record) -> tuple[Any, ...]:
     """What is known of the executors, without what is new in every run."""
     executors = [
         (

@@ -21,7 +21,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from tasks.engine._base import Engine, Market
 from tasks.engine.audit.compare import Differences, compare_decisions, compare_features, compare_views
@@ -32,6 +32,10 @@ from tasks.engine.audit.truncation import Floats, changed_market, cut_market, cu
 from tasks.market_names import feed_key
 from tasks.upstream.backtest.build import deactivate
 
+if TYPE_CHECKING:
+    from tasks.upstream.names import ControllerConfigBase
+
+
 #: Moments at which the features alone are compared, for each cut.
 FEATURES_PER_CUT = 5
 #: One of so many cuts is also tried with changed candles.
@@ -39,7 +43,7 @@ CUTS_PER_CHANGE = 4
 
 
 async def audit(
-    engine: Engine, config_factory: Callable[[], Any], market: Market, cuts: int = 20, seed: int = 0
+    engine: Engine, config_factory: Callable[[], ControllerConfigBase], market: Market, cuts: int = 20, seed: int = 0
 ) -> AuditReport:
     """Test one point for look-ahead, under the market's own shift and warm-up.
 
@@ -59,7 +63,7 @@ async def audit(
         deactivate()
 
 
-def by_construction(config: Any, market: Market) -> AuditReport:
+def by_construction(config: ControllerConfigBase, market: Market) -> AuditReport:
     """The report on a point of the live engine, which shows a controller nothing that has not happened."""
     report = AuditReport(str(config.controller_name), "live", market.shift, 0, state=State.CLEAN)
     report.verdict = (
@@ -81,7 +85,7 @@ class _Audit:
     """What the runs of one audit share."""
 
     engine: Engine
-    config_factory: Callable[[], Any]
+    config_factory: Callable[[], ControllerConfigBase]
     market: Market
 
     async def report(self, cuts: int, seed: int) -> AuditReport:

@@ -15,7 +15,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from tasks.engine._base import Market
+    from tasks.upstream.names import ControllerConfigBase
 
 Floats = npt.NDArray[np.float64]
 
@@ -53,7 +54,7 @@ class Candles:
     close: Floats
 
 
-def engine_candles(market: Market, config: Any) -> Candles:
+def engine_candles(market: Market, config: ControllerConfigBase) -> Candles:
     """The candles the engine steps over."""
     feed = market.feeds[feed_key(config.connector_name, config.trading_pair, market.resolution)]
     opened = feed["timestamp"].to_numpy(dtype=np.float64)

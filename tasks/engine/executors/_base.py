@@ -32,9 +32,15 @@ import numpy as np
 
 from tasks.engine.candles import Candles, Floats
 from tasks.engine.equity import EquityCurve, linear_exposure
-from tasks.upstream.names import CloseType, TradeType
+from tasks.upstream.names import (
+    CloseType,
+    ExecutorConfigBase,
+    ExecutorSimulation,
+    TradeType,
+)
 
 if TYPE_CHECKING:
+    import pandas as pd
     from pydantic import BaseModel
 
     from tasks.engine.fills.run import RunFills
@@ -109,7 +115,13 @@ class Trajectory:
     doubles_last_row = True
 
     def __init__(
-        self, candles: Candles, config: Any, first: int, last: int, close_type: Any, fill_row: int | None
+        self,
+        candles: Candles,
+        config: ExecutorConfigBase,
+        first: int,
+        last: int,
+        close_type: CloseType,
+        fill_row: int | None,
     ) -> None:
         self.candles = candles
         self.config = config
@@ -193,7 +205,13 @@ class Unfilled(Trajectory):
     __slots__ = ("_average_price",)
 
     def __init__(
-        self, candles: Candles, config: Any, first: int, last: int, close_type: Any, average_price: float
+        self,
+        candles: Candles,
+        config: ExecutorConfigBase,
+        first: int,
+        last: int,
+        close_type: CloseType,
+        average_price: float,
     ) -> None:
         super().__init__(candles, config, first, last, close_type, None)
         self._average_price = average_price
@@ -212,7 +230,9 @@ class Unfilled(Trajectory):
 Simulation = Callable[[Candles, int, Any, "RunFills"], Trajectory | None]
 
 
-def stock_exposure(simulation: Any, frame: Any, side: int, *, closes: bool) -> tuple[Floats, Floats]:
+def stock_exposure(
+    simulation: ExecutorSimulation, frame: pd.DataFrame, side: int, *, closes: bool
+) -> tuple[Floats, Floats]:
     """(position value, quote traded) per row of upstream's simulation of an executor that enters once and closes whole.
 
     `frame`: the rows of `simulation.executor_simulation` that it lived.
@@ -223,7 +243,7 @@ def stock_exposure(simulation: Any, frame: Any, side: int, *, closes: bool) -> t
     return undoubled_exposure(frame, cost, side, closes=closes)
 
 
-def undoubled_exposure(frame: Any, cost: Floats, side: int, *, closes: bool) -> tuple[Floats, Floats]:
+def undoubled_exposure(frame: pd.DataFrame, cost: Floats, side: int, *, closes: bool) -> tuple[Floats, Floats]:
     """The same, with what was paid for what is held, shape (rows of the frame,)."""
     pnl = frame["net_pnl_quote"].to_numpy(dtype=np.float64)
     fees = frame["cum_fees_quote"].to_numpy(dtype=np.float64)
@@ -246,7 +266,7 @@ class ExecutorKind:
     stock_exposure: Callable[..., tuple[Floats, Floats]] = stock_exposure
 
 
-def side_of(config: Any) -> int:
+def side_of(config: ExecutorConfigBase) -> int:
     """1 for an executor that buys first, -1 for one that sells first."""
     return 1 if config.side == TradeType.BUY else -1
 

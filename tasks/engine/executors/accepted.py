@@ -12,12 +12,16 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from tasks.engine.executors._base import NotReproduced
-from tasks.upstream.names import TrailingStop, TripleBarrierConfig
+from tasks.upstream.names import (
+    ExecutorConfigBase,
+    TrailingStop,
+    TripleBarrierConfig,
+)
 
 _BARRIERS, _TRAILING = TripleBarrierConfig.__pydantic_validator__, TrailingStop.__pydantic_validator__
 
 
-def accepted(config: Any, model: type[BaseModel]) -> Any:
+def accepted(config: ExecutorConfigBase, model: type[BaseModel]) -> Any:
     """The config itself, where it is valid as a `model`, the kind of executor upstream takes it for.
 
     Raises NotReproduced for any other: how upstream fails, or what it makes of it, it shows best itself.

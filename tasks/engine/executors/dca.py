@@ -12,13 +12,21 @@ from tasks.engine.candles import Candles
 from tasks.engine.compiled import compiled
 from tasks.engine.executors._base import ExecutorKind, NotReproduced, Table, Trajectory, Unfilled
 from tasks.engine.executors.ladder import Barriers, simulate_ladder
-from tasks.upstream.names import CloseType, DCAExecutorConfig, DCAExecutorSimulator, DCAMode, OrderType, TradeType
+from tasks.upstream.names import (
+    CloseType,
+    DCAExecutorConfig,
+    DCAExecutorSimulator,
+    DCAMode,
+    ExecutorConfigBase,
+    OrderType,
+    TradeType,
+)
 
 if TYPE_CHECKING:
     from tasks.engine.fills.run import RunFills
 
 
-def stock(candles: Candles, first: int, config: Any, run: RunFills) -> Trajectory | None:
+def stock(candles: Candles, first: int, config: ExecutorConfigBase, run: RunFills) -> Trajectory | None:
     """DCAExecutorSimulator.simulate."""
     if config.mode == DCAMode.TAKER:
         raise NotImplementedError("Taker mode is not supported in DCAExecutorSimulator")
@@ -67,7 +75,7 @@ def stock(candles: Candles, first: int, config: Any, run: RunFills) -> Trajector
     )
 
 
-def honest(candles: Candles, first: int, config: Any, run: RunFills) -> Trajectory | None:
+def honest(candles: Candles, first: int, config: ExecutorConfigBase, run: RunFills) -> Trajectory | None:
     """With any other fills: every level rests from the start; its target and stops are market orders, as live."""
     if config.mode == DCAMode.TAKER:
         raise NotImplementedError("Taker mode is not supported in DCAExecutorSimulator")
@@ -84,7 +92,7 @@ def honest(candles: Candles, first: int, config: Any, run: RunFills) -> Trajecto
     )  # fmt: skip
 
 
-def _levels(config: Any) -> list[tuple[Decimal, Decimal]]:
+def _levels(config: ExecutorConfigBase) -> list[tuple[Decimal, Decimal]]:
     """(price, base) of each entry."""
     return [(price, amount / price) for price, amount in zip(config.prices, config.amounts_quote, strict=True)]
 
@@ -94,7 +102,7 @@ class _Stage:
 
     __slots__ = ("amount", "break_even", "close_type", "end", "entry")
 
-    def __init__(self, entry: int, end: int, close_type: Any, amount: float, break_even: Any) -> None:
+    def __init__(self, entry: int, end: int, close_type: CloseType, amount: float, break_even: Any) -> None:
         self.entry = entry
         self.end = end
         #: None: the next level is entered before anything closes this one
@@ -103,7 +111,9 @@ class _Stage:
         self.break_even = break_even
 
 
-def _stage_of(candles: Candles, config: Any, level: int, entry: int, last: int, break_even: Any, buys: bool) -> _Stage:
+def _stage_of(
+    candles: Candles, config: ExecutorConfigBase, level: int, entry: int, last: int, break_even: Any, buys: bool
+) -> _Stage:
     side = 1 if buys else -1
     is_last = level == len(config.prices) - 1
     trail_row = take_row = stop_row = next_row = -1
@@ -144,10 +154,10 @@ class DCA(Trajectory):
     def __init__(
         self,
         candles: Candles,
-        config: Any,
+        config: ExecutorConfigBase,
         first: int,
         last: int,
-        close_type: Any,
+        close_type: CloseType,
         fill_row: int,
         *,
         stages: list[_Stage],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from tasks.engine.executors.matching import BASE, CANDLE, COST, LEVEL, MAKER, PR
 
 if TYPE_CHECKING:
     from tasks.engine.fills.run import RunFills
+    from tasks.upstream.names import CloseType, ExecutorConfigBase
 
 
 class Sums(NamedTuple):
@@ -40,7 +41,7 @@ class Filled(Trajectory):
     per_traded = False
 
     def __init__(
-        self, first: int, last: int, config: Any, close_type: Any,
+        self, first: int, last: int, config: ExecutorConfigBase, close_type: CloseType,
         *, run: RunFills, fills: list[Fill], keeps: bool, before: float,
     ) -> None:  # fmt: skip
         """`keeps`: what is held on the last row becomes a held position. `before`: the average price to show before

@@ -22,13 +22,21 @@ from tasks.engine.executors._base import (
     Trajectory,
 )
 from tasks.engine.executors.honest_grid import honest
-from tasks.upstream.names import GridExecutorConfig, GridExecutorSimulator, TradeType
+from tasks.upstream.names import (
+    ExecutorConfigBase,
+    ExecutorSimulation,
+    GridExecutorConfig,
+    GridExecutorSimulator,
+    TradeType,
+)
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from tasks.engine.fills.run import RunFills
 
 
-def stock(candles: Candles, first: int, config: Any, run: RunFills) -> Trajectory | None:
+def stock(candles: Candles, first: int, config: ExecutorConfigBase, run: RunFills) -> Trajectory | None:
     """GridExecutorSimulator.simulate."""
     barriers = config.triple_barrier_config
     last = candles.last_row(config, barriers.time_limit)
@@ -63,7 +71,7 @@ class Grid(Trajectory):
     def __init__(
         self,
         candles: Candles,
-        config: Any,
+        config: ExecutorConfigBase,
         first: int,
         last: int,
         *,
@@ -258,7 +266,9 @@ def grid_life(  # type: ignore[no-untyped-def]  # compiled
     )
 
 
-def _stock_exposure(simulation: Any, frame: Any, side: int, *, closes: bool) -> tuple[Floats, Floats]:
+def _stock_exposure(
+    simulation: ExecutorSimulation, frame: pd.DataFrame, side: int, *, closes: bool
+) -> tuple[Floats, Floats]:
     """Of upstream's simulation: its inventory from its fills, as Grid.exposure."""
     base, traded = np.zeros(len(frame)), np.zeros(len(frame))
     for event in simulation.fill_events:
@@ -274,7 +284,7 @@ def _stock_exposure(simulation: Any, frame: Any, side: int, *, closes: bool) -> 
     return value, traded
 
 
-def _orders(config: Any) -> list[tuple[Decimal, Decimal]]:
+def _orders(config: ExecutorConfigBase) -> list[tuple[Decimal, Decimal]]:
     return []  # upstream makes the levels of the exchange's minimums
 
 

@@ -35,7 +35,11 @@ from tasks.engine.executors.matching import (
     rounded_down,
 )
 from tasks.engine.fills.run import MAINTENANCE
-from tasks.upstream.names import CloseType, GridExecutorSimulator
+from tasks.upstream.names import (
+    CloseType,
+    ExecutorConfigBase,
+    GridExecutorSimulator,
+)
 
 if TYPE_CHECKING:
     from tasks.engine.fills.run import RunFills
@@ -43,7 +47,7 @@ if TYPE_CHECKING:
 INF = math.inf
 
 
-def honest(candles: Candles, first: int, config: Any, run: RunFills) -> Trajectory | None:
+def honest(candles: Candles, first: int, config: ExecutorConfigBase, run: RunFills) -> Trajectory | None:
     """With any other fills: levels as upstream generates them, prices and amounts as the exchange has them."""
     barriers = config.triple_barrier_config
     last = candles.last_row(config, barriers.time_limit)
@@ -90,7 +94,7 @@ class HonestGrid(Filled):
     per_traded = True
 
     def __init__(
-        self, first: int, last: int, config: Any, close_type: Any,
+        self, first: int, last: int, config: ExecutorConfigBase, close_type: CloseType,
         *, run: RunFills, fills: list[Fill], keeps: bool, prices: Floats, targets: Floats, limit_price: float | None,
     ) -> None:  # fmt: skip
         super().__init__(first, last, config, close_type, run=run, fills=fills, keeps=keeps, before=0.0)

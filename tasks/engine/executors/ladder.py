@@ -34,7 +34,11 @@ from tasks.engine.executors.matching import (
     rounded_down,
 )
 from tasks.engine.fills.run import MAINTENANCE
-from tasks.upstream.names import CloseType, OrderType
+from tasks.upstream.names import (
+    CloseType,
+    ExecutorConfigBase,
+    OrderType,
+)
 
 if TYPE_CHECKING:
     from tasks.engine.fills.run import RunFills
@@ -66,7 +70,7 @@ class Entry(NamedTuple):
 
 
 def simulate_ladder(
-    candles: Candles, first: int, last: int, config: Any, run: RunFills,
+    candles: Candles, first: int, last: int, config: ExecutorConfigBase, run: RunFills,
     *, orders: list[tuple[Any, Decimal, Decimal]], barriers: Barriers, before: float,
 ) -> Trajectory:  # fmt: skip
     """The life of an executor that enters by `orders` (hummingbot OrderType, price, base).
@@ -103,7 +107,12 @@ def simulate_ladder(
 
 
 def placed(
-    candles: Candles, first: int, side: int, run: RunFills, config: Any, orders: list[tuple[Any, Decimal, Decimal]]
+    candles: Candles,
+    first: int,
+    side: int,
+    run: RunFills,
+    config: ExecutorConfigBase,
+    orders: list[tuple[Any, Decimal, Decimal]],
 ) -> list[Entry] | None:
     """Orders placed at a row's close, as the exchange rounds them; None where it refuses one."""
     limits, close = run.limits_of(config), float(candles.close[first])
@@ -119,7 +128,7 @@ def placed(
     return entries
 
 
-def _entry(close: float, side: int, run: RunFills, order_type: Any, price: float, base: float) -> Entry:
+def _entry(close: float, side: int, run: RunFills, order_type: OrderType, price: float, base: float) -> Entry:
     through = side * price > side * close
     if not order_type.is_limit_type():
         return Entry(run.costs.taken(side, close), base, True)
@@ -128,7 +137,7 @@ def _entry(close: float, side: int, run: RunFills, order_type: Any, price: float
     return Entry(side * min(side * price, side * run.costs.taken(side, close)), base, True)
 
 
-def matching_of(run: RunFills, config: Any) -> Matching:
+def matching_of(run: RunFills, config: ExecutorConfigBase) -> Matching:
     """The run's rules for one trading pair, as the compiled loops take them."""
     rules, tick = run.rules, run.limits_of(config).tick
     # a hair less than the ticks: a price that stands on a tick is not always the float next to it

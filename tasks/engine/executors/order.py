@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -22,13 +22,23 @@ from tasks.engine.executors._base import (
 from tasks.engine.executors.filled import Filled, fills_of
 from tasks.engine.executors.ladder import matching_of, placed
 from tasks.engine.executors.matching import DUST, allowance, noted, reaches, rounded_down
-from tasks.upstream.names import CloseType, ExecutionStrategy, OrderExecutorConfig, OrderType, TradeType
+from tasks.upstream.names import (
+    CloseType,
+    ExecutionStrategy,
+    ExecutorConfigBase,
+    ExecutorSimulation,
+    OrderExecutorConfig,
+    OrderType,
+    TradeType,
+)
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from tasks.engine.fills.run import RunFills
 
 
-def stock(candles: Candles, first: int, config: Any, run: RunFills) -> Trajectory | None:
+def stock(candles: Candles, first: int, config: ExecutorConfigBase, run: RunFills) -> Trajectory | None:
     """OrderExecutorSimulator.simulate."""
     last = len(candles) - 1
     buys = config.side == TradeType.BUY
@@ -54,7 +64,7 @@ def stock(candles: Candles, first: int, config: Any, run: RunFills) -> Trajector
     )
 
 
-def honest(candles: Candles, first: int, config: Any, run: RunFills) -> Trajectory | None:
+def honest(candles: Candles, first: int, config: ExecutorConfigBase, run: RunFills) -> Trajectory | None:
     """With any other fills: filled once, and kept; what is left of it at the end of the period is cancelled."""
     side, path, last = side_of(config), run.path, len(candles) - 1
     chase = config.chaser_config if config.execution_strategy == ExecutionStrategy.LIMIT_CHASER else None
@@ -94,7 +104,15 @@ class Order(Trajectory):
     doubles_last_row = False
 
     def __init__(
-        self, candles: Candles, config: Any, first: int, last: int, close_type: Any, fill_row: int, *, state: State
+        self,
+        candles: Candles,
+        config: ExecutorConfigBase,
+        first: int,
+        last: int,
+        close_type: CloseType,
+        fill_row: int,
+        *,
+        state: State,
     ) -> None:
         super().__init__(candles, config, first, last, close_type, fill_row)
         self._state = state
@@ -142,7 +160,9 @@ def _life(  # type: ignore[no-untyped-def]  # compiled
     return end, events[:count].copy()
 
 
-def _stock_exposure(simulation: Any, frame: Any, side: int, *, closes: bool) -> tuple[Floats, Floats]:
+def _stock_exposure(
+    simulation: ExecutorSimulation, frame: pd.DataFrame, side: int, *, closes: bool
+) -> tuple[Floats, Floats]:
     """Of upstream's simulation, which does not double its last row."""
     return undoubled_exposure(frame, frame["filled_amount_quote"].to_numpy(dtype=np.float64), side, closes=closes)
 
@@ -153,7 +173,7 @@ _ORDER_TYPES = {
 }
 
 
-def _orders(config: Any) -> list[tuple[Decimal, Decimal]]:
+def _orders(config: ExecutorConfigBase) -> list[tuple[Decimal, Decimal]]:
     return [] if config.price is None else [(config.price, config.amount)]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -26,13 +26,18 @@ from tasks.engine.executors._base import (
     Unfilled,
 )
 from tasks.engine.executors.ladder import Barriers, simulate_ladder
-from tasks.upstream.names import CloseType, PositionExecutorConfig, TradeType
+from tasks.upstream.names import (
+    CloseType,
+    ExecutorConfigBase,
+    PositionExecutorConfig,
+    TradeType,
+)
 
 if TYPE_CHECKING:
     from tasks.engine.fills.run import RunFills
 
 
-def stock(candles: Candles, first: int, config: Any, run: RunFills) -> Trajectory | None:
+def stock(candles: Candles, first: int, config: ExecutorConfigBase, run: RunFills) -> Trajectory | None:
     """PositionExecutorSimulator.simulate."""
     barriers = config.triple_barrier_config
     last = candles.last_row(config, barriers.time_limit)
@@ -91,7 +96,7 @@ def stock(candles: Candles, first: int, config: Any, run: RunFills) -> Trajector
     )
 
 
-def honest(candles: Candles, first: int, config: Any, run: RunFills) -> Trajectory | None:
+def honest(candles: Candles, first: int, config: ExecutorConfigBase, run: RunFills) -> Trajectory | None:
     """With any other fills. Without an entry_price it enters at the close."""
     triple = config.triple_barrier_config
     last = candles.last_row(config, triple.time_limit)
@@ -119,10 +124,10 @@ class Position(Trajectory):
     def __init__(
         self,
         candles: Candles,
-        config: Any,
+        config: ExecutorConfigBase,
         first: int,
         last: int,
-        close_type: Any,
+        close_type: CloseType,
         fill_row: int,
         average_price: float,
         *,
@@ -234,7 +239,7 @@ def add_position(  # type: ignore[no-untyped-def]  # compiled
     realised[end] += final_pnl
 
 
-def _orders(config: Any) -> list[tuple[Decimal, Decimal]]:
+def _orders(config: ExecutorConfigBase) -> list[tuple[Decimal, Decimal]]:
     return [] if config.entry_price is None else [(config.entry_price, config.amount)]
 
 

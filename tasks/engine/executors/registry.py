@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tasks.engine.executors import dca, grid, order, position
 from tasks.engine.executors._base import ExecutorKind, Trajectory
@@ -12,6 +12,7 @@ from tasks.engine.executors.lazy_config import LazyPositionConfig
 if TYPE_CHECKING:
     from tasks.engine.candles import Candles
     from tasks.engine.fills.run import RunFills
+    from tasks.upstream.names import ExecutorConfigBase
 
 #: Every kind that a back-test simulates.
 KINDS: tuple[ExecutorKind, ...] = (position.KIND, dca.KIND, grid.KIND, order.KIND)
@@ -19,7 +20,7 @@ KINDS: tuple[ExecutorKind, ...] = (position.KIND, dca.KIND, grid.KIND, order.KIN
 _BY_CLASS: dict[type, ExecutorKind] = {kind.config: kind for kind in KINDS} | {LazyPositionConfig: position.KIND}
 
 
-def kind_of(config: Any) -> ExecutorKind | None:
+def kind_of(config: ExecutorConfigBase) -> ExecutorKind | None:
     """The kind of executor that a config makes; None for one that no back-test simulates."""
     found = _BY_CLASS.get(type(config))
     if found is None:  # a class of the user's own, made from one of hummingbot's
@@ -27,7 +28,7 @@ def kind_of(config: Any) -> ExecutorKind | None:
     return found
 
 
-def simulate(config: Any, candles: Candles, row: int, fills: RunFills) -> Trajectory | None:
+def simulate(config: ExecutorConfigBase, candles: Candles, row: int, fills: RunFills) -> Trajectory | None:
     """The whole life of the executor that `config` makes on a row of the candles.
 
     `candles`: the rows the engine steps over, of the executor's own pair, all of them to the end of the period: what

@@ -9,7 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from tasks.upstream.names import ExecutorConfigBase, TradingRule
+
 
 #: Increments below this are "none": a TradingRule made of nothing has 1e-56.
 _NO_INCREMENT = Decimal("1e-18")
@@ -29,7 +33,7 @@ class Order(NamedTuple):
 class ExchangeLimits:
     """The limits of one trading pair."""
 
-    def __init__(self, rule: Any) -> None:
+    def __init__(self, rule: TradingRule) -> None:
         """`rule`: hummingbot's TradingRule, or None where there is none: nothing is rounded or refused then."""
         self.pair = "" if rule is None else str(rule.trading_pair)
         self._size, self._notional = Decimal(0), Decimal(0)
@@ -118,13 +122,13 @@ class RefusalCount:
 class MarketLimits:
     """The limits of every pair that a run trades, and how many of its executors they refuse."""
 
-    def __init__(self, trading_rules: Callable[[str, str], Any]) -> None:
+    def __init__(self, trading_rules: Callable[[str, str], TradingRule]) -> None:
         """`trading_rules`: (connector, trading pair) -> hummingbot's TradingRule; raises where there is none."""
         self._trading_rules = trading_rules
         self._known: dict[tuple[str, str], ExchangeLimits] = {}
         self.refusals = RefusalCount()
 
-    def of(self, config: Any) -> ExchangeLimits:
+    def of(self, config: ExecutorConfigBase) -> ExchangeLimits:
         """Those of an executor's pair."""
         key = config.connector_name, config.trading_pair
         known = self._known.get(key)
@@ -136,7 +140,7 @@ class MarketLimits:
             self._known[key] = known
         return known
 
-    def note(self, config: Any, orders: Iterable[tuple[Decimal, Decimal]]) -> None:
+    def note(self, config: ExecutorConfigBase, orders: Iterable[tuple[Decimal, Decimal]]) -> None:
         """Count an executor that trades whatever its size. `orders`: (price, base) of its entries."""
         limits = self.of(config)
         self.refusals.note(next((why for price, base in orders if (why := limits.refusal(price, base))), ""))

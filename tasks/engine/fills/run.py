@@ -16,7 +16,7 @@ from tasks.engine.fills.path import Path
 from tasks.engine.fills.rules import FillRules
 
 if TYPE_CHECKING:
-    pass
+    from tasks.upstream.names import ExecutorConfigBase, TradingRule
 
 #: Share of a position's value that an exchange wants to see as margin before it closes the position; 0.4 to 0.5% on
 #: the large exchanges for positions of ordinary size.
@@ -36,7 +36,7 @@ class RunFills:
         candles: Candles,
         *,
         trade_cost: float,
-        trading_rules: Callable[[str, str], Any],
+        trading_rules: Callable[[str, str], TradingRule],
         path: Path | None = None,
         funding: Funding | None = None,
     ) -> None:
@@ -71,14 +71,14 @@ class RunFills:
         """Base that resting buy and sell orders of this run got in each candle of the path, shape (2, m)."""
         return np.zeros((2, len(self.path.row)))
 
-    def rules_of(self, config: Any) -> Any:
+    def rules_of(self, config: ExecutorConfigBase) -> Any:
         """The TradingRule of an executor's pair; None where there is none, as upstream's engine takes it."""
         try:
             return self._trading_rules(config.connector_name, config.trading_pair)
         except (KeyError, AttributeError):
             return None
 
-    def limits_of(self, config: Any) -> ExchangeLimits:
+    def limits_of(self, config: ExecutorConfigBase) -> ExchangeLimits:
         """What the exchange does to orders of an executor's pair."""
         return self._limits.of(config) if self.rules.exchange_limits else NO_LIMITS
 
@@ -87,7 +87,7 @@ class RunFills:
         """Executors whose orders the exchange refuses; with stock fills they trade all the same."""
         return self._limits.refusals
 
-    def note_stock_orders(self, config: Any, orders: Iterable[tuple[Decimal, Decimal]]) -> None:
+    def note_stock_orders(self, config: ExecutorConfigBase, orders: Iterable[tuple[Decimal, Decimal]]) -> None:
         """Count an executor that trades with stock fills, and whether an exchange would take its orders.
 
         `orders`: (price, base) of its entries.
@@ -98,7 +98,7 @@ class RunFills:
         """Quote that one long base pays when a row opens, float64, shape (n,); None: nothing is paid."""
         return self._funding.per_base(self.candles, pair) if self._funding.has(pair) else None
 
-    def margin_of(self, config: Any) -> float:
+    def margin_of(self, config: ExecutorConfigBase) -> float:
         """Share of its value that a position may lose before its margin is gone: 1 / leverage; NaN: it has none.
 
         Only perpetual connectors have margin; `leverage` is the executor config's.

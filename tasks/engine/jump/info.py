@@ -6,7 +6,11 @@ from decimal import Decimal
 from typing import Any
 
 from tasks.engine.executors._base import State, Trajectory
-from tasks.upstream.names import ExecutorInfo, RunnableStatus
+from tasks.upstream.names import (
+    CloseType,
+    ExecutorInfo,
+    RunnableStatus,
+)
 
 _new, _set = object.__new__, object.__setattr__
 _FIELDS_SET = set(ExecutorInfo.model_fields) - {"controller_id"}
@@ -20,7 +24,7 @@ def executor_info(
     *,
     is_trading: bool = False,
     close_timestamp: float | None = None,
-    close_type: Any = None,
+    close_type: CloseType = None,
 ) -> Any:
     """What upstream's ExecutorSimulation.get_executor_info_at_timestamp gives for a row."""
     config = trajectory.config

@@ -54,7 +54,7 @@ class Executor:
         #: its state there; None where nothing was ever filled
         self.state: State | None = None
         #: hummingbot CloseType
-        self.close_type: Any = None
+        self.close_type: CloseType = None
         self.close_timestamp: Any = None
         #: the first row on which it is older than `retry_policy` seconds: MarketMaking's note
         self.stale_row = -1
@@ -110,7 +110,7 @@ class Trade(NamedTuple):
 
     filled_amount_quote: Any
     net_pnl_quote: Any
-    close_type: Any
+    close_type: CloseType
 
 
 class Steps:
@@ -303,7 +303,7 @@ class Ledger:
                     self._forget(executor)
             self._note(row)
 
-    def _close(self, executor: Executor, row: int, state: State, close_type: Any, timestamp: float) -> None:
+    def _close(self, executor: Executor, row: int, state: State, close_type: CloseType, timestamp: float) -> None:
         executor.row = row
         executor.state = state if executor.trajectory.filled_at(row) else None
         executor.close_type, executor.close_timestamp = close_type, timestamp

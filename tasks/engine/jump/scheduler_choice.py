@@ -24,6 +24,7 @@ from tasks.upstream import fingerprint
 from tasks.upstream.backtest.provider import SweepDataProvider
 from tasks.upstream.names import (
     BacktestingDataProvider,
+    ControllerBase,
     DirectionalTradingControllerBase,
     DirectionalTradingControllerConfigBase,
     MarketMakingControllerBase,
@@ -80,7 +81,7 @@ class Choice:
     hands_off: bool = False
 
 
-def choose(controller: Any, candles: Candles) -> Choice:
+def choose(controller: ControllerBase, candles: Candles) -> Choice:
     """For a controller that has derived its features."""
     reason = own_logic(controller)
     if not reason and isinstance(controller, DirectionalTradingControllerBase):
@@ -100,7 +101,7 @@ def choose(controller: Any, candles: Candles) -> Choice:
     return Choice(EveryCandle, "step", reason)
 
 
-def own_logic(controller: Any) -> str:
+def own_logic(controller: ControllerBase) -> str:
     """What of a controller's decisions is not its base's own, in words; "" when nothing is."""
     if isinstance(controller, DirectionalTradingControllerBase):
         return _own_logic(controller, DirectionalTradingControllerBase, DIRECTIONAL_METHODS, _DIRECTIONAL_FIELDS)
@@ -109,7 +110,7 @@ def own_logic(controller: Any) -> str:
     return f"{type(controller).__name__} decides by itself"
 
 
-def opens_alike(controller: Any) -> bool:
+def opens_alike(controller: ControllerBase) -> bool:
     """Whether all that a directional controller puts into its executors' configs is its base class's doing.
 
     Asked of controllers whose decisions are the base's too (`own_logic`), so that where the answer is yes no
@@ -149,7 +150,7 @@ def broken(scheduler: DecisionScheduler) -> str:
     return reason
 
 
-def _own_logic(controller: Any, base: type, methods: tuple[str, ...], fields: tuple[str, ...]) -> str:
+def _own_logic(controller: ControllerBase, base: type, methods: tuple[str, ...], fields: tuple[str, ...]) -> str:
     """What of a controller is not its base's own, in words; "" when nothing that decides is."""
     cls, attributes = type(controller), vars(controller)
     for name in methods:
@@ -185,12 +186,12 @@ def _static(cls: type, name: str) -> Any:
     return None
 
 
-def _has_reference(controller: Any) -> bool:
+def _has_reference(controller: ControllerBase) -> bool:
     data = controller.processed_data
     return "reference_price" in data or "reference_price" in data["features"]
 
 
-def _config_is_base(controller: Any) -> bool:
+def _config_is_base(controller: ControllerBase) -> bool:
     if controller.config.buy_amounts_pct is None or controller.config.sell_amounts_pct is None:
         return False
     config = type(controller.config)

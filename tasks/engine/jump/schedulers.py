@@ -29,6 +29,8 @@ from tasks.engine.jump.ledger import WINDOW_S, Executor, Ledger
 from tasks.engine.jump.view import View
 from tasks.upstream.names import (
     CloseType,
+    ControllerBase,
+    ControllerConfigBase,
     CreateExecutorAction,
     ExecutorConfigBase,
     PositionExecutorConfig,
@@ -45,7 +47,9 @@ UNKNOWN_POSITION = "the position to rebalance to is not known ahead"
 class DecisionScheduler(ABC):
     """One per run. `create` opens an executor from its config on the current row."""
 
-    def __init__(self, controller: Any, ledger: Ledger, view: View, candles: Candles, create: Create) -> None:
+    def __init__(
+        self, controller: ControllerBase, ledger: Ledger, view: View, candles: Candles, create: Create
+    ) -> None:
         self.controller = controller
         self.ledger = ledger
         self.view = view
@@ -324,7 +328,7 @@ class MarketMaking(DecisionScheduler):
                 change = min(change, max(unseen, row + 1))
         return change
 
-    def _level_ids(self, config: Any) -> list[str]:
+    def _level_ids(self, config: ControllerConfigBase) -> list[str]:
         counts = len(config.buy_spreads), len(config.sell_spreads)
         if counts != self._level_counts:
             self._level_counts = counts
@@ -366,17 +370,17 @@ class MarketMaking(DecisionScheduler):
         return until
 
 
-def wants_rebalance(config: Any) -> bool:
+def wants_rebalance(config: ControllerConfigBase) -> bool:
     """Whether a market maker's config lets check_position_rebalance answer."""
     return "_perpetual" not in config.connector_name and not config.skip_rebalance
 
 
-def settings_of(config: Any) -> tuple[Any, ...]:
+def settings_of(config: ControllerConfigBase) -> tuple[Any, ...]:
     """What decides which levels are missing and which executors are due."""
     return config.executor_refresh_time, config.cooldown_time, len(config.buy_spreads), len(config.sell_spreads)
 
 
-def checked(controller: Any, config: Any) -> Any:
+def checked(controller: ControllerBase, config: ControllerConfigBase) -> Any:
     """An executor config that upstream's CreateExecutorAction accepts; raises its ValidationError for anything else."""
     if isinstance(config, ExecutorConfigBase):
         return config

@@ -44,6 +44,7 @@ from tasks.upstream.backtest.build import module_state
 
 if TYPE_CHECKING:
     from tasks.engine._base import Market
+    from tasks.upstream.names import ControllerBase
 
 #: Bytes of features one child keeps: 25 columns over 30 days of 1m candles take 9 MB.
 LIMIT = 64 << 20
@@ -174,7 +175,7 @@ class SharedFeatures:
             self._proven.clear()
         return controller_class not in self._refused
 
-    def give(self, controller: Any, before: Values, *, writable: bool) -> Candles | None:
+    def give(self, controller: ControllerBase, before: Values, *, writable: bool) -> Candles | None:
         """Put another point's features into a controller that has made none yet; None when there are none.
 
         Returns the rows to step over, what `processed_data["features"]` holds now in arrays that no one writes to.
@@ -211,7 +212,7 @@ class SharedFeatures:
         }
 
     def keep(
-        self, controller: Any, before: Values, reads: FieldAccessTracker, untouched: State, *, writable: bool
+        self, controller: ControllerBase, before: Values, reads: FieldAccessTracker, untouched: State, *, writable: bool
     ) -> Candles | None:
         """Keep what a controller derived, where nothing but its `processed_data` changed meanwhile.
 
@@ -246,7 +247,7 @@ class SharedFeatures:
             self._kept.popitem(last=False)
         return lent
 
-    def _stood_trial(self, key: Any, names: frozenset[str], controller: Any) -> bool:
+    def _stood_trial(self, key: Any, names: frozenset[str], controller: ControllerBase) -> bool:
         """Whether what a point derived is what it could have been given."""
         if self._on_trial is None or self._on_trial[0] != key:
             return True
@@ -262,18 +263,18 @@ class SharedFeatures:
 class State:
     """What `update_processed_data` could leave behind besides `processed_data`, at one moment."""
 
-    def __init__(self, controller: Any, rng: RngState) -> None:
+    def __init__(self, controller: ControllerBase, rng: RngState) -> None:
         """`rng`: the state of the random generators when the run began."""
         self._process_state = ProcessState.now()
         self.notes = notes.taken()
         self._seen, self._dice = self._look(controller), rng
 
-    def same(self, controller: Any) -> bool:
+    def same(self, controller: ControllerBase) -> bool:
         """Whether all of it is as it was, and known to be, and no generator was seeded in this run."""
         seen = self._seen is not None and self._look(controller) == self._seen
         return seen and self._dice.lie() and self._process_state.decide_the_same()
 
-    def _look(self, controller: Any) -> Any:
+    def _look(self, controller: ControllerBase) -> Any:
         provider = controller.market_data_provider
         look = _Look(controller)
         try:
@@ -301,7 +302,7 @@ class _Opaque(Exception):
 class _Look:
     """Copies of values that equal later ones only when nothing in them changed."""
 
-    def __init__(self, controller: Any) -> None:
+    def __init__(self, controller: ControllerBase) -> None:
         self._controller = controller
         self._functions: set[int] = set()
 
@@ -354,7 +355,7 @@ def _equal(one: Any, other: Any) -> bool:
     return False
 
 
-def _key(controller: Any, names: frozenset[str], before: Values) -> Any:
+def _key(controller: ControllerBase, names: frozenset[str], before: Values) -> Any:
     """What features depend on, as bytes: 1, 1.0 and True differ. None where a value cannot be stored."""
     now, provider = vars(controller.config), controller.market_data_provider
     with suppress(Exception):  # a config may hold anything

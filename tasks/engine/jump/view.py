@@ -16,6 +16,8 @@ from tasks.market_names import price_key
 if TYPE_CHECKING:
     import pandas as pd
 
+    from tasks.upstream.names import ControllerBase
+
 #: Rows of a block.
 _BLOCK = 2048
 
@@ -23,7 +25,7 @@ _BLOCK = 2048
 class View:
     """Puts a controller on a row, as upstream's `update_state` does on every row."""
 
-    def __init__(self, controller: Any, ledger: Ledger, candles: Candles) -> None:
+    def __init__(self, controller: ControllerBase, ledger: Ledger, candles: Candles) -> None:
         self._controller = controller
         self._provider = controller.market_data_provider
         self._ledger = ledger

@@ -42,7 +42,14 @@ from tasks.market_names import feed_key, price_key
 from tasks.upstream.backtest.build import controller_class
 from tasks.upstream.backtest.failure import at_candle, failure
 from tasks.upstream.backtest.wanted import wanted_feeds
-from tasks.upstream.names import CreateExecutorAction, StopExecutorAction, StoreExecutorAction, generate_unique_id
+from tasks.upstream.names import (
+    ControllerBase,
+    ControllerConfigBase,
+    CreateExecutorAction,
+    StopExecutorAction,
+    StoreExecutorAction,
+    generate_unique_id,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -82,7 +89,7 @@ class LiveEngine:
         self._options = options or LiveOptions()
         self._markets: dict[int, Prepared] = {}
 
-    async def run(self, config: Any, market: Market, *, curves: bool = True) -> Outcome:
+    async def run(self, config: ControllerConfigBase, market: Market, *, curves: bool = True) -> Outcome:
         """Replay one controller config.
 
         Raises ControllerError with the candle's time for what the controller raises, NetworkBlackout for an attempt to
@@ -153,7 +160,7 @@ class Point:
         fills: FillRules,
         funding: Funding,
         options: LiveOptions,
-        config: Any,
+        config: ControllerConfigBase,
         curves: bool,
     ) -> None:
         self._prepared, self._market = prepared, prepared.market
@@ -203,14 +210,14 @@ class Point:
         """How many rows there are."""
         return len(self._books.rows)
 
-    def present(self, controller: Any, row: int) -> None:
+    def present(self, controller: ControllerBase, row: int) -> None:
         """Everything as of a row, executors that ended by then included."""
         self._ledger.move_to(row)
         self._present(controller, row, float(self._books.rows[row]))
 
     # the loop
 
-    async def _walk(self, controller: Any) -> float:
+    async def _walk(self, controller: ControllerBase) -> float:
         """Ask the controller on every row that is wanted. Returns the open time of the last one."""
         rows, options, ledger = memoryview(self._books.rows), self._options, self._ledger
         deadline = time.perf_counter() + options.budget_s if options.budget_s else math.inf
@@ -235,7 +242,7 @@ class Point:
         self._show_prices(len(rows) - 1)
         return last
 
-    def _present(self, controller: Any, row: int, opened: float) -> None:
+    def _present(self, controller: ControllerBase, row: int, opened: float) -> None:
         """Everything as of a row. The ledger is on that row already."""
         provider, ledger = self.provider, self._ledger
         assert provider is not None
@@ -247,7 +254,7 @@ class Point:
         controller.positions_held = ledger.positions_held() if ledger.holds else []
         controller.performance_report = LazyPerformance(ledger.performance)
 
-    async def _ask(self, controller: Any, row: int) -> None:
+    async def _ask(self, controller: ControllerBase, row: int) -> None:
         """One turn of ControllerBase.control_task."""
         try:
             await controller.update_processed_data()
@@ -295,7 +302,7 @@ class Point:
         capacity = len(feed) - int(opened.searchsorted(first))
         return LiveFeed(key, feed.columns, capacity)
 
-    def _watch(self, controller: Any, feeds: dict[str, LiveFeed], shift: int) -> None:
+    def _watch(self, controller: ControllerBase, feeds: dict[str, LiveFeed], shift: int) -> None:
         """Find out which feeds the controller wants, and show it what is there before the first row."""
         assert self.provider is not None
         wanted: dict[str, LiveFeed] = {}
@@ -334,7 +341,7 @@ class Point:
             curves[pair] = EquityCurve(book.candles.close, funding)
         return curves
 
-    def _outcome(self, controller: Any, asked_until: float) -> Outcome:
+    def _outcome(self, controller: ControllerBase, asked_until: float) -> Outcome:
         ledger, books, config = self._ledger, self._books, self._config
         assert self.provider is not None
         main = books.main

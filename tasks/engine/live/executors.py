@@ -5,7 +5,7 @@ The one place where the live engine meets the simulations.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tasks.engine.executors import Trajectory, kind_of, simulate
 from tasks.engine.fills import FillRules, RunFills
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tasks.engine.fills.costs import Funding
     from tasks.engine.live.engine import Prepared
     from tasks.engine.live.pairs import Books, Pair
+    from tasks.upstream.names import ExecutorConfigBase
 
 #: Executors that need more than candles -> what they need.
 _NEEDS = {
@@ -42,7 +43,7 @@ class Executions:
             for pair, book in books.by_pair.items()
         }
 
-    def create(self, config: Any, row: int) -> Trajectory | None:
+    def create(self, config: ExecutorConfigBase, row: int) -> Trajectory | None:
         """The life of an executor created on a row; None where its window holds no row.
 
         Raises ControllerError for an executor that candles cannot simulate, and what Books.of raises.

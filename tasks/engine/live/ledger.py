@@ -107,11 +107,11 @@ class LiveLedger(Ledger):
             report.realized_pnl_pct = report.realized_pnl_quote * share
         return report
 
-    def _price(self, hold: Any) -> Decimal:
+    def _price(self, hold: BacktestPositionHold) -> Decimal:
         book: Book = self._books.by_pair[Pair(hold.connector_name, hold.trading_pair)]
         return Decimal(str(book.closes[min(self._row, len(self.candles) - 1)]))
 
-    def _close(self, executor: Executor, row: int, state: State, close_type: Any, timestamp: float) -> None:
+    def _close(self, executor: Executor, row: int, state: State, close_type: CloseType, timestamp: float) -> None:
         if self._curves is not None:
             config = executor.config
             self._curve = self._curves[Pair(config.connector_name, config.trading_pair)]

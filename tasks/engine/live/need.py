@@ -33,7 +33,12 @@ from tasks.engine.live.engine import LiveOptions, Point, Prepared
 from tasks.isolation.seeding import seed_rng
 from tasks.upstream.backtest.build import controller_class
 from tasks.upstream.backtest.markets import has_one_market, markets_of
-from tasks.upstream.names import ControllerBase, DirectionalTradingControllerBase, MarketMakingControllerBase
+from tasks.upstream.names import (
+    ControllerBase,
+    ControllerConfigBase,
+    DirectionalTradingControllerBase,
+    MarketMakingControllerBase,
+)
 
 if TYPE_CHECKING:
     from tasks.engine._base import Market
@@ -54,7 +59,7 @@ _BASE = frozenset(
 _SHOWING = frozenset({"to_format_status", "get_custom_info"})
 
 
-async def why_live(config_factory: Callable[[], Any], market: Market) -> str:
+async def why_live(config_factory: Callable[[], ControllerConfigBase], market: Market) -> str:
     """Why a point needs the live engine, in words; "" where the jump engine is right.
 
     `config_factory` builds a fresh config of the point, the random generators seeded, each time. To be called inside
@@ -76,7 +81,7 @@ async def why_live(config_factory: Callable[[], Any], market: Market) -> str:
     return ""
 
 
-def quotes_price_of_now(config: Any) -> bool:
+def quotes_price_of_now(config: ControllerConfigBase) -> bool:
     """Whether a config's controller is a market maker without data of its own: it quotes around the current price."""
     update = controller_class(config).update_processed_data
     return bool(update is MarketMakingControllerBase.update_processed_data)
@@ -89,7 +94,7 @@ class _Trial:
         self._prepared = Prepared(market)
         self._read: set[str] | None = None
 
-    async def reason(self, config_factory: Callable[[], Any]) -> str:
+    async def reason(self, config_factory: Callable[[], ControllerConfigBase]) -> str:
         """See why_live. Raises what the controller raises."""
         several = self._point(config_factory())
         controller = several.make(self._watched)
@@ -124,7 +129,7 @@ class _Trial:
                 return f"it decides on processed_data[{key!r}], which is no column of its features"
         return ""
 
-    def _point(self, config: Any) -> Point:
+    def _point(self, config: ControllerConfigBase) -> Point:
         return Point(self._prepared, STOCK, Funding(None), LiveOptions(), config, curves=False)
 
     def _rows(self, point: Point) -> list[int]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from tasks.engine._base import Market
+    from tasks.upstream.names import ControllerConfigBase
 
 Floats = npt.NDArray[np.float64]
 
@@ -126,7 +127,7 @@ class Books:
         return book
 
 
-def traded_pairs(config: Any) -> list[Pair]:
+def traded_pairs(config: ControllerConfigBase) -> list[Pair]:
     """The pairs of a config, the main one first.
 
     Its own `connector_name` and `trading_pair`, and what its `update_markets` tells a bot to connect to; where a

@@ -20,7 +20,12 @@ from tasks.engine.live.frames import frame_of
 from tasks.errors import CandlesMissing, ControllerError, TradingRulesMissing
 from tasks.intervals import interval_seconds
 from tasks.upstream.backtest.connector import OfflineConnector, OfflineConnectors
-from tasks.upstream.names import BacktestingDataProvider, MarketDataProvider
+from tasks.upstream.names import (
+    BacktestingDataProvider,
+    CandlesConfig,
+    MarketDataProvider,
+    TradingRule,
+)
 
 Floats = npt.NDArray[np.float64]
 
@@ -112,7 +117,7 @@ class LiveFeed:
         values = self._rows[:, begin:stop].copy()
         return frame_of(values, self._index, range(stop - begin))
 
-    async def get_historical_candles(self, config: Any) -> pd.DataFrame:
+    async def get_historical_candles(self, config: CandlesConfig) -> pd.DataFrame:
         """Hummingbot's HistoricalCandlesConfig: the rows between its two times."""
         return self.between(config.start_time, config.end_time, None)
 
@@ -141,7 +146,7 @@ class LiveFeed:
 class LiveProvider(MarketDataProvider):  # type: ignore[misc]  # upstream has no type information
     """Hummingbot's MarketDataProvider for one point."""
 
-    def __init__(self, feeds: Mapping[str, LiveFeed], trading_rules: Mapping[str, Mapping[str, Any]]) -> None:
+    def __init__(self, feeds: Mapping[str, LiveFeed], trading_rules: Mapping[str, Mapping[str, TradingRule]]) -> None:
         # Not super().__init__(): it asks AllConnectorSettings for every connector, which imports each one's module.
         self.candles_feeds: dict[str, LiveFeed] = dict(feeds)
         self.candles_data = self.candles_feeds
@@ -174,7 +179,7 @@ class LiveProvider(MarketDataProvider):  # type: ignore[misc]  # upstream has no
 
     # candles
 
-    def initialize_candles_feed(self, config: Any) -> LiveFeed:
+    def initialize_candles_feed(self, config: CandlesConfig) -> LiveFeed:
         """See that a feed is there. Raises CandlesMissing."""
         return self.get_candles_feed(config)
 
@@ -183,13 +188,13 @@ class LiveProvider(MarketDataProvider):  # type: ignore[misc]  # upstream has no
         for config in config_list:
             self.get_candles_feed(config)
 
-    def get_candles_feed(self, config: Any) -> LiveFeed:
+    def get_candles_feed(self, config: CandlesConfig) -> LiveFeed:
         """The feed of Hummingbot's CandlesConfig. Raises CandlesMissing."""
         feed = self._feed(config.connector, config.trading_pair, config.interval)
         feed.max_records = max(feed.max_records, config.max_records)
         return feed
 
-    def stop_candle_feed(self, config: Any) -> None:
+    def stop_candle_feed(self, config: CandlesConfig) -> None:
         """The feed stays: the candles are here in any case."""
 
     def get_candles_df(

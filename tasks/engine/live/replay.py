@@ -21,6 +21,7 @@ from tasks.times import iso
 
 if TYPE_CHECKING:
     from tasks.engine._base import Outcome
+    from tasks.upstream.names import ExecutorInfo
 
 #: Points of a curve that travel.
 MAX_POINTS = 300
@@ -222,7 +223,7 @@ def _trades(outcome: Outcome, until: float) -> dict[tuple[Any, ...], list[Any]]:
     return found
 
 
-def _key(info: Any) -> tuple[Any, ...]:
+def _key(info: ExecutorInfo) -> tuple[Any, ...]:
     config = info.config
     level = str(getattr(config, "level_id", None) or "")
     return info.timestamp, config.connector_name, config.trading_pair, config.type, info.side.name, level

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,6 +12,9 @@ from tasks.engine.candles import Floats
 from tasks.engine.jump.series import Series, results
 from tasks.engine.live.ledger import LiveLedger
 from tasks.engine.live.pairs import Books, Pair
+
+if TYPE_CHECKING:
+    from tasks.upstream.names import BacktestPositionHold
 
 
 class PairSeries(Series):
@@ -67,7 +70,7 @@ class PairSeries(Series):
 class _Priced:
     """A held position that is valued at its own pair's last price, whatever price is asked for."""
 
-    def __init__(self, hold: Any, price: Decimal) -> None:
+    def __init__(self, hold: BacktestPositionHold, price: Decimal) -> None:
         self._hold, self._price = hold, price
 
     def get_position_summary(self, _: Any) -> Any:

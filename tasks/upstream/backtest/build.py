@@ -42,6 +42,7 @@ from tasks.upstream.names import (
     DirectionalTradingControllerConfigBase,
     MarketMakingControllerBase,
     MarketMakingControllerConfigBase,
+    TradingRule,
 )
 
 if TYPE_CHECKING:
@@ -140,7 +141,7 @@ def _controller_module(root: Path, controller_type: str, name: str) -> ModuleTyp
     return module
 
 
-def controller_class(config: Any) -> Any:
+def controller_class(config: ControllerConfigBase) -> Any:
     """The controller class of a config: by the rule of `controller_config`, in the config class's module.
 
     A config class that overrides `get_controller_class` decides itself. Raises ControllerError.
@@ -155,7 +156,7 @@ def controller_class(config: Any) -> Any:
     return known_classes()[config_class]
 
 
-def make_controller(config: Any, market: MarketLike) -> Any:
+def make_controller(config: ControllerConfigBase, market: MarketLike) -> Any:
     """A controller on a provider of its own. To be called inside the event loop. Raises what the controller raises."""
     provider = SweepDataProvider(market)
     controller = controller_class(config)(config=config, market_data_provider=provider, actions_queue=None)
@@ -163,7 +164,7 @@ def make_controller(config: Any, market: MarketLike) -> Any:
     return controller
 
 
-def feed_needs(config: Any, resolution: str, shift: int = 1) -> list[FeedNeed]:
+def feed_needs(config: ControllerConfigBase, resolution: str, shift: int = 1) -> list[FeedNeed]:
     """The feeds a point needs, each once: those of the pairs it trades on in the engine's resolution, then those that
     the controller wants (`wanted_feeds`).
 
@@ -203,7 +204,7 @@ class _NoMarket:
     resolution: str
     shift: int
     feeds: Mapping[str, pd.DataFrame] = field(default_factory=dict)
-    trading_rules: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    trading_rules: Mapping[str, Mapping[str, TradingRule]] = field(default_factory=dict)
     series: Mapping[str, pd.DataFrame] = field(default_factory=lambda: _EmptySeries())
     funding: Mapping[str, Sequence[Sequence[float]]] = field(default_factory=dict)
     start: int = 0

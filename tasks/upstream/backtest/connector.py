@@ -11,7 +11,10 @@ from collections.abc import Mapping
 from typing import Any, NoReturn
 
 from tasks.errors import ControllerError
-from tasks.upstream.names import PositionMode
+from tasks.upstream.names import (
+    PositionMode,
+    TradingRule,
+)
 
 
 class NotInABackTest(ControllerError, AttributeError):
@@ -67,7 +70,7 @@ class OfflinePerpetual(OfflineConnector):
 class OfflineConnectors(dict[str, OfflineConnector]):
     """Where hummingbot keeps connectors: each is made when it is asked for, and kept."""
 
-    def __init__(self, trading_rules: Mapping[str, Mapping[str, Any]]):
+    def __init__(self, trading_rules: Mapping[str, Mapping[str, TradingRule]]):
         """`trading_rules` per connector and trading pair."""
         super().__init__()
         self._trading_rules = trading_rules

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import traceback
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tasks.errors import ControllerError, HummingsweepError, NetworkBlackout, words
 from tasks.times import iso
 
 if TYPE_CHECKING:
     from tasks.upstream.backtest.provider import SweepDataProvider
+    from tasks.upstream.names import ControllerConfigBase, ExecutorConfigBase
 
 
-def failure(error: Exception, config: Any, provider: SweepDataProvider | None = None) -> Exception:
+def failure(error: Exception, config: ControllerConfigBase, provider: SweepDataProvider | None = None) -> Exception:
     """The error to raise in place of what came out of a controller.
 
     Errors of ours and blackout errors, also where a network library wrapped them, come back as they are; anything else
@@ -29,7 +30,9 @@ def failure(error: Exception, config: Any, provider: SweepDataProvider | None = 
     return ControllerError(f"{config.controller_name} {when}: {in_users_words(error)}")
 
 
-def unsupported(executor_config: Any, config: Any, provider: SweepDataProvider) -> ControllerError:
+def unsupported(
+    executor_config: ExecutorConfigBase, config: ControllerConfigBase, provider: SweepDataProvider
+) -> ControllerError:
     """The error for an executor that no back-test simulates; upstream's engine would trade nothing and say nothing."""
     return ControllerError(
         f"{config.controller_name} {at_candle(provider)}: creates an executor of type "

@@ -11,7 +11,10 @@ import numpy as np
 import pandas as pd
 
 from tasks.errors import CandlesNotCovering, ControllerError
-from tasks.upstream.names import BacktestingDataProvider
+from tasks.upstream.names import (
+    BacktestingDataProvider,
+    ControllerBase,
+)
 
 if TYPE_CHECKING:
     from tasks.upstream.backtest.provider import SweepDataProvider
@@ -20,7 +23,7 @@ if TYPE_CHECKING:
 _OWN = ("open", "high", "low", "close", "volume")
 
 
-def prepare_market_data(controller: Any, resolution: str) -> pd.DataFrame:
+def prepare_market_data(controller: ControllerBase, resolution: str) -> pd.DataFrame:
     """The merged frame, index `epoch_seconds` = open time of the engine's candles, float64; also stored as
     `controller.processed_data["features"]`. To be called after `controller.update_processed_data()`; from here on
     the controller's provider counts as stepping.

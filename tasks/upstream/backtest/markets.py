@@ -7,6 +7,7 @@ from typing import Any
 
 from tasks.errors import ControllerError
 from tasks.upstream.names import (
+    ControllerConfigBase,
     DirectionalTradingControllerConfigBase,
     MarketDict,
     MarketMakingControllerConfigBase,
@@ -16,12 +17,12 @@ from tasks.upstream.names import (
 _ONE_PAIR = (DirectionalTradingControllerConfigBase, MarketMakingControllerConfigBase)
 
 
-def has_one_market(config: Any) -> bool:
+def has_one_market(config: ControllerConfigBase) -> bool:
     """Whether a config has a single `connector_name` and a single `trading_pair`."""
     return all(isinstance(getattr(config, key, None), str) for key in ("connector_name", "trading_pair"))
 
 
-def markets_of(config: Any) -> list[tuple[str, str]]:
+def markets_of(config: ControllerConfigBase) -> list[tuple[str, str]]:
     """(connector, trading pair) of every market a config trades on, the main one first.
 
     `connector_name` and `trading_pair` where the config has them, then what its `update_markets` tells a bot to
@@ -41,7 +42,7 @@ def markets_of(config: Any) -> list[tuple[str, str]]:
     return list(found)
 
 
-def _declared(config: Any) -> Mapping[Any, Any]:
+def _declared(config: ControllerConfigBase) -> Mapping[Any, Any]:
     """What `update_markets` says; nothing where it cannot say."""
     try:
         declared = config.update_markets(MarketDict())

@@ -29,7 +29,12 @@ from tasks.market_names import feed_key
 from tasks.upstream.backtest.connector import OfflineConnector, OfflineConnectors
 from tasks.upstream.backtest.point_feeds import PointFeeds
 from tasks.upstream.backtest.wanted import wanted_feeds
-from tasks.upstream.names import BacktestingDataProvider
+from tasks.upstream.names import (
+    BacktestingDataProvider,
+    CandlesConfig,
+    ControllerBase,
+    TradingRule,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,7 +49,7 @@ class MarketLike(Protocol):
         ...
 
     @property
-    def trading_rules(self) -> Mapping[str, Mapping[str, Any]]:
+    def trading_rules(self) -> Mapping[str, Mapping[str, TradingRule]]:
         """Connector -> trading pair -> rule."""
         ...
 
@@ -123,7 +128,7 @@ class SweepDataProvider(BacktestingDataProvider):  # type: ignore[misc]  # upstr
         self.asked_feeds: list[Any] = []
         clock.follow(self)
 
-    def attach(self, controller: Any) -> None:
+    def attach(self, controller: ControllerBase) -> None:
         """Take from the controller how many candles it wants of each feed and whether it shifts for itself.
 
         A class or a config with a true attribute `shifts_itself` is held back by the market's `delay` only.
@@ -230,17 +235,17 @@ class SweepDataProvider(BacktestingDataProvider):  # type: ignore[misc]  # upstr
         closes: list[float] = feed["close"].iloc[max(begin - candles, 0) : begin].tolist()
         return closes
 
-    def get_candles_feed(self, config: Any) -> FeedHandle:
+    def get_candles_feed(self, config: CandlesConfig) -> FeedHandle:
         """A feed as `candles_feeds` has it: awaited its frame, or as `candles_df` of what is returned."""
         self.asked_feeds.append(config)
         return FeedHandle(self, config)
 
-    def initialize_candles_feed(self, config: Any) -> _Initialised:
+    def initialize_candles_feed(self, config: CandlesConfig) -> _Initialised:
         """To be awaited: sees that a feed is there; see `check_feed`."""
         self.asked_feeds.append(config)
         return _Initialised(self, config)
 
-    def check_feed(self, config: Any) -> None:
+    def check_feed(self, config: CandlesConfig) -> None:
         """See that a feed is there. Raises CandlesMissing, CandlesNotCovering.
 
         Whether its source covers the period was judged where it was cut, with the whole file in view; a slice may have
@@ -407,7 +412,7 @@ class FeedHandle:
     """What `get_candles_feed` gives: awaited it is the feed's frame, as in the stock engine's provider; in a bot it is
     an object with these attributes."""
 
-    def __init__(self, provider: SweepDataProvider, config: Any):
+    def __init__(self, provider: SweepDataProvider, config: CandlesConfig):
         self._provider, self._config = provider, config
         self.interval, self.max_records = config.interval, config.max_records
         self._trading_pair = config.trading_pair
@@ -445,7 +450,7 @@ class FeedHandle:
 class _Initialised:
     """What `initialize_candles_feed` gives: awaited, as the stock engine does, it sees that the feed is there."""
 
-    def __init__(self, provider: SweepDataProvider, config: Any):
+    def __init__(self, provider: SweepDataProvider, config: CandlesConfig):
         self._provider, self._config = provider, config
 
     def __await__(self) -> Generator[None, None, None]:

@@ -25,7 +25,7 @@ FLAGS = ("supports_limit_orders", "supports_market_orders")
 TOKENS = ("buy_order_collateral_token", "sell_order_collateral_token")
 
 
-def trading_rules(plain: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> dict[str, dict[str, Any]]:
+def trading_rules(plain: Mapping[str, Mapping[str, Mapping[str, TradingRule]]]) -> dict[str, dict[str, Any]]:
     """connector -> trading pair -> TradingRule, from connector -> trading pair -> fields.
 
     A field that is left out or null keeps Hummingbot's default. Raises HummingsweepError naming connector, pair and

@@ -13,10 +13,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from tasks.errors import ControllerError
-from tasks.upstream.names import CandlesConfig
+from tasks.upstream.names import (
+    CandlesConfig,
+    ControllerBase,
+)
 
 
-def wanted_feeds(controller: Any) -> list[Any]:
+def wanted_feeds(controller: ControllerBase) -> list[Any]:
     """Hummingbot's CandlesConfig of each feed, each feed and depth once, in the order above.
 
     To be asked after the controller was made. Raises ControllerError for an entry of `candles_config` that is none, and
@@ -35,7 +38,7 @@ def wanted_feeds(controller: Any) -> list[Any]:
     return list(by_name.values())
 
 
-def _candles(entry: Any, controller: Any) -> Any:
+def _candles(entry: Any, controller: ControllerBase) -> Any:
     if isinstance(entry, CandlesConfig) or all(hasattr(entry, name) for name in ("connector", "interval")):
         return entry
     if isinstance(entry, Mapping):

@@ -55,7 +55,7 @@ class Market:
         return {pair: plain_rule(rule) for pair, rule in sorted(rules.items())}
 
 
-def plain_rule(rule: Any) -> dict[str, Any]:
+def plain_rule(rule: TradingRule) -> dict[str, Any]:
     """The inverse of tasks.upstream.backtest.rules.trading_rules for one rule: numbers as text, defaults left out."""
     usual = TradingRule(rule.trading_pair)
     fields: dict[str, Any] = {}
