@@ -256,6 +256,15 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, bare_environment: dict[str
         yield cluster
 
 
+@pytest.fixture(scope="module")
+def serving_cluster(tmp_path_factory: pytest.TempPathFactory, bare_environment: dict[str, str]) -> Iterator[Cluster]:
+    """The same with a node of two children, for the tests of a module that harm a child or an orchestrator."""
+    environment = {**bare_environment, "HUMMINGSWEEP_VISIBILITY_TIMEOUT_S": "12"}
+    with broker_at(tmp_path_factory.mktemp("broker"), environment) as cluster:
+        cluster.add_node(children=2)
+        yield cluster
+
+
 @pytest.fixture(scope="session")
 def session_cluster(tmp_path_factory: pytest.TempPathFactory, bare_environment: dict[str, str]) -> Iterator[Cluster]:
     """A broker and a node with two children, for all tests that do no harm to them."""

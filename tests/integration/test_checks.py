@@ -35,8 +35,8 @@ def test_a_cheat_is_caught(place: Place, cheat: str) -> None:
     assert "look-ahead" in finished.out
     assert "signal" in finished.out
     ran = place.run("run", place.file, "--no-report")
-    assert ran.code == 0, ran.err
-    assert "look-ahead" in ran.out
+    assert ran.code == 1, ran.err
+    assert ran.out.startswith("LOOK-AHEAD: "), ran.out
 
 
 def test_without_the_shift_the_merge_of_open_times_is_a_finding(place: Place) -> None:

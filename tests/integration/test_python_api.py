@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 import yaml
 
-import orchestrator
+import hummingsweep
 from hummingsweep import Sweep
 from orchestrator.api import NotebookBar, bar
 from orchestrator.progress.watcher import PlainLines, Progress
@@ -113,10 +113,10 @@ def test_the_default_folder_is_the_commands(place: Place) -> None:
     assert repr(Sweep.from_file(place.file)) == "<Sweep test: 12 points, out runs/test>"
 
 
-def test_the_package_gives_the_class_and_nothing_else() -> None:
-    assert orchestrator.__all__ == ["Sweep"]
+def test_the_package_gives_its_names_and_no_other() -> None:
+    assert hummingsweep.__all__ == ["HummingsweepError", "Ranking", "Sweep", "__version__"]
     with pytest.raises(AttributeError, match="no attribute 'Swep'"):
-        _ = orchestrator.Swep
+        _ = hummingsweep.Swep
 
 
 class Display:

@@ -1,10 +1,12 @@
 """Whatever dies in the middle, the rows at the end are those of an undisturbed run.
 
-Real processes are killed, by id. Every test has a broker and nodes of its own; the visibility timeout is 12 s.
+Real processes are killed, by id. The visibility timeout is 12 s. A test that harms the broker or a node has its own
+(`sweep`); one that harms a child or an orchestrator shares them with its module (`served`).
 """
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -14,13 +16,27 @@ import pytest
 from tests.integration.conftest import Cluster, Place, eventually, small_sweep
 
 LENGTHS = list(range(5, 45))
+ZEROS = itertools.count()
 
 
 @pytest.fixture
 def sweep(tmp_path: Path, cluster: Cluster) -> Place:
     """40 points of 0.25 s on a cluster of the test's own, in chunks of about a second."""
+    return forty_points(tmp_path, cluster)
+
+
+@pytest.fixture
+def served(tmp_path: Path, serving_cluster: Cluster) -> Place:
+    """The same points on the module's cluster, whose node is there."""
+    assert serving_cluster.nodes[0].poll() is None, "a test before this one ended the node"
+    return forty_points(tmp_path, serving_cluster)
+
+
+def forty_points(tmp_path: Path, cluster: Cluster) -> Place:
+    """40 points of 0.25 s, in chunks of about a second."""
     place = small_sweep(tmp_path, {**cluster.environment, "HUMMINGSWEEP_CHUNK_SECONDS": "1"})
-    place.sweep["grid"] = {"trouble": ["sleep:0.25"], "length": LENGTHS}
+    # written otherwise in every test: what an earlier one with the same points left on the broker would be taken
+    place.sweep["grid"] = {"trouble": ["sleep:0.25" + "0" * next(ZEROS)], "length": LENGTHS}
     return place
 
 

@@ -20,46 +20,41 @@ from tests.integration.conftest import Cluster, Place, eventually, settings_of
 from tests.integration.faults.conftest import finish, results, started
 
 
-def test_the_orchestrator_is_killed_and_resumed(
-    sweep: Place, cluster: Cluster, undisturbed: list[dict[str, Any]]
-) -> None:
-    cluster.add_node(children=2)
-    process = started(sweep)
+def test_the_orchestrator_is_killed_and_resumed(served: Place, undisturbed: list[dict[str, Any]]) -> None:
+    process = started(served)
     process.kill()
     process.communicate()
-    finished = sweep.run("resume", "runs/test")  # it waits until the dead one's collector_lease has run out
+    finished = served.run("resume", "runs/test")  # it waits until the dead one's collector_lease has run out
     assert finished.code == 0, finished.err
-    assert results(sweep.rows()) == undisturbed
+    assert results(served.rows()) == undisturbed
 
 
-def test_the_orchestrator_is_told_to_end(sweep: Place, cluster: Cluster, undisturbed: list[dict[str, Any]]) -> None:
-    cluster.add_node(children=2)
-    process = started(sweep)
+def test_the_orchestrator_is_told_to_end(
+    served: Place, serving_cluster: Cluster, undisturbed: list[dict[str, Any]]
+) -> None:
+    process = started(served)
     process.terminate()
     _, err = process.communicate(timeout=20)
     assert (process.returncode, err.splitlines()[-1]) == (143, "hummingsweep: ended by SIGTERM")
-    redis: Any = connect(settings_of(cluster), patient=False)
+    redis: Any = connect(settings_of(serving_cluster), patient=False)
     assert list(redis.scan_iter("hs:*:collector")) == []
-    finish(sweep.start("run", sweep.file, "--no-audit", "--no-report"))
-    assert results(sweep.rows()) == undisturbed
+    finish(served.start("run", served.file, "--no-audit", "--no-report"))
+    assert results(served.rows()) == undisturbed
 
 
-def test_it_is_resumed_from_an_old_copy_of_the_output_folder(
-    sweep: Place, cluster: Cluster, undisturbed: list[dict[str, Any]]
-) -> None:
+def test_it_is_resumed_from_an_old_copy_of_the_output_folder(served: Place, undisturbed: list[dict[str, Any]]) -> None:
     """Another machine has the folder as it was a while ago: rows collected since are computed again."""
-    cluster.add_node(children=2)
-    process = started(sweep)
-    shutil.copytree(sweep.folder / "runs" / "test", sweep.folder / "copy")
-    known = sweep.stored("copy")
-    eventually(lambda: sweep.stored() >= known + 6, 60, "more rows")
+    process = started(served)
+    shutil.copytree(served.folder / "runs" / "test", served.folder / "copy")
+    known = served.stored("copy")
+    eventually(lambda: served.stored() >= known + 6, 60, "more rows")
     process.kill()
     process.communicate()
-    shutil.rmtree(sweep.folder / "runs")
+    shutil.rmtree(served.folder / "runs")
     eventually(
-        lambda: sweep.run("resume", "copy").code == 0, 90, "the end of the dead one's collector_lease and a resume"
+        lambda: served.run("resume", "copy").code == 0, 90, "the end of the dead one's collector_lease and a resume"
     )
-    assert results(sweep.rows("copy")) == undisturbed
+    assert results(served.rows("copy")) == undisturbed
 
 
 def test_two_interrupts_stop_at_once(sweep: Place, cluster: Cluster) -> None:
@@ -122,13 +117,12 @@ def test_a_disk_without_any_room_is_one_line(alone: Place, small_disk: Callable[
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
-def test_progress_and_answer_that_cannot_be_written_cost_no_row(sweep: Place, cluster: Cluster) -> None:
-    cluster.add_node(children=1)
-    sweep.sweep["grid"] = {"length": [5, 10]}
+def test_progress_and_answer_that_cannot_be_written_cost_no_row(served: Place) -> None:
+    served.sweep["grid"] = {"length": [5, 10]}
     with Path("/dev/full").open("w") as full:
         command = subprocess.run(
-            [sys.executable, "-m", "orchestrator.cli", "run", sweep.file, "--no-audit", "--no-report"],
-            cwd=sweep.folder, env=sweep.environment, stdout=full, stderr=full, timeout=120, check=False,
+            [sys.executable, "-m", "orchestrator.cli", "run", served.file, "--no-audit", "--no-report"],
+            cwd=served.folder, env=served.environment, stdout=full, stderr=full, timeout=120, check=False,
         )  # fmt: skip
     assert command.returncode == 2
-    assert [row["status"] for row in sweep.rows()] == ["ok", "ok"]
+    assert [row["status"] for row in served.rows()] == ["ok", "ok"]
