@@ -5,6 +5,8 @@
     sweep = Sweep.from_file("sweep.yml", grid={"bb_length": [20, 40, 60]})
     rows = sweep.run()                # a DataFrame, the best point first
     rows[["bb_length", "net_pnl"]]
+    sweep.ranking(), sweep.trust()    # shown as tables in a notebook
+    sweep.plot("map")                 # or "equity", "distribution": plotly figures
     sweep.report(points=[7])          # the HTML page, with the curves of point 7
     sweep.promote("hummingbot")       # the winner as a controller config
 
@@ -15,6 +17,7 @@ goes on where the first stopped.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import sys
 from collections.abc import Sequence
@@ -25,11 +28,13 @@ import ujson
 
 from orchestrator.progress.watcher import Progress, Silent, Watcher, watcher_for
 from orchestrator.sweepfile import sweep as files
+from tasks.errors import StoreError
 from tasks.settings import Settings
 from tasks.times import span
 
 if TYPE_CHECKING:
     import pandas as pd
+    from plotly.graph_objects import Figure
 
     from orchestrator.analysis.rank import Ranking
     from orchestrator.execution.trades import Trades
@@ -170,7 +175,6 @@ class Sweep:
         import pandas as pd
 
         from orchestrator.results.store import Store
-        from tasks.errors import StoreError
 
         with Store.open(self.out) as store:
             returns = store.returns(store.latest())
@@ -182,13 +186,14 @@ class Sweep:
         return frame
 
     def trust(self) -> dict[str, Any]:
-        """The verdict on the sweep with its figures, as under "trust" in `hummingsweep run --json`. Raises StoreError,
-        ExpressionError."""
+        """The verdict on the sweep with its figures, as under "trust" in `hummingsweep run --json`; a notebook shows
+        its word and sentence. Raises StoreError, ExpressionError."""
+        from orchestrator.analysis.html import VerdictDict
         from orchestrator.analysis.judgement import judge_sweep
         from orchestrator.results.store import Store
 
         with Store.open(self.out) as store:
-            return judge_sweep(store, store.latest(), self.file.rank_by, self.file.where).document
+            return VerdictDict(judge_sweep(store, store.latest(), self.file.rank_by, self.file.where).document)
 
     def ranking(self, top: int | None = 10) -> Ranking:
         """The best points and what they stand on (edges, neighbours), see orchestrator.analysis.rank. Raises
@@ -198,6 +203,17 @@ class Sweep:
 
         with Store.open(self.out) as store:
             return self._ranking(store.table(store.latest()), top)
+
+    def plot(self, kind: str = "map", *, axes: Sequence[str] = (), points: Sequence[int] = (), best: int = 5) -> Figure:
+        """A plotly figure from the stored rows: `map` (the mean objective over two `axes`, default the first two that
+        vary), `equity` (of `points`, or of the `best` ranked ones), or `distribution` (of the objective).
+
+        Raises StoreError when nothing was run or there is nothing to draw, HummingsweepError for another kind or
+        axis.
+        """
+        from orchestrator.notebook import plot
+
+        return plot(self.out, kind, axes=axes, points=points, best=best)
 
     def report(self, points: Sequence[int] = (), best: int = 3, to: str | Path | None = None) -> Path:
         """Write the HTML page with the curves of these and of the `best` points. Raises StoreError."""
@@ -233,8 +249,30 @@ class Sweep:
 
         return rank(table, self.file.rank_by, self.file.where, grid=self.file.grid, top=top, across=self.file.across)
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the grid, how far the sweep is, and its verdict where there is one."""
+        from orchestrator.analysis.html import table_html, verdict_html
+        from orchestrator.analysis.judgement import TRUST
+        from orchestrator.results.store import Store
+
+        done, verdict = "not run yet", ""
+        with contextlib.suppress(StoreError), Store.open(self.out) as store:
+            name = store.latest()
+            done = f"{sum(store.counts(name).values()):,} points have a row"
+            found = store.meta(name).get(TRUST)
+            verdict = verdict_html(found) if found else ""
+        axes = [[axis.name, f"{len(axis):,}", _few(axis.values)] for axis in self.file.grid.axes]
+        note = f"{self.file.name}: {self.file.grid.size:,} points, {done}, out {self.out}"
+        return table_html(["axis", "values", ""], axes, note) + verdict
+
     def __repr__(self) -> str:
         return f"<Sweep {self.file.name}: {self.file.grid.size} points, out {self.out}>"
+
+
+def _few(values: Sequence[Any]) -> str:
+    """At most eight values of an axis, the middle left out."""
+    texts = [str(value) for value in values]
+    return ", ".join(texts if len(texts) <= 8 else [*texts[:4], "…", *texts[-4:]])
 
 
 def bar() -> Watcher:

@@ -30,6 +30,13 @@ LARGE: dict[str, list[Any]] = {
     "stop_loss": [0.005, 0.01, 0.02, 0.04],
     "cooldown_time": [60, 120, 300, 600, 1200],
 }
+#: What `tasks.engine.regimes` counts, as far as the page draws it.
+REGIMES = {
+    "month": ["2024-01", "2024-02"],
+    "volatility": ["low", "middle", "high"],
+    "hour": [f"{hour:02}" for hour in range(24)],
+    "weekday": ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"],
+}
 START = 1_704_067_200  # 2024-01-01 00:00 UTC
 
 
@@ -149,6 +156,14 @@ def detail_row(point: int, *, candles: int = 2000, trades: int = 60, seed: int =
     detail = {
         "curve": {name: values.tolist() for name, values in curve.items()},
         "trades": columns,
+        "regimes": {
+            "regimes": [
+                {"kind": kind, "name": name, "share": 0.1, "earned": float(chance.normal(0, 20)), "winning": 0.5}
+                for kind, names in REGIMES.items()
+                for name in names
+            ],
+            "note": "",
+        },
         "trades_total": trades,
         "unfilled": 12,
     }

@@ -34,6 +34,8 @@ class Across:
     heads: npt.NDArray[np.int64]
     #: position of a head -> own objective of each of the group's points, by the values of the axes (joined by a comma)
     own: dict[int, dict[str, float]]
+    #: position of a head -> the points themselves, by the same values
+    points: dict[int, dict[str, int]]
     #: position of a head -> all points of its group, ascending
     members: dict[int, list[int]]
 
@@ -72,6 +74,7 @@ def reduced(found: Scored, grid: Grid, across: Mapping[str, str]) -> Across:
         scored=dataclasses.replace(found, objective=objective[group], matching=found.matching & whole[group]),
         heads=np.sort(heads),
         own={head: dict(zip(labels, found.objective[row].tolist(), strict=True)) for head, row in rows.items()},
+        points={head: dict(zip(labels, found.points[row].tolist(), strict=True)) for head, row in rows.items()},
         members={head: sorted(found.points[row].tolist()) for head, row in rows.items()},
     )
 

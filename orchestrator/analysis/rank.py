@@ -43,6 +43,8 @@ SPIKE = 0.3
 MIN_FOR_EDGE = 3
 #: One neighbour says nothing of what the winner stands on.
 MIN_NEIGHBOURS = 2
+#: Points of a group of `across` whose curves are shown.
+MAX_MEMBERS = 6
 #: Columns that do not make two points different.
 _NOT_RESULTS = frozenset({*LEADING, "engine_note", "controller_log"})
 
@@ -116,13 +118,29 @@ class Ranking:
     rows: list[dict[str, Any]]
     edges: tuple[Edge, ...] = ()
     neighbourhood: Neighbourhood = _NOWHERE
-    #: axes over which points are taken together; then each row also has `across`: {value of the axis: own objective}
+    #: axes over which points are taken together; then each row also has `across`: {value of the axis: own objective},
+    #: and `across_points`: {value of the axis: point}
     across: dict[str, str] = field(default_factory=dict)
+    #: columns of the axes, in the grid's order
+    axes: tuple[str, ...] = ()
     _places: dict[int, int] = field(default_factory=dict, repr=False)
 
     def place(self, point: int) -> int | None:
         """The rank (from 1 on) of any ranked point, also beyond `rows`; None when it is not ranked."""
         return self._places.get(point)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        from orchestrator.analysis.html import ranking_html
+
+        return ranking_html(self)
+
+
+def curve_points(ranking: Ranking, best: int) -> list[int]:
+    """Points whose curves a report shows: the best ones, or with `across` those of the best group beside each other."""
+    if ranking.across and ranking.rows and best:
+        return list(ranking.rows[0]["across_points"].values())[:MAX_MEMBERS]
+    return [int(row["point"]) for row in ranking.rows[:best]]
 
 
 @dataclass(frozen=True)
@@ -198,7 +216,8 @@ def rank(
         value = float(found.objective[heads[place - 1]])
         row |= {"rank": place, "objective": value, "equal_points": found.points[order[members[place - 1][1:]]].tolist()}
         if groups is not None:
-            row["across"] = groups.own[int(heads[place - 1])]
+            head = int(heads[place - 1])
+            row |= {"across": groups.own[head], "across_points": groups.points[head]}
     edges: tuple[Edge, ...] = ()
     around = _NOWHERE
     if rows and not math.isnan(rows[0]["objective"]):
@@ -215,6 +234,7 @@ def rank(
         edges=edges,
         neighbourhood=around,
         across=dict(across or {}),
+        axes=tuple(_axes(table, grid).values()),
         _places={
             int(point): place
             for place, group in enumerate(members, 1)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.analysis.across import of_meta
 from orchestrator.analysis.judgement import TRUST, judge_sweep
 from orchestrator.analysis.other_parts import LOOK_AHEAD
-from orchestrator.analysis.rank import Ranking, rank, scored
+from orchestrator.analysis.rank import Ranking, curve_points, rank, scored
 from orchestrator.analysis.untraded import unranked, untraded
 from orchestrator.cluster import broker
 from orchestrator.execution import publish
@@ -133,7 +133,7 @@ def _concluded(session: SweepSession, summary: Summary, out: Path, closing: dict
     if not answer.no_answer:
         answer.trust = judged(store, name, sweep, best[0] if best else None)
     if closing["report"]:
-        details = session.ask(Kind.DETAIL, best) if best else []
+        details = session.ask(Kind.DETAIL, curve_points(ranking, SHOWN_CURVES)) if best else []
         answer.report = _write(store, name, out / "report.html", store.meta(name), details)
     store.set_meta(name, "finished", closing)
     return answer
@@ -245,7 +245,7 @@ def report(
         ranking = rank(
             store.table(name), meta["rank_by"], meta["where"], grid=known, top=max(best, 1), across=of_meta(meta)
         )
-        chosen = [*points, *(row["point"] for row in ranking.rows[:best])]
+        chosen = [*points, *curve_points(ranking, best)]
         details: list[dict[str, Any]] = []
         if chosen:
             try:
@@ -254,13 +254,20 @@ def report(
                     details = detail(cluster, definition, list(dict.fromkeys(chosen)))
             except HummingsweepError as error:
                 watcher.say(f"no curves in the report: {error}")
-        return _write(store, name, to, meta, details)
+        return _write(store, name, to, meta, details, points)
 
 
-def _write(store: Store, name: str, to: Path, meta: dict[str, Any], details: list[dict[str, Any]]) -> Path:
+def _write(
+    store: Store,
+    name: str,
+    to: Path,
+    meta: dict[str, Any],
+    details: list[dict[str, Any]],
+    first: Sequence[int] = (),
+) -> Path:
     from orchestrator.report import write_report
 
-    return write_report(store, name, to, rank_by=meta["rank_by"], where=meta["where"], details=details)
+    return write_report(store, name, to, rank_by=meta["rank_by"], where=meta["where"], details=details, first=first)
 
 
 def detail(cluster: broker.Cluster, definition: SweepDefinition, points: Sequence[int]) -> list[dict[str, Any]]:

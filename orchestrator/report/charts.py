@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from orchestrator.analysis.rank import Scored
+from orchestrator.analysis.rank import Ranking, Scored
 from orchestrator.analysis.sensitivity import AxisEffect, digits
 from orchestrator.report.text import DIGITS, shown
 from tasks.grid import Axis, Grid
@@ -30,11 +30,15 @@ MAX_VALUES = 250
 #: Lines of the parallel coordinates.
 MAX_LINES = 600
 HISTOGRAM_BINS = 60
+#: Groups of `across` that are shown side by side.
+MAX_GROUPS = 20
+#: Kinds of regimes that are drawn as bars.
+CALENDAR = ("month", "weekday", "hour")
 
 
 @dataclass(frozen=True)
 class Swept:
-    """The points a page draws: ok, meeting `where`, with a finite objective."""
+    """The points a page draws: ok, with a finite objective."""
 
     grid: Grid
     #: point indices, int64, shape (n,)
@@ -43,12 +47,21 @@ class Swept:
     objective: Floats
     #: True: the smaller the objective the better
     ascending: bool
+    #: whether `where` holds, bool, shape (n,); None: of all
+    matching: npt.NDArray[np.bool_] | None = None
 
     @classmethod
     def of(cls, found: Scored, grid: Grid) -> Swept:
         """From every ok point."""
-        drawn = found.matching & np.isfinite(found.objective)
-        return cls(grid, found.points[drawn], found.objective[drawn], found.ascending)
+        drawn = np.isfinite(found.objective)
+        return cls(grid, found.points[drawn], found.objective[drawn], found.ascending, found.matching[drawn])
+
+    @property
+    def ranked(self) -> Swept:
+        """Those that meet `where`."""
+        if self.matching is None:
+            return self
+        return Swept(self.grid, self.points[self.matching], self.objective[self.matching], self.ascending)
 
     @property
     def digits(self) -> Ints:
@@ -84,9 +97,14 @@ class Bins:
         return cls(axis.name, _distinct(labels), of_digit)
 
 
-def heat_maps(swept: Swept) -> list[dict[str, Any]]:
-    """Mean and best objective for every pair of axes with more than one value each, in the order of the axes."""
-    places = swept.digits
+def heat_maps(swept: Swept, winner: int | None = None) -> list[dict[str, Any]]:
+    """Mean and best objective for every pair of axes with more than one value each, in the order of the axes.
+
+    The mean is of all points, the best of those that meet `where`: the mean says what an axis does, and must not be
+    that of a selection. `winner`: the point whose cell is marked.
+    """
+    places, ranked = swept.digits, swept.ranked
+    ranked_places = ranked.digits
     pairs = list(combinations([place for place, axis in enumerate(swept.grid.axes) if len(axis) > 1], 2))
     if not pairs or not len(swept.points):
         return []
@@ -97,7 +115,10 @@ def heat_maps(swept: Swept) -> list[dict[str, Any]]:
         y, x = bins[first], bins[second]
         shape = (len(y.labels), len(x.labels))
         cell = y.of_digit[places[:, first]] * shape[1] + x.of_digit[places[:, second]]
-        mean, best, count = per_group(cell, swept.objective, shape[0] * shape[1], swept.ascending)
+        mean, _, count = per_group(cell, swept.objective, shape[0] * shape[1], swept.ascending)
+        ranked_cell = y.of_digit[ranked_places[:, first]] * shape[1] + x.of_digit[ranked_places[:, second]]
+        _, best, kept = per_group(ranked_cell, ranked.objective, shape[0] * shape[1], swept.ascending)
+        at = swept.grid.digits(winner) if winner is not None else None
         maps.append(
             {
                 "x": x.name,
@@ -107,6 +128,8 @@ def heat_maps(swept: Swept) -> list[dict[str, Any]]:
                 "mean": table(mean.reshape(shape)),
                 "best": table(best.reshape(shape)),
                 "count": count.reshape(shape).tolist(),
+                "kept": kept.reshape(shape).tolist(),
+                "winner": None if at is None else [int(x.of_digit[at[second]]), int(y.of_digit[at[first]])],
             }
         )
     return maps
@@ -186,11 +209,31 @@ def parallel(swept: Swept) -> dict[str, Any] | None:
     }
 
 
-def along(effect: AxisEffect, winner: Any) -> dict[str, Any]:
+def side_by_side(ranking: Ranking) -> dict[str, Any] | None:
+    """With `across`: the objective of the best groups at each value of the axes; None without.
+
+    `values`: one list per group (best first), `names` the values, `groups` what names a group, `objective` what it is
+    ranked by.
+    """
+    rows = ranking.rows[:MAX_GROUPS]
+    if not ranking.across or not rows:
+        return None
+    names = list(rows[0]["across"])
+    return {
+        "names": names,
+        "groups": [f"rank {row['rank']}, point {row['point']}" for row in rows],
+        "values": [column([row["across"][name] for name in names]) for row in rows],
+        "objective": column([row["objective"] for row in rows]),
+    }
+
+
+def along(effect: AxisEffect, winner: Any, ranked: AxisEffect | None = None) -> dict[str, Any]:
     """Mean, spread (one standard deviation either way) and best of the objective at each value of an axis.
 
-    `winner`: the value that the best point has, marked in the chart.
+    `winner`: the value that the best point has, marked in the chart. `ranked`: the same axis over the points that meet
+    `where`, from which the best is taken; None: from all.
     """
+    of_ranked = {repr(value.value): value.best for value in (ranked or effect).values}
     values = effect.values
     if len(values) > MAX_VALUES:
         step = -(-len(values) // MAX_VALUES)
@@ -202,18 +245,35 @@ def along(effect: AxisEffect, winner: Any) -> dict[str, Any]:
         "mean": column([value.mean for value in values]),
         "low": column([value.mean - by for value, by in zip(values, deviation, strict=True)]),
         "high": column([value.mean + by for value, by in zip(values, deviation, strict=True)]),
-        "best": column([value.best for value in values]),
+        "best": [
+            None if best is None else number(best) for best in (of_ranked.get(repr(value.value)) for value in values)
+        ],
         "count": [value.count for value in values],
         "winner": next((place for place, value in enumerate(values) if value.value == winner), None),
     }
 
 
-def curves(detail: dict[str, Any]) -> dict[str, Any]:
-    """A detail (see tasks.engine.detail) with its numbers rounded for the page."""
+def curves(detail: dict[str, Any], point: int, amount: float | None) -> dict[str, Any]:
+    """A detail (see tasks.engine.detail) with its numbers rounded for the page.
+
+    `amount`: quote with which the point trades; with it, `hold` is what buying for as much at the start and holding
+    would have earned, and `calendar` what each month, weekday and hour (UTC) earned, as a fraction of it.
+    """
     curve, trades = detail["curve"], detail["trades"]
     rounded = {name: _prices(values) for name, values in curve.items() if name != "time"}
     numbers = ("entry_price", "exit_price", "pnl")
+    close = curve["close"]
+    hold = [amount * (price / close[0] - 1) for price in close] if amount and close and close[0] else None
+    regimes = (detail.get("regimes") or {}).get("regimes") or []
+    calendar = {
+        kind: [[each["name"], number(each["earned"] / (amount or 1))] for each in regimes if each["kind"] == kind]
+        for kind in CALENDAR
+    }
     return {
+        "point": point,
+        "hold": None if hold is None else _prices(hold),
+        "calendar": calendar if any(calendar.values()) else None,
+        "calendar_fraction": bool(amount),
         "curve": {"time": curve["time"], **rounded},
         "trades": {name: _prices(values) if name in numbers else values for name, values in trades.items()},
     }

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.analysis.rank import Ranking, Stability
 from orchestrator.report.text import plural, shown
+from tasks.metrics.inputs import NOTHING_ANNUALISED
 from tasks.protocol.messages import Status
 
 if TYPE_CHECKING:
@@ -51,8 +52,13 @@ class Evidence:
 
 def checks(evidence: Evidence) -> list[Check]:
     """Every check, the worst first."""
+    return worst_first(_all(evidence))
+
+
+def worst_first(found: Iterable[Check]) -> list[Check]:
+    """Checks by their level."""
     order = ("bad", "warn", "ok")
-    return sorted(_all(evidence), key=lambda check: order.index(check.level))
+    return sorted(found, key=lambda check: order.index(check.level))
 
 
 def _all(evidence: Evidence) -> Iterator[Check]:
@@ -138,8 +144,10 @@ def _warnings(evidence: Evidence) -> Iterator[Check]:
     if "warning" not in evidence.table.column_names:
         return
     told = [text for text in evidence.table.column("warning").to_pylist() if text]
-    if evidence.ranking.rows and evidence.ranking.rows[0].get("warning"):
-        yield Check("bad", f"the best point: {evidence.ranking.rows[0]['warning']}")
+    if evidence.ranking.rows and (warning := evidence.ranking.rows[0].get("warning")):
+        # empty figures mislead nobody; every other warning makes the results doubtful
+        only_empty = all(part.startswith(NOTHING_ANNUALISED) for part in warning.split("; "))
+        yield Check("warn" if only_empty else "bad", f"the best point: {warning}")
     if told:
         yield Check("warn", f"{plural(len(told), 'point')} with a warning, such as: {told[0]}")
     else:

@@ -27,13 +27,15 @@ from orchestrator.analysis.judgement import judge_sweep
 from orchestrator.analysis.rank import Ranking, rank, scored
 from orchestrator.analysis.sensitivity import sensitivity
 from orchestrator.report import charts, tables, trust_figures, trust_words, words
-from orchestrator.report.checks import Evidence, checks
+from orchestrator.report.checks import Evidence, checks, worst_first
 from orchestrator.report.facts import facts
 from orchestrator.report.folds_page import folds_part
 from orchestrator.report.live import history_checks, live_checks
-from orchestrator.report.text import a_point, cell_text, plural
+from orchestrator.report.next_steps import next_steps
+from orchestrator.report.summary import summary
+from orchestrator.report.text import Objective, a_point, plural
 from orchestrator.results.output_path import check_target
-from orchestrator.sweepfile.expressions import parse_objective
+from orchestrator.results.readable import currency
 from orchestrator.sweepfile.skip import points_of
 from tasks.errors import StoreError
 from tasks.protocol.messages import Status
@@ -43,10 +45,14 @@ from tasks.times import utc_minute
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from orchestrator.analysis.sensitivity import AxisEffect
     from orchestrator.results.store import Store
+    from tasks.grid import Grid
     from tasks.protocol.messages import SweepDefinition
 
 _FOLDER = Path(__file__).parent
+#: In this order: the last one draws what the others add.
+SCRIPTS = ("colours.js", "folds.js", "trust.js", "points.js", "parallel.js", "script.js", "tables.js")
 #: Entries of the ranking in the page.
 TOP = 100
 #: Heat maps before the fold.
@@ -61,19 +67,21 @@ def write_report(
     rank_by: str = "net_pnl",
     where: str | None = None,
     details: Sequence[dict[str, Any]] = (),
+    first: Sequence[int] = (),
 ) -> Path:
     """Write the page of a sweep to `out` and return it.
 
-    `details`: rows of points with `detail` (see tasks.engine.detail), drawn in the order of their rank. Raises
-    ExpressionError for a `rank_by` or `where` that does not fit the columns, StoreError when it cannot be written.
+    `details`: rows of points with `detail` (see tasks.engine.detail), drawn in the order of their rank; those of
+    `first`, which a reader asked for, come before everything but the summary. Raises ExpressionError for a `rank_by` or
+    `where` that does not fit the columns, StoreError when it cannot be written.
     """
     check_target(out)
-    page, data = _contents(store, sweep, rank_by, where, details)
+    page, data = _contents(store, sweep, rank_by, where, details, first)
     html = _render(
         "template.html",
         page=page,
         data=_json(data),
-        script=_text("folds.js") + _text("trust.js") + _text("script.js"),
+        script="".join(map(_text, SCRIPTS)),
         style=_text("style.css"),
         plotly=_plotly(),
     )
@@ -107,7 +115,12 @@ def render_sweeps(folder: Path) -> bytes:
 
 
 def _contents(
-    store: Store, sweep: str, rank_by: str, where: str | None, details: Sequence[dict[str, Any]]
+    store: Store,
+    sweep: str,
+    rank_by: str,
+    where: str | None,
+    details: Sequence[dict[str, Any]],
+    first: Sequence[int],
 ) -> tuple[SimpleNamespace, dict[str, Any]]:
     """What the template shows, and what the script draws."""
     stored = store.sweep(sweep)
@@ -115,57 +128,52 @@ def _contents(
     table = store.table(sweep)
     counts = store.counts(sweep)
     ranking = rank(table, rank_by, where, grid=grid, top=TOP, across=of_meta(meta))
-    found = scored(table, rank_by, where)
-    swept = charts.Swept.of(found, grid)
-    objective, ascending = parse_objective(rank_by)[0].text, found.ascending
-    maps, distribution = charts.heat_maps(swept), charts.distribution(swept)
-    parallel = charts.parallel(swept)
-    effects = [effect for effect in sensitivity(table, rank_by, where, grid=grid) if len(effect.values) > 1]
-    winner = grid.values(ranking.rows[0]["point"]) if ranking.rows else {}
-    judged = judge_sweep(store, sweep, rank_by, where, best=ranking.rows[0]["point"] if ranking.rows else None)
+    best = ranking.rows[0]["point"] if ranking.rows else None
+    judged = judge_sweep(store, sweep, rank_by, where, best=best)
     noise = meta.get("noise_worlds")
     trust = trust_figures.charts(judged, noise)
-    details = sorted(details, key=lambda row: ranking.place(row["point"]) or grid.size + 1)
-    drawable = [row for row in details if row.get("detail")]
-    data = {
-        "objective": objective,
-        "ascending": ascending,
-        "distribution": distribution,
-        "sensitivity": [charts.along(effect, winner.get(effect.axis)) for effect in effects],
-        "maps": maps,
-        "parallel": parallel,
+    details = _in_order(details, first, ranking, grid)
+    objective, money = Objective.of(rank_by), currency(definition.controller, grid)
+    swept = charts.Swept.of(scored(table, rank_by, where), grid)
+    drawn, data = _drawn(swept, ranking, objective, _effects(table, rank_by, where, grid))
+    data |= {
         "trust": trust,
-        "details": [charts.curves(row["detail"]) for row in drawable],
+        "details": [
+            charts.curves(row["detail"], row["point"], _amount(definition, grid, row["point"]))
+            for row in details
+            if row.get("detail")
+        ],
     }
-    names = [axis.name for axis in grid.axes]
     unseen, data["unseen"] = folds_part(meta, details, definition)
+    found = worst_first(
+        [
+            *checks(Evidence(definition, points_of(definition), counts, ranking, table, meta.get("audit") or {})),
+            *live_checks(meta.get("live")),
+            *history_checks(meta.get("audit")),
+        ]
+    )
+    points = words.details(details, ranking, grid, money)
+    shown = tables.RankingTable(ranking, objective, grid, money)
     page = SimpleNamespace(
         state=_state(sweep, sum(counts.values()), meta),
         title=sweep.rpartition("-")[0] or sweep,
         subtitle=_subtitle(definition),
-        objective=objective,
-        tiles=_tiles(ranking, objective, counts, points_of(definition), distribution, table),
+        objective=objective.name,
+        tiles=_tiles(ranking, objective, counts, points_of(definition), data["distribution"], table),
         trust=trust_words.section(judged, trust, noise),
-        checks=[
-            *checks(Evidence(definition, points_of(definition), counts, ranking, table, meta.get("audit") or {})),
-            *live_checks(meta.get("live")),
-            *history_checks(meta.get("audit")),
-        ],
+        winner=summary(ranking, objective, grid, found, details, money),
+        no_answer=(meta.get("no_answer") or {}).get("remarks") or [],
+        checks=found,
         ranking_note=tables.ranking_note(ranking),
-        heads=tables.heads(ranking, objective, names),
-        rows=tables.rows(ranking, objective, grid, names),
+        ranking=shown,
         folds=unseen,
-        details=words.details(details, ranking, grid),
+        asked_points=[point for point in points if point.point in first],
+        details=[point for point in points if point.point not in first],
         point_command=command("report", store.folder, "--point", "N"),
-        distribution=words.distribution_text(distribution, objective),
-        sensitivity=[words.effect_figure(place, effect, objective, ascending) for place, effect in enumerate(effects)],
-        sensitivity_note=(
-            f"Line: mean of {objective} over the ranked points with that value; band: one standard deviation; "
-            "diamonds: the best point with that value; ring: the best point of all."
-        ),
-        maps=[words.map_figure(place, each, objective) for place, each in enumerate(maps)],
+        trades_command=command("trades", store.folder, "--point", "N", "--format", "csv"),
+        **drawn,
         maps_open=MAPS_OPEN,
-        parallel=words.parallel_text(parallel, objective),
+        next_steps=next_steps(stored.sweep_file, definition, grid, ranking),
         failures=tables.failures(table),
         facts=facts(definition, grid, table, store.nodes(sweep), meta),
         controller=yaml.safe_dump(definition.controller, sort_keys=False, allow_unicode=True),
@@ -174,6 +182,79 @@ def _contents(
         written=f"{utc_minute(time.time())} UTC",
     )
     return page, data
+
+
+def _in_order(
+    details: Sequence[dict[str, Any]], first: Sequence[int], ranking: Ranking, grid: Grid
+) -> list[dict[str, Any]]:
+    """The points that were asked for as they were asked for, then the others by rank."""
+    asked = list(first)
+
+    def place(row: dict[str, Any]) -> tuple[int, int]:
+        point = row["point"]
+        return (0, asked.index(point)) if point in asked else (1, ranking.place(point) or grid.size + 1)
+
+    return sorted(details, key=place)
+
+
+def _amount(definition: SweepDefinition, grid: Grid, point: int) -> float | None:
+    """Quote with which a point trades; None where its config does not say."""
+    amount = {**definition.controller, **grid.values(point)}.get("total_amount_quote")
+    try:
+        return float(amount) if amount else None
+    except (TypeError, ValueError):
+        return None
+
+
+def _effects(table: pa.Table, rank_by: str, where: str | None, grid: Grid) -> list[tuple[AxisEffect, AxisEffect]]:
+    """(over all points, over those that meet `where`) of each axis that varies, the strongest over all first."""
+    every, ranked = sensitivity(table, rank_by, grid=grid), sensitivity(table, rank_by, where, grid=grid)
+    pairs = [pair for pair in zip(every, ranked, strict=True) if len(pair[0].values) > 1]
+    return sorted(pairs, key=lambda pair: -(pair[0].explained or 0.0))
+
+
+def _drawn(
+    swept: charts.Swept,
+    ranking: Ranking,
+    objective: Objective,
+    effects: list[tuple[AxisEffect, AxisEffect]],
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The charts over all points: (in words, for the template; in numbers, for the script)."""
+    grid = swept.grid
+    best = ranking.rows[0]["point"] if ranking.rows else None
+    winner = grid.values(best) if best is not None else {}
+    maps, distribution = charts.heat_maps(swept, best), charts.distribution(swept.ranked)
+    parallel = charts.parallel(swept.ranked)
+    side_by_side = charts.side_by_side(ranking)
+    told = [
+        words.effect_figure(place, effect, objective, ranking.ascending, winner.get(effect.axis))
+        for place, (effect, _) in enumerate(effects)
+    ]
+    in_words = {
+        "distribution": words.distribution_text(distribution, objective),
+        "distribution_is_drawn": bool(distribution and len(distribution["counts"]) > 1),
+        "sensitivity": told,
+        "sensitivity_text": words.effects_text([effect for effect, _ in effects], objective, len(swept.points)),
+        "sensitivity_note": (
+            f"Line: mean of {objective.name} over all points with that value, also those that where leaves out; "
+            "band: one standard deviation; diamonds: the best ranked point with that value; ring: the best point of "
+            "all."
+        ),
+        "maps": [words.map_figure(place, each, objective) for place, each in enumerate(maps)],
+        "parallel": words.parallel_text(parallel, objective),
+        "side_by_side": words.side_by_side_text(ranking, objective),
+    }
+    in_numbers = {
+        "objective": objective.name,
+        "fraction": objective.is_fraction,
+        "ascending": ranking.ascending,
+        "distribution": distribution,
+        "sensitivity": [charts.along(effect, winner.get(effect.axis), ranked) for effect, ranked in effects],
+        "maps": maps,
+        "parallel": parallel,
+        "side_by_side": side_by_side,
+    }
+    return in_words, in_numbers
 
 
 def _subtitle(definition: SweepDefinition) -> str:
@@ -185,7 +266,7 @@ def _subtitle(definition: SweepDefinition) -> str:
 
 def _tiles(
     ranking: Ranking,
-    objective: str,
+    objective: Objective,
     counts: dict[Status, int],
     size: int,
     distribution: dict[str, Any] | None,
@@ -203,13 +284,10 @@ def _tiles(
             "ranked", f"{ranking.matching:,}", f"where {ranking.where}" if ranking.where else "every point that is ok"
         ),
     ]
-    if ranking.rows:
-        best = ranking.rows[0]
-        tiles.append(tile(f"best {objective}", cell_text(best["objective"]), f"point {best['point']}"))
     if distribution:
         share = distribution["positive"] / distribution["total"]
-        tiles.append(tile(f"{objective} above 0", f"{share:.1%}", plural(distribution["positive"], "point")))
-        tiles.append(tile(f"median {objective}", cell_text(distribution["median"])))
+        tiles.append(tile(f"{objective.name} above 0", f"{share:.1%}", plural(distribution["positive"], "point")))
+        tiles.append(tile(f"median {objective.name}", objective.text(distribution["median"])))
     seconds = sum(value or 0.0 for value in table.column("seconds").to_pylist())
     tiles.append(tile("computing time", f"{seconds:,.0f} s", a_point(seconds, done)))
     return tiles

@@ -2,12 +2,46 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.results.columns import plain_text
+from orchestrator.results.readable import is_fraction, objective_column, percent
+from orchestrator.sweepfile.expressions import parse_objective
 
 #: Significant digits of a number in the page's charts.
 DIGITS = 6
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What a sweep ranks by, as the page writes it."""
+
+    #: the column or expression, without the sign that turns it around
+    name: str
+    #: a column that holds fractions, which are shown as percent
+    is_fraction: bool
+
+    @classmethod
+    def of(cls, rank_by: str) -> Objective:
+        """From a sweep file's `rank_by`. Raises ExpressionError."""
+        column = objective_column(rank_by)
+        return cls(parse_objective(rank_by)[0].text, column is not None and column.unit == "fraction")
+
+    def text(self, value: Any) -> str:
+        """One value of it."""
+        return metric_text(value, fraction=self.is_fraction)
+
+
+def metric_text(value: Any, *, fraction: bool) -> str:
+    """A result: fractions as percent, everything else as `cell_text`."""
+    finite = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < float("inf")
+    return percent(value) if fraction and finite else cell_text(value)
+
+
+def result_text(name: str, value: Any) -> str:
+    """The value of a result column."""
+    return metric_text(value, fraction=is_fraction(name))
 
 
 def shown(value: Any) -> str:

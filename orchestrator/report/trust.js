@@ -3,9 +3,10 @@
 (window.hummingsweepCharts ||= []).push(({ data, plot, layout, safe, faded }) => {
   const line = (x, colour, dash) => ({
     type: "line", x0: x, x1: x, yref: "paper", y0: 0, y1: 1, line: { color: colour, width: 2, dash } });
+  // above the chart, so that no label covers a bar; y: line of text, from 0 on
   const mark = (t, x, text, y, end) => ({
-    x, y, yref: "paper", text, showarrow: false, xanchor: end ? "right" : "left", xshift: end ? -4 : 4, bgcolor: t.surface,
-    font: { size: 11 } });
+    x, y: 1, yref: "paper", yanchor: "bottom", yshift: 2 + 15 * y, text, showarrow: false, xanchor: end ? "right" : "left",
+    xshift: end ? 4 : -4, font: { size: 11 } });
   const middles = (edges) => edges.slice(1).map((edge, i) => (edge + edges[i]) / 2);
   const rightHalf = (x, edges) => x > (edges[0] + edges[edges.length - 1]) / 2;
 
@@ -19,12 +20,12 @@
         x, y: d.luck, mode: "lines", line: { color: t.warn, width: 2, shape: "hvh" }, fill: "tozeroy",
         fillcolor: faded(t.warn, 0.25), name: "luck", hovertemplate: "luck's best around %{x:.2f}: %{y:.1%}<extra></extra>",
       }], layout(t, {
-        height: 320, bargap: 0, barmode: "overlay",
+        height: 340, bargap: 0, barmode: "overlay", margin: { l: 8, r: 12, t: 40, b: 8 },
         xaxis: { title: { text: "Sharpe ratio a year" } }, yaxis: { title: { text: "share" }, tickformat: ".0%" },
         shapes: [line(d.bar, t.warn, "dot"), line(d.best, t.accent, "solid")],
         annotations: [
-          mark(t, d.best, "the best point", 0.98, rightHalf(d.best, d.edges)),
-          mark(t, d.bar, "luck: 1 in 20", 0.86, rightHalf(d.bar, d.edges)),
+          mark(t, d.best, "the best point", 1, rightHalf(d.best, d.edges)),
+          mark(t, d.bar, "luck: 1 in 20", 0, rightHalf(d.bar, d.edges)),
         ],
       }));
     },
@@ -52,9 +53,9 @@
         type: "histogram", x: d.bests, nbinsx: 30, marker: { color: faded(t.warn, 0.55), line: { width: 0 } },
         hovertemplate: "%{y} markets around %{x}<extra></extra>",
       }], layout(t, {
-        height: 320, bargap: 0.05, xaxis: { title: { text: `best ${safe(d.objective)} on shuffled candles` } },
+        height: 320, bargap: 0.05, margin: { l: 8, r: 12, t: 28, b: 8 }, xaxis: { title: { text: `best ${safe(d.objective)} on shuffled candles` } },
         yaxis: { title: { text: "markets" } }, shapes: [line(d.best, t.accent, "solid")],
-        annotations: [mark(t, d.best, "the real best", 0.98, rightHalf(d.best, edges))],
+        annotations: [mark(t, d.best, "the real best", 0, rightHalf(d.best, edges))],
       }));
     },
 

@@ -17,6 +17,8 @@ from tasks.protocol.returns import period_ends, returns_interval
 Floats = npt.NDArray[np.float64]
 
 DAYS_PER_YEAR = 365
+#: How the sentence begins that says why annualised figures are empty.
+NOTHING_ANNUALISED = "nothing is annualised"
 #: Fewer returns than this say nothing about a year.
 MIN_RETURNS = 30
 #: Nor does less than a week, which would be extrapolated more than fifty times.
@@ -136,4 +138,4 @@ def _too_short(periods: int, interval_s: int, days: float) -> str:
         had, needed = f"{days:.3g} days", f"{MIN_DAYS} days"
     else:
         return ""
-    return f"nothing is annualised (sharpe, sortino, cagr, calmar are empty): the period has {had}, it takes {needed}"
+    return f"{NOTHING_ANNUALISED} (sharpe, sortino, cagr, calmar are empty): the period has {had}, it takes {needed}"

@@ -75,7 +75,7 @@ def test_it_draws_everything_and_asks_for_nothing(
 ) -> None:
     page = opened(browser, report, **device)
     scrolled_through(page)
-    assert page.evaluate("document.querySelectorAll('[data-chart]').length") == 2 + 1 + 4 + 6 + 1
+    assert page.evaluate("document.querySelectorAll('[data-chart]').length") == 2 + 2 + 1 + 4 + 6 + 1
     width = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
     assert width[0] <= width[1], "the page is wider than the window"
     assert page.errors == []
@@ -111,6 +111,36 @@ def test_a_heading_sorts_the_ranking(browser: Browser, report: Path) -> None:
     assert page.evaluate(column) == sorted(before) != before
     page.evaluate(f"{head}.querySelector('button').click()")
     assert page.evaluate(column) == sorted(before, reverse=True)
+
+
+def test_trades_are_a_table_that_sorts_and_can_be_saved(browser: Browser, report: Path) -> None:
+    page = opened(browser, report)
+    fold = "document.querySelector('details[data-trades]')"
+    page.evaluate(f"{fold}.open = true")
+    page.wait_for(f"{fold}.querySelector('tbody tr')")
+    pnl = f"[...{fold}.querySelectorAll('tbody tr')].map((row) => Number(row.cells[6].dataset.value))"
+    before = page.evaluate(pnl)
+    assert len(before) == 60
+    page.evaluate(f"{fold}.querySelectorAll('thead th button')[6].click()")
+    assert page.evaluate(pnl) == sorted(before)
+    page.evaluate("URL.createObjectURL = (blob) => { window.saved = blob; return 'blob:none'; }")
+    page.evaluate("HTMLAnchorElement.prototype.click = function () { window.savedAs = this.download; }")
+    page.evaluate(f"{fold}.querySelector('.tools button').click()")
+    lines = page.evaluate("window.saved.text()").splitlines()
+    assert page.evaluate("window.savedAs") == "trades-point-7.csv"
+    assert lines[0] == "opened,side,entry_price,closed,exit_price,close_type,pnl,executor"
+    assert len(lines) == 61
+    assert page.errors == []
+
+
+def test_the_first_columns_stay_when_a_phone_scrolls_the_ranking(browser: Browser, report: Path) -> None:
+    page = opened(browser, report, width=390, height=844, phone=True)
+    page.evaluate("document.querySelector('.sticky').scrollLeft = 300")
+    left = "document.querySelector('.sticky tbody tr').cells[{}].getBoundingClientRect().left"
+    frame = page.evaluate("document.querySelector('.sticky').getBoundingClientRect().left")
+    assert page.evaluate(left.format(0)) == pytest.approx(frame, abs=2)
+    assert page.evaluate(left.format(1)) == pytest.approx(frame + 58, abs=3)
+    assert page.evaluate(left.format(4)) < frame
 
 
 def test_dragging_along_an_axis_chooses_lines(browser: Browser, report: Path) -> None:

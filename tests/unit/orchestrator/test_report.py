@@ -242,7 +242,7 @@ def test_the_page_holds_what_was_found(tmp_path: Path) -> None:
     found = page(tmp_path, where="total_positions >= 30", details=[made.detail_row(78), made.detail_row(3)])
     with Store.open(tmp_path) as store:
         best = rank(store.table(sweep), "net_pnl", "total_positions >= 30", grid=store.sweep(sweep).grid).rows[0]
-    assert f"point {best['point']}" in found.text
+    assert f"Point {best['point']}" in found.text
     assert cell_text(best["net_pnl"]) in found.text
     for words in ("ZeroDivisionError: no", "3f3f3f3f", "20260922", "band_reversion", "mac-studio"):
         assert words in found.text

@@ -6,7 +6,7 @@ from statistics import mean, median
 import pyarrow as pa
 import pytest
 
-from orchestrator.analysis.rank import rank
+from orchestrator.analysis.rank import curve_points, rank
 from tasks.grid import Grid
 
 GRID = Grid.from_mapping({"length": [10, 20, 30], "pair": ["A-U", "B-U", "C-U"], "std": [1, 2]})
@@ -46,6 +46,8 @@ def test_groups_are_ranked_by_what_all_their_points_do(how):
     own: dict[str, float] = best["across"]
     assert how(own.values()) == pytest.approx(best["objective"])
     assert set(own) == {"A-U", "B-U", "C-U"}
+    assert {name: VALUES[point] for name, point in best["across_points"].items()} == pytest.approx(own)
+    assert curve_points(found, 3) == list(best["across_points"].values())
 
 
 def test_the_row_shown_is_that_of_the_point_that_decided_and_all_points_have_the_groups_place():
