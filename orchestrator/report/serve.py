@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -25,14 +26,17 @@ from urllib.parse import quote, unquote, urlsplit
 
 import ujson
 
+from orchestrator.analysis.across import of_meta
 from orchestrator.analysis.judgement import TRUST
+from orchestrator.analysis.rank import rank
 from orchestrator.report.hosts import is_loopback, names_loopback
 from orchestrator.report.page import render_sweeps, shows, write_report
+from orchestrator.report.text import Objective
 from orchestrator.results.database import FILE, LOCK
 from orchestrator.results.layout import StoredSweep
 from orchestrator.results.store import Store
 from orchestrator.sweepfile.skip import points_of
-from tasks.errors import HummingsweepError, StoreError
+from tasks.errors import ExpressionError, HummingsweepError, StoreError
 from tasks.protocol.messages import Status
 from tasks.times import utc_day
 
@@ -40,6 +44,8 @@ from tasks.times import utc_day
 PORT = 8765
 #: Written by `hummingsweep run` and `report`, with the curves of the best points.
 REPORT = "report.html"
+#: Seconds between two looks for the best value of a running sweep.
+BEST_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -67,6 +73,8 @@ class Line:
     #: folds of its walk-forward that have their rows, and how many there will be; 0 without one
     folds: int = 0
     planned_folds: int = 0
+    #: the best value so far in words, such as "net_pnl 1.23% at point 7"; "" where nothing is ranked
+    best: str = ""
 
 
 class Sweeps:
@@ -78,6 +86,8 @@ class Sweeps:
         self._writing = threading.Lock()
         self._written: dict[tuple[str, str], tuple[Any, Path]] = {}
         self._looked: dict[str, tuple[Any, list[Line]]] = {}
+        #: (folder, sweep) -> (when to look again, the best value in words)
+        self._bests: dict[tuple[Path, str], tuple[float, str]] = {}
 
     def close(self) -> None:
         """Delete the reports that were written for this server."""
@@ -121,6 +131,19 @@ class Sweeps:
                 self._written[folder_name, sweep] = (stamp, to)
                 return to
 
+    def _best_of(self, store: Store, stored: StoredSweep) -> tuple[str, bool]:
+        """The best value, and whether it was looked for now. That reads every row, so while rows keep coming in it is
+        done every few seconds only, and more seldom where it takes long."""
+        key = (store.folder, stored.sweep)
+        known = self._bests.get(key)
+        if known and time.monotonic() < known[0]:
+            return known[1], False
+        started = time.monotonic()
+        best = _best(store, stored)
+        now = time.monotonic()
+        self._bests[key] = (now + BEST_S + 10 * (now - started), best)
+        return best, True
+
     def _lines(self, name: str, folder: Path) -> list[Line]:
         """The sweeps of one folder; counted again only when something was written."""
         stamp = (_stamp(folder), _writer(folder))
@@ -130,17 +153,35 @@ class Sweeps:
         try:
             with Store.open(folder) as store:
                 sweeps = store.sweeps()
+                bests = [self._best_of(store, each) for each in sweeps]
                 lines = [
-                    _line(name, each, store.counts(each.sweep), running=place == 0 and stamp[1])
+                    _line(name, each, store.counts(each.sweep), running=place == 0 and stamp[1], best=bests[place][0])
                     for place, each in enumerate(sweeps)
                 ]
+                is_current = all(fresh for _, fresh in bests)
         except StoreError as error:
-            lines = [Line(name, "", name, "broken", error=str(error))]
-        self._looked[name] = (stamp, lines)
+            lines, is_current = [Line(name, "", name, "broken", error=str(error))], True
+        if is_current:
+            self._looked[name] = (stamp, lines)
         return lines
 
 
-def _line(folder: str, stored: StoredSweep, counts: dict[Status, int], *, running: bool) -> Line:
+def _best(store: Store, stored: StoredSweep) -> str:
+    """The best value of a sweep in words; "" where nothing is ranked or its columns do not fit."""
+    meta = stored.meta
+    rank_by = meta.get("rank_by") or "net_pnl"
+    try:
+        table = store.table(stored.sweep)
+        found = rank(table, rank_by, meta.get("where"), grid=stored.grid, top=1, across=of_meta(meta)).rows
+    except ExpressionError:
+        return ""
+    if not found or found[0]["objective"] != found[0]["objective"]:
+        return ""
+    objective = Objective.of(rank_by)
+    return f"{objective.name} {objective.text(found[0]['objective'])} at point {found[0]['point']}"
+
+
+def _line(folder: str, stored: StoredSweep, counts: dict[Status, int], *, running: bool, best: str = "") -> Line:
     definition = stored.definition
     points, done = points_of(definition), sum(counts.values())
     start, end = map(utc_day, (definition.start, definition.end))
@@ -164,6 +205,7 @@ def _line(folder: str, stored: StoredSweep, counts: dict[Status, int], *, runnin
         sentence=str(trust.get("sentence", "")),
         folds=len(walk.get("folds") or []),
         planned_folds=int(walk.get("planned") or 0),
+        best=best,
     )
 
 

@@ -36,8 +36,11 @@
   }
 
   function card(sweep) {
-    const title = element("h2", {}, sweep.report
-      ? element("a", { href: sweep.report }, sweep.name) : sweep.name, element("span", { class: `state ${sweep.state}` }, sweep.state));
+    // a sweep whose points failed is done, and not well
+    const incomplete = sweep.state === "done" && sweep.failed > 0;
+    const state = element("span", { class: `state ${incomplete ? "stopped" : sweep.state}` },
+      incomplete ? `done, ${sweep.failed.toLocaleString()} failed` : sweep.state);
+    const title = element("h2", {}, sweep.report ? element("a", { href: sweep.report }, sweep.name) : sweep.name, state);
     if (sweep.state === "broken") return element("li", {}, element("section", {}, title, element("p", { class: "bad-text" }, sweep.error)));
     const failed = sweep.failed ? element("span", { class: "bad-text" }, ` · ${sweep.failed} failed`) : "";
     const bar = element("progress", { max: sweep.points, value: sweep.done, "aria-label": `points done of ${sweep.name}` });
@@ -45,7 +48,8 @@
     const verdict = sweep.verdict ? element("ul", { class: "checks" }, element("li", { class: LEVELS[sweep.verdict] || "warn" },
       element("b", {}, sweep.verdict), sweep.sentence)) : "";
     const about = element("p", { class: "note" }, `${sweep.controller} · ${sweep.period} · folder ${sweep.folder} · ${sweep.sweep}`);
-    return element("li", {}, element("section", {}, title, bar, facts, verdict, about));
+    const best = sweep.best ? element("p", {}, "best: ", element("b", {}, sweep.best)) : "";
+    return element("li", {}, element("section", {}, title, bar, facts, best, verdict, about));
   }
 
   let shown = "";

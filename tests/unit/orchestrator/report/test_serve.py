@@ -14,9 +14,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from orchestrator.analysis.rank import rank
 from orchestrator.report import write_report
 from orchestrator.report.serve import Server, is_loopback, listening
 from orchestrator.results.database import FILE, LOCK
+from orchestrator.results.readable import percent
 from orchestrator.results.store import Store
 from tasks.errors import StoreError
 from tasks.grid import Grid
@@ -69,6 +71,9 @@ def test_every_sweep_is_listed_with_its_state(tmp_path: Path) -> None:
         found = {each["sweep"]: each for each in sweeps(server)}
         assert set(found) == {"one-0123456789", "two-0123456789", "three-0123456789"}
         one = found["one-0123456789"]
+        with Store.open(tmp_path / "done") as store:
+            best = rank(store.table("one-0123456789"), "net_pnl", grid=store.sweep("one-0123456789").grid).rows[0]
+        assert one["best"] == f"net_pnl {percent(best['net_pnl'])} at point {best['point']}"
         assert (one["state"], one["done"], one["failed"], one["points"], one["name"]) == ("done", 160, 1, 160, "one")
         assert (found["two-0123456789"]["state"], found["two-0123456789"]["done"]) == ("stopped", 40)
         assert found["two-0123456789"]["report"] == "/report/part%20way/two-0123456789"
