@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import ast
 import asyncio
 import importlib.util
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +12,6 @@ from typing import Any
 
 import pandas as pd
 import pytest
-import ujson
 import yaml
 
 import hummingsweep
@@ -48,33 +45,6 @@ def test_the_example_runs(tmp_path: Path, repository: Path, capsys: pytest.Captu
     assert "bb_length" in said
     assert "audit: clean" in said
     assert (tmp_path / "out" / "report.html").is_file()
-
-
-@pytest.mark.usefixtures("in_cluster")
-def test_the_notebook_runs_and_every_cell_shows_something(
-    tmp_path: Path, repository: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Its cells as a kernel executes them: in one namespace, the value of the last expression is what is shown."""
-    shutil.copytree(repository / "examples", tmp_path / "examples", ignore=shutil.ignore_patterns("realistic", "data"))
-    synthetic = [sys.executable, "examples/synthetic.py", "--to", "examples/data", "--pairs", "BTC-USDT"]
-    subprocess.run(synthetic, check=True, capture_output=True, cwd=tmp_path)
-    monkeypatch.chdir(tmp_path)
-    cells = ujson.loads((repository / "examples" / "notebook.ipynb").read_text())["cells"]
-    namespace: dict[str, Any] = {}
-    shown = []
-    for cell in cells:
-        if cell["cell_type"] != "code":
-            continue
-        tree = ast.parse("".join(cell["source"]))
-        last = tree.body.pop() if isinstance(tree.body[-1], ast.Expr) else None
-        exec(compile(tree, "cell", "exec"), namespace)
-        if isinstance(last, ast.Expr):
-            shown.append(eval(compile(ast.Expression(last.value), "cell", "eval"), namespace))
-    assert len(shown) == 8
-    assert all(one._repr_html_() for one in shown)
-    assert "12 points" in shown[0]._repr_html_()
-    with pytest.raises(StoreError, match="no returns of point 99"):
-        namespace["sweep"].plot("equity", points=[99])
 
 
 @pytest.mark.usefixtures("in_cluster")

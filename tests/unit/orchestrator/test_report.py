@@ -19,6 +19,7 @@ from orchestrator.report import charts, write_report
 from orchestrator.report.charts import Bins, Swept
 from orchestrator.report.checks import Evidence, checks
 from orchestrator.report.text import a_point, cell_text, plural
+from orchestrator.results.readable import percent
 from orchestrator.results.store import Store
 from tasks.errors import ExpressionError, StoreError
 from tasks.grid import Axis, Grid
@@ -243,11 +244,13 @@ def test_the_page_holds_what_was_found(tmp_path: Path) -> None:
     with Store.open(tmp_path) as store:
         best = rank(store.table(sweep), "net_pnl", "total_positions >= 30", grid=store.sweep(sweep).grid).rows[0]
     assert f"Point {best['point']}" in found.text
-    assert cell_text(best["net_pnl"]) in found.text
+    assert percent(best["net_pnl"]) in found.text
     for words in ("ZeroDivisionError: no", "3f3f3f3f", "20260922", "band_reversion", "mac-studio"):
         assert words in found.text
     charts_drawn = [attributes["data-chart"] for _, attributes in found.tags if "data-chart" in attributes]
-    assert charts_drawn == ["curves"] * 2 + ["distribution"] + ["sensitivity"] * 4 + ["map"] * 6 + ["parallel"]
+    assert charts_drawn == ["curves", "calendar"] * 2 + ["distribution"] + ["sensitivity"] * 4 + ["map"] * 6 + [
+        "parallel"
+    ]
     assert len(found.data["maps"]) == 6
     assert len(found.data["details"]) == 2
     headings = [tag for tag, _ in found.tags if re.fullmatch("h[1-6]", tag)]
