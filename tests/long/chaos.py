@@ -147,6 +147,7 @@ class Chaos:
         if undo := self._done(kind, node):
             self._ends.append((now + lasts_s, undo))
         self._outcome.events.append(Event(kind, rows, now - self._began, lasts_s))
+        sys.stderr.write(f"{now - self._began:7.1f} s {rows:7,} rows: {kind} ({lasts_s:.0f} s)\n")
 
     def _done(self, kind: str, node: Node) -> Callable[[], None] | None:
         """Do a fault; what ends it, None for one that has no end."""
@@ -294,14 +295,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, action="append")
     parser.add_argument("--to", type=Path, help="file for the table, in Markdown")
     asked = parser.parse_args(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started is ended then, too
     with tempfile.TemporaryDirectory(prefix="chaos-") as folder:
         quiet = once(Path(folder) / "quiet", asked.points, 0, 0)
         outcomes = {}
         for seed in asked.seed or [1]:
             outcomes[seed] = once(Path(folder) / f"seed{seed}", asked.points, asked.events, seed)
             compare(outcomes[seed], quiet)
-            for event in outcomes[seed].events:
-                sys.stdout.write(f"{event}\n")
     text = table(quiet, outcomes)
     sys.stdout.write(text)
     if asked.to:

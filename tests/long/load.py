@@ -103,6 +103,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--to", type=Path, help="file for the table, in Markdown")
     asked = parser.parse_args(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started is ended then, too
     with tempfile.TemporaryDirectory(prefix="load-") as folder:
         text = table(*measure(Path(folder) / "load", asked.minutes))
     sys.stdout.write(text)
