@@ -102,7 +102,7 @@ class Settings:
         if file.is_file():
             try:
                 found.update(tomllib.loads(file.read_text()))
-            except (tomllib.TOMLDecodeError, OSError) as error:
+            except (ValueError, RecursionError, OSError) as error:  # not TOML, not UTF-8, nested too deeply
                 raise HummingsweepError(f"{file}: not a settings file ({error}); mend it or delete it") from error
             for name in [
                 name for name in _FOLDERS if found.get(name)
@@ -120,10 +120,9 @@ class Settings:
             if key_file:
                 try:
                     found[name] = Path(key_file).read_text().strip()
-                except OSError as error:
-                    raise HummingsweepError(
-                        f"{PREFIX}{name.upper()}_FILE: cannot read {key_file} ({error.strerror})"
-                    ) from error
+                except (OSError, ValueError) as error:
+                    why = error.strerror if isinstance(error, OSError) else "not text in UTF-8"
+                    raise HummingsweepError(f"{PREFIX}{name.upper()}_FILE: cannot read {key_file} ({why})") from error
         password = found.pop("broker_password", environment.get(f"{PREFIX}BROKER_PASSWORD", ""))
         if password and found.get("broker"):
             found["broker"] = with_password(found["broker"], password)

@@ -159,7 +159,7 @@ class Sweeps:
                     for place, each in enumerate(sweeps)
                 ]
                 is_current = all(fresh for _, fresh in bests)
-        except StoreError as error:
+        except HummingsweepError as error:
             lines, is_current = [Line(name, "", name, "broken", error=str(error))], True
         if is_current:
             self._looked[name] = (stamp, lines)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import ujson
 
 from orchestrator.sweepfile.expressions import Expression
-from tasks.errors import ExpressionError
+from tasks.errors import ExpressionError, SweepFileError
 from tasks.grid import Grid, spread
 from tasks.suggest import nearest
 
@@ -130,14 +130,20 @@ class Skip:
 
 
 def skip_of(definition: SweepDefinition) -> Skip | None:
-    """The points that a stored or published sweep leaves out; None when it leaves out none."""
+    """The points that a stored or published sweep leaves out; None when it leaves out none.
+
+    Raises SweepFileError for a condition that no sweep file of ours could have: the definition is damaged.
+    """
     if not definition.skip:
         return None
-    return skip_for(definition.grid, definition.controller, definition.skip)
+    try:
+        return skip_for(definition.grid, definition.controller, definition.skip)
+    except ValueError as error:
+        raise SweepFileError(f"sweep {definition.sweep}: its condition `skip` cannot be used ({error})") from None
 
 
 def skip_for(grid: Mapping[str, Sequence[Any]], controller: Mapping[str, Any], condition: str) -> Skip:
-    """As `Skip.of`, decided once in a process."""
+    """As `Skip.of`, decided once in a process. Raises ValueError as that does."""
     return _cached(ujson.dumps([grid, controller]), condition)
 
 

@@ -101,7 +101,7 @@ class Slice:
             pairs = [gap.split("+") for gap in facts["gaps"].split(",") if gap]
             gaps = tuple(Gap(int(after), int(missing)) for after, missing in pairs)
             return cls(table.replace_schema_metadata(None), facts["interval"], int(facts["lead"]), gaps)
-        except (pa.ArrowInvalid, OSError, KeyError, ValueError) as error:
+        except (pa.ArrowException, OSError, KeyError, ValueError, MemoryError) as error:
             raise CandlesError(f"not a compressed slice ({error})") from error
 
 

@@ -24,12 +24,15 @@ from tasks.market_names import feed_key
 from tasks.protocol import names
 from tasks.protocol.returns import RETURNS, PackedReturns, pack
 from tasks.protocol.scenario import PLAIN, Scenario
+from tasks.protocol.typed import check_types
 
 #: Celery's name of THE task; the orchestrator sends by name and never imports the task's module.
 CHUNK_TASK = "hummingsweep.chunk"
 
 #: Points of a chunk at most; the planner sends some thousand.
 MAX_CHUNK_POINTS = 10_000
+#: The last moment a period may have, seconds since epoch: the end of the year 9999.
+MAX_MOMENT = 253_402_300_799
 #: Characters of a chunk's id at most: that many points which share no pattern.
 MAX_CHUNK_ID = 40 * MAX_CHUNK_POINTS
 
@@ -163,10 +166,13 @@ class SweepDefinition:
         try:
             fields = ujson.loads(raw)
             definition = cls(**{**fields, "kind": Kind(fields["kind"])})
+            check_types(definition)
+            if not 0 <= definition.start <= definition.end <= MAX_MOMENT:
+                raise ValueError("its period is none")
             names.sweep_id(definition.sweep)
             for address in (*definition.slices.values(), *filter(None, [definition.controllers])):
                 names.content_hash(address)
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError, MessageError) as error:
             raise MessageError(f"not a sweep definition ({error})", raw) from error
         return definition
 
@@ -355,5 +361,5 @@ class Rows:
             fields = ujson.loads(raw)
             returns = fields.get("returns")
             return cls(**{**fields, "returns": None if returns is None else PackedReturns(**returns)})
-        except (ValueError, TypeError, AttributeError) as error:
+        except (ValueError, TypeError, AttributeError, RecursionError) as error:
             raise MessageError(f"not rows ({error})", raw) from error

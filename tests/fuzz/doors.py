@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import io
 import shutil
@@ -20,21 +21,21 @@ from orchestrator.results.export import write
 from orchestrator.results.layout import decided_by
 from orchestrator.results.store import Store
 from orchestrator.sweepfile.expressions import Expression, parse_objective
-from orchestrator.sweepfile.skip import skip_for
+from orchestrator.sweepfile.skip import points_of
 from orchestrator.sweepfile.sweep import parse, read, sweep_id
 from tasks.candles.check import examine
-from tasks.candles.formats import CandleFile, candle_file
 from tasks.candles.foreign import reading
+from tasks.candles.formats import CandleFile, candle_file
 from tasks.candles.series import read_series
 from tasks.candles.slicer import slice_file
 from tasks.candles.slices import Slice
 from tasks.errors import HummingsweepError
-from tasks.grid import Grid
 from tasks.protocol.blobs import pack_controllers, unpack_controllers
 from tasks.protocol.messages import Chunk, Rows, SweepDefinition
 from tasks.protocol.records import NodeRecord, NodeTally, RunningChunk, SweepStatus
 from tasks.protocol.scenario import Scenario
 from tasks.settings import Settings, check_broker, with_password, without_password
+from tasks.times import utc_day
 from tests import made
 from tests.integration.conftest import START, small_sweep, write_candles
 
@@ -65,10 +66,25 @@ def _rows_message(points: tuple[int, ...] = (0, 1, 2), **more: object) -> bytes:
 def _enter_rows(data: bytes) -> None:
     """What is taken can be stored, read and written in every format."""
     rows = ExpectedRows(DEFINITION).check(data)
-    with tempfile.TemporaryDirectory() as folder, Store.create(Path(folder)) as store:
-        store.add_sweep(DEFINITION, "name: a\n", {})
+    store = _kept_store()
+    try:
         store.insert(DEFINITION.sweep, rows)
         _read_everything(store)
+    finally:
+        with contextlib.closing(sqlite3.connect(store.folder / FILE)) as connection, connection:
+            for table in ("rows", "columns", "chunks", "returns"):
+                connection.execute(f"DELETE FROM {table}")
+        store._kinds.clear()
+
+
+@cache
+def _kept_store() -> Store:
+    """One store for all messages, emptied after each: to make a new one takes as long as thirty of them."""
+    folder = tempfile.mkdtemp(prefix="fuzz-store-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    store = Store.create(Path(folder))
+    store.add_sweep(DEFINITION, "name: a\n", {})
+    return store
 
 
 def _read_everything(store: Store) -> None:
@@ -84,13 +100,12 @@ def _read_everything(store: Store) -> None:
 
 
 def _enter_definition(data: bytes) -> None:
+    """What is decoded can be stored, listed and ranked."""
     definition = SweepDefinition.decode(data)
-    try:
-        Grid.from_mapping(definition.grid)
-        decided_by(definition)
-    except HummingsweepError:
-        raise
+    points_of(definition)
+    decided_by(definition)
     sweep_id(definition)
+    utc_day(definition.start), utc_day(definition.end)
 
 
 def _enter_chunk(data: bytes) -> None:
@@ -244,7 +259,7 @@ def _enter_expression(data: bytes) -> None:
         lambda: Expression.parse(text).numbers(columns, 2),
         lambda: Expression.parse(text).truth(columns, 2),
         lambda: parse_objective(text),
-        lambda: skip_for({"a": [1, 2, 3], "b": ["x", "y"]}, {"c": 1}, text),
+        lambda: points_of(replace(DEFINITION, skip=text, grid={"a": [1, 2, 3], "b": ["x", "y"]})),
     ):
         with contextlib.suppress(HummingsweepError):
             use()
@@ -261,14 +276,14 @@ def _file(name: str, data: bytes) -> Iterator[Path]:
 
 
 DOORS = [
-    Door("rows", _enter_rows, lambda: [_rows_message(), _rows_message((0,), text="\ud83d\ude00"), _rows_message((2, 3))]),
+    Door("rows", _enter_rows, lambda: [_rows_message(), _rows_message((0,), text="\u00e9"), _rows_message((2, 3))]),
     Door(
         "definition",
         _enter_definition,
         lambda: [DEFINITION.encode(), replace(DEFINITION, skip="length > 5", funding={"A-B": [[1, 0.1]]}).encode()],
     ),
     Door("chunk", _enter_chunk, lambda: [b"1:0-2", b"3:0-3+20x5+1000x2,9-9@start=1704067200,end=1706745600,noise=3"]),
-    Door("scenario", _enter_scenario, lambda: [b"", b"start=1,end=2,cost=3,jitter=0.1"], (HummingsweepError, ValueError)),
+    Door("scenario", _enter_scenario, lambda: [b"", b"start=1,end=2,cost=3,jitter=0.1"], (ValueError,)),
     Door(
         "records",
         _enter_records,

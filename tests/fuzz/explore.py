@@ -23,9 +23,9 @@ MAX_KEPT = 200
 MAX_BYTES = 64 << 10
 _TOOL = sys.monitoring.COVERAGE_ID
 _OURS = (str(REPOSITORY / "tasks"), str(REPOSITORY / "orchestrator"))
-_WORDS = [b"null", b"NaN", b"-1", b"1e999", b"0", b"\xff", b"\x00", b"\n", b"\r", b",", b'"', b"{", b"[", b"}", b"]", b":",
-          b"../", b"\\ud800", b"9" * 30, b"\xef\xbb\xbf", b"=", b"-", b"&a *a", b"<<", b"!!", b"true", b"@", b"%", b"#",
-          b"\xe2\x80\xae", b"\x1b[2J", b"1e-320", b"'", b"(" * 200, b"[" * 2000, b"  "]  # fmt: skip
+_WORDS = [b"null", b"NaN", b"-1", b"1e999", b"0", b"\xff", b"\x00", b"\n", b"\r", b",", b'"', b"{", b"[", b"}", b"]",
+          b":", b"../", b"\\ud800", b"9" * 30, b"\xef\xbb\xbf", b"=", b"-", b"&a *a", b"<<", b"!!", b"true", b"@", b"%",
+          b"#",          b"\xe2\x80\xae", b"\x1b[2J", b"1e-320", b"'", b"(" * 200, b"[" * 2000, b"  "]  # fmt: skip
 
 
 @dataclass
