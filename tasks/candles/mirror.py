@@ -1,9 +1,11 @@
 """The node's mirror: slices as uncompressed Arrow IPC files in RAM-backed storage, mapped by all children.
 
-    <digest>.arrow      one slice; appears whole, by rename, and never changes
+    <digest>.arrow      one slice; appears whole, by rename, and never changes; behind it _MARK and the SHA-256 of it
     .<digest>.*.tmp     being written; its writer holds a lock on it, so that one left by a dead child is told from it
     .lock-00 ... -ff    whoever holds a digest's lock fetches it, the others wait and find the file
     .lock               held while room is made
+
+Every process checks a file once, when it maps it first; one that is not what was written is fetched again.
 
 Locks are flock: the system releases them when their holder dies. What was not used for longest is deleted when room is
 needed; a file that is still mapped somewhere stays readable there (POSIX keeps the pages until the last map goes), only
@@ -17,6 +19,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import hashlib
 import logging
 import mmap
 import os
@@ -45,6 +48,9 @@ _MIN_SHM_BYTES = 256 << 20
 #: diskutil erasevolume APFS hummingsweep $(hdiutil attach -nomount ram://8388608)
 _RAM_DISK = Path("/Volumes/hummingsweep")
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.ENOMEM)
+#: Between a slice and its SHA-256, at the end of its file.
+_MARK = b"\0sha256\0"
+TRAILER_BYTES = len(_MARK) + hashlib.sha256().digest_size
 _DIGEST = re.compile(r"[0-9A-Za-z]{1,128}")
 
 
@@ -104,6 +110,8 @@ class Mirror:
     def __init__(self, folder: Path, limit_bytes: int):
         self.folder = folder
         self.limit_bytes = limit_bytes
+        #: (name, inode) of the files that this process has checked
+        self._checked: set[tuple[str, int]] = set()
 
     def open(self, digest: str, fetch: Callable[[], bytes]) -> Any:
         """The slice as a read-only pyarrow Table that lies in the mapped file."""
@@ -164,10 +172,15 @@ class Mirror:
             with path.open("rb") as file:
                 os.utime(path)
                 memory = mmap.mmap(file.fileno(), 0, access=access)
-            return memory, _table(memory)
+                mark = path.name, os.fstat(file.fileno()).st_ino
+            if mark not in self._checked:
+                _check(memory)
+                self._checked.add(mark)
+            return memory, _table(memory, len(memory) - TRAILER_BYTES)
         except FileNotFoundError:
             return None
-        except (ValueError, CandlesError):  # empty or no Arrow: a crash of the machine, never of a child
+        except (ValueError, CandlesError) as error:  # a crash of the machine, or another program wrote into it
+            _log.warning("mirror: %s is damaged (%s) and is fetched again", path, error)
             path.unlink(missing_ok=True)
             return None
         except OSError as error:
@@ -192,14 +205,15 @@ class Mirror:
         """`room`: bytes the folder may hold with this slice."""
         with self._locked(".lock"):
             self._sweep()
-            self._evict(room - len(data))
+            self._evict(room - len(data) - TRAILER_BYTES)
             handle, beside = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=".tmp", dir=self.folder)
             fcntl.flock(handle, fcntl.LOCK_EX)
-            os.ftruncate(handle, len(data))  # counted by others who make room meanwhile
+            os.ftruncate(handle, len(data) + TRAILER_BYTES)  # counted by others who make room meanwhile
         try:
-            view = memoryview(data)
-            while view:
-                view = view[os.write(handle, view) :]
+            for part in (data, _MARK + hashlib.sha256(data).digest()):
+                view = memoryview(part)
+                while view:
+                    view = view[os.write(handle, view) :]
             os.fsync(handle)  # nothing in memory; on a disk the rename must not come before the bytes
             Path(beside).replace(path)
         finally:
@@ -267,11 +281,19 @@ class Mirror:
         )
 
 
-def _table(memory: Any) -> Any:
-    """The table in an Arrow IPC file in memory, without a copy. Raises CandlesError."""
+def _check(memory: mmap.mmap) -> None:
+    """Raises ValueError for a file that is not as it was written."""
+    whole = memoryview(memory)
+    content, trailer = whole[:-TRAILER_BYTES], whole[-TRAILER_BYTES:]
+    if trailer != _MARK + hashlib.sha256(content).digest():
+        raise ValueError("its checksum is another")
+
+
+def _table(memory: Any, size: int | None = None) -> Any:
+    """The table in an Arrow IPC file in memory, its first `size` bytes, without a copy. Raises CandlesError."""
     try:
-        return pa.ipc.open_file(pa.py_buffer(memory)).read_all()
-    except (pa.ArrowInvalid, OSError) as error:
+        return pa.ipc.open_file(pa.py_buffer(memory).slice(0, size)).read_all()
+    except (pa.ArrowException, OSError, MemoryError) as error:
         raise CandlesError(f"not a slice: {error}") from error
 
 

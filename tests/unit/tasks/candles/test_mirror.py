@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from tasks.candles import mirror as mirrors
-from tasks.candles.mirror import Mirror, choose_folder
+from tasks.candles.mirror import TRAILER_BYTES, Mirror, choose_folder
 from tasks.candles.slices import Slice
 from tasks.errors import BlobError, CandlesError, HummingsweepError
 
@@ -103,7 +103,7 @@ def test_opened_tables_cannot_be_written_into(mirror: Mirror) -> None:
 
 def test_the_least_recently_used_goes_first(tmp_path: Path) -> None:
     pieces = [piece(seed) for seed in range(4)]
-    size = len(pieces[0].ipc())
+    size = len(pieces[0].ipc()) + TRAILER_BYTES
     mirror = Mirror(tmp_path, 3 * size + 100)
     for number, one in enumerate(pieces[:3]):
         mirror.open(one.digest, one.ipc)
@@ -174,6 +174,21 @@ def test_a_failing_fetch_is_told_and_tried_again_by_the_next(mirror: Mirror) -> 
     with pytest.raises(CandlesError, match="not a slice"):
         mirror.open(one.digest, lambda: b"junk")
     assert mirror.open(one.digest, one.ipc).equals(one.table)
+
+
+@pytest.mark.parametrize("at", [0.5, 0.99, -1])
+def test_one_flipped_bit_in_a_file_is_found_by_the_next_process_and_fetched_again(
+    mirror: Mirror, at: float, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Every point of that node was computed on another price, without a word."""
+    one = piece()
+    mirror.open(one.digest, one.ipc)
+    path = mirror.folder / f"{one.digest}.arrow"
+    data = bytearray(path.read_bytes())
+    data[int(len(data) * at) if at > 0 else -1] ^= 1
+    path.write_bytes(data)
+    assert Mirror(mirror.folder, MANY).open(one.digest, one.ipc).equals(one.table)
+    assert "is damaged (its checksum is another) and is fetched again" in caplog.text
 
 
 @pytest.mark.parametrize("content", [b"", b"half a file"])
@@ -289,7 +304,7 @@ def test_clear_empties_the_folder_and_leaves_open_maps_alone(mirror: Mirror) -> 
     one = piece()
     table = mirror.open(one.digest, one.ipc)
     (mirror.folder / ".dead.x.tmp").write_bytes(b"half")
-    assert mirror.clear().bytes == len(one.ipc())
+    assert mirror.clear().bytes == len(one.ipc()) + TRAILER_BYTES
     assert mirror.status().held == ()
     assert not list(mirror.folder.glob(".*.tmp"))
     assert table.equals(one.table)
