@@ -30,7 +30,7 @@ from orchestrator.report import charts, tables, trust_figures, trust_words, word
 from orchestrator.report.checks import Evidence, checks, worst_first
 from orchestrator.report.facts import facts
 from orchestrator.report.folds_page import folds_part
-from orchestrator.report.live import history_checks, live_checks
+from orchestrator.report.live import history_checks, live_checks, live_part
 from orchestrator.report.next_steps import next_steps
 from orchestrator.report.summary import summary
 from orchestrator.report.text import Objective, a_point, plural
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 
 _FOLDER = Path(__file__).parent
 #: In this order: the last one draws what the others add.
-SCRIPTS = ("colours.js", "folds.js", "trust.js", "points.js", "parallel.js", "script.js", "tables.js")
+SCRIPTS = ("colours.js", "folds.js", "trust.js", "live.js", "points.js", "parallel.js", "script.js", "tables.js")
 #: Entries of the ranking in the page.
 TOP = 100
 #: Heat maps before the fold.
@@ -145,6 +145,7 @@ def _contents(
         ],
     }
     unseen, data["unseen"] = folds_part(meta, details, definition)
+    replayed, data["live"] = live_part(meta.get("live"), store.folder)
     found = worst_first(
         [
             *checks(Evidence(definition, points_of(definition), counts, ranking, table, meta.get("audit") or {})),
@@ -167,6 +168,7 @@ def _contents(
         ranking_note=tables.ranking_note(ranking),
         ranking=shown,
         folds=unseen,
+        live=replayed,
         asked_points=[point for point in points if point.point in first],
         details=[point for point in points if point.point not in first],
         point_command=command("report", store.folder, "--point", "N"),

@@ -29,6 +29,7 @@ from tasks.engine.fills.path import FinerPaths, Path
 from tasks.engine.jump.lazy import LazyList
 from tasks.engine.jump.series import Series, results
 from tasks.engine.live.executors import Executions
+from tasks.engine.live.known_series import SeriesTape
 from tasks.engine.live.ledger import LazyPerformance, LiveLedger
 from tasks.engine.live.pairs import Books, Pair, traded_pairs
 from tasks.engine.live.provider import LiveFeed, LiveProvider
@@ -41,6 +42,7 @@ from tasks.isolation.clock import clock
 from tasks.market_names import feed_key, price_key
 from tasks.upstream.backtest.build import controller_class
 from tasks.upstream.backtest.failure import at_candle, failure
+from tasks.upstream.backtest.funding_info import rates_frames
 from tasks.upstream.backtest.wanted import wanted_feeds
 from tasks.upstream.names import (
     ControllerBase,
@@ -120,6 +122,10 @@ class Prepared:
         self._books: dict[tuple[Pair, ...], Books] = {}
         self._tapes: dict[Any, Tape] = {}
         self._paths: dict[str, FinerPaths] = {}
+        #: data beside candles, by name
+        self.series = {
+            name: SeriesTape(frame) for name, frame in {**rates_frames(market.funding), **market.series}.items()
+        }
 
     def books(self, pairs: Iterable[Pair]) -> Books:
         """The rows and candles of some pairs, the main one first. Pairs without candles are left out, but not the main
@@ -191,12 +197,14 @@ class Point:
         feeds = {key: self._feed(key, feed) for key, feed in market.feeds.items()}
         self.provider = LiveProvider(feeds, market.trading_rules)
         clock.follow(self.provider)  # what the controller gets from time.time()
+        self.provider.series = {name: series.known() for name, series in self._prepared.series.items()}
         self._queue: asyncio.Queue[Any] = asyncio.Queue()
         self._show_prices(0)  # controllers read the price while they are made
         self.provider._time = float(self._books.rows[0])
         controller = kind(config=config, market_data_provider=self.provider, actions_queue=self._queue)
         for_itself = getattr(controller, "shifts_itself", False) or getattr(config, "shifts_itself", False)
         shift = market.delay if for_itself else market.shift
+        self._known_after = (1 - shift) * self._prepared.seconds
         self._watch(controller, feeds, shift)
         self._curves = self._new_curves() if self._with_curves else None
         self._ledger = LiveLedger(self._books, self._curves)
@@ -248,6 +256,7 @@ class Point:
         assert provider is not None
         for feed, shown in self._watched:
             shown.advance(feed, row)
+        self._show_series(opened)
         self._show_prices(row)
         provider._time = opened
         controller.executors_info = LazyList(ledger.report())
@@ -286,6 +295,12 @@ class Point:
                 self._ledger.stop(action.executor_id, keep_position=bool(action.keep_position))
             elif not isinstance(action, StoreExecutorAction):
                 raise ControllerError(f"gives {type(action).__name__} as an action; a bot takes ExecutorAction only")
+
+    def _show_series(self, opened: float) -> None:
+        """What is known of every series on the row that opens then: as much later or earlier as candles are."""
+        assert self.provider is not None
+        for name, series in self._prepared.series.items():
+            series.advance(self.provider.series[name], opened + self._known_after)
 
     def _show_prices(self, row: int) -> None:
         prices = self.provider.prices if self.provider is not None else {}
@@ -329,6 +344,7 @@ class Point:
         ]
         for feed, shown in self._watched:
             shown.advance(feed, 0)
+        self._show_series(float(self._books.rows[0]))
 
     def _is_full(self) -> bool:
         """Whether every feed that the controller names holds as many rows as it wants."""

@@ -17,9 +17,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from tasks.engine.live.frames import frame_of
+from tasks.engine.live.known_series import KnownSeries
 from tasks.errors import CandlesMissing, ControllerError, TradingRulesMissing
 from tasks.intervals import interval_seconds
 from tasks.upstream.backtest.connector import OfflineConnector, OfflineConnectors
+from tasks.upstream.backtest.funding_info import OfflineFundingInfo, funding_info, series_name
 from tasks.upstream.names import (
     BacktestingDataProvider,
     CandlesConfig,
@@ -151,6 +153,8 @@ class LiveProvider(MarketDataProvider):  # type: ignore[misc]  # upstream has no
         self.candles_feeds: dict[str, LiveFeed] = dict(feeds)
         self.candles_data = self.candles_feeds
         self.trading_rules = trading_rules
+        #: name -> rows of a series of the sweep file that are known; `funding:` of the sweep file is there too
+        self.series: dict[str, KnownSeries] = {}
         #: "{connector}_{pair}" -> price of now, quote per base
         self.prices: dict[str, Decimal] = {}
         self._time: float = 0.0
@@ -218,6 +222,24 @@ class LiveProvider(MarketDataProvider):  # type: ignore[misc]  # upstream has no
         if start_time is None and max_records is None:
             return feed.last(DEFAULT_RECORDS)
         return feed.between(start_time or 0, np.inf if end_time is None else end_time, max_records)
+
+    # data beside candles
+
+    def get_series(self, name: str) -> pd.DataFrame:
+        """The rows of a series of the sweep file (`series:`) that are known by now; a copy. Raises CandlesMissing."""
+        if name not in self.series:
+            there = ", ".join(sorted(self.series)) or "none"
+            raise CandlesMissing(
+                f"series {name} is not in the sweep (there: {there}): name its file in the sweep file, "
+                f"`series: {{{name}: FILE}}`"
+            )
+        return self.series[name].frame()
+
+    def get_funding_info(self, connector_name: str, trading_pair: str) -> OfflineFundingInfo:
+        """The funding rate that is known now; see tasks.upstream.backtest.funding_info. Raises ControllerError."""
+        series = self.series.get(series_name(trading_pair))
+        price = self.prices.get(f"{connector_name}_{trading_pair}", Decimal("NaN"))
+        return funding_info(trading_pair, None if series is None else series.frame(), self._time, price)
 
     # prices, rates, rules
 

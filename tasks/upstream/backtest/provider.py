@@ -17,7 +17,6 @@ The engine's own candles (`resolution_candles`) stay raw.
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -27,6 +26,7 @@ from tasks.isolation.clock import clock
 from tasks.isolation.notes import notes
 from tasks.market_names import feed_key
 from tasks.upstream.backtest.connector import OfflineConnector, OfflineConnectors
+from tasks.upstream.backtest.funding_info import OfflineFundingInfo, funding_info, rates_frames, series_name
 from tasks.upstream.backtest.point_feeds import PointFeeds
 from tasks.upstream.backtest.wanted import wanted_feeds
 from tasks.upstream.names import (
@@ -307,30 +307,11 @@ class SweepDataProvider(BacktestingDataProvider):  # type: ignore[misc]  # upstr
 
         Raises ControllerError where neither is there.
         """
-        known = self.market.series.get(f"funding_{trading_pair}")
-        if known is not None:
-            times = known["timestamp"].to_numpy()
-            place = int(times.searchsorted(self._time, side="right")) - 1
-            row = known.iloc[place].to_dict() if place >= 0 else {}
-            after = float(times[place + 1]) if place + 1 < len(times) else self._time
-        elif trading_pair in self.market.funding:
-            rates = self.market.funding[trading_pair]
-            passed = [rate for at, rate in rates if at <= self._time]
-            row = {"rate": passed[-1]} if passed else {}
-            after = next((at for at, _ in rates if at > self._time), self._time)
-        else:
-            raise ControllerError(
-                f"funding info of {trading_pair} is asked for: name a file of rates in the sweep file, "
-                f"`series: {{funding_{trading_pair}: FILE}}` with columns timestamp and rate"
-            )
+        name = series_name(trading_pair)
+        frames = {**rates_frames(self.market.funding), **self.market.series}
+        known = _between(frames[name], float("-inf"), self._time) if name in frames else None
         price = self.prices.get(feed_pair(connector_name, trading_pair), Decimal("NaN"))
-        return OfflineFundingInfo(
-            trading_pair=trading_pair,
-            index_price=Decimal(str(row.get("index_price", price))),
-            mark_price=Decimal(str(row.get("mark_price", price))),
-            next_funding_utc_timestamp=int(row.get("next_funding_utc_timestamp", after)),
-            rate=Decimal(str(row.get("rate", 0))),
-        )
+        return funding_info(trading_pair, known, self._time, price)
 
     def get_trading_rules(self, connector_name: str, trading_pair: str) -> Any:
         """Hummingbot's TradingRule of a pair. Raises TradingRulesMissing."""
@@ -388,19 +369,6 @@ class SweepDataProvider(BacktestingDataProvider):  # type: ignore[misc]  # upstr
                 f"feed {key} is not in the sweep's candles (there: {there}): "
                 "name it in the controller's get_candles_config, or in candles_config of its config"
             ) from None
-
-
-@dataclass(frozen=True)
-class OfflineFundingInfo:
-    """Has the fields of hummingbot's FundingInfo, whose module brings the perpetual connectors along."""
-
-    trading_pair: str
-    index_price: Decimal
-    mark_price: Decimal
-    #: seconds since epoch
-    next_funding_utc_timestamp: int
-    #: fraction per funding interval
-    rate: Decimal
 
 
 def feed_pair(connector_name: str, trading_pair: str) -> str:

@@ -455,3 +455,33 @@ def test_counts_are_by_status(tmp_path: Path) -> None:
         assert store.counts(sweep)[Status.ERROR] == 2
     text = html.unescape(page(tmp_path).text)
     assert "of 160; 2 failed" in text
+
+
+# The live replay -----------------------------------------------------------------------------------------------------
+
+REPLAYED = {
+    "point": 78, "error": "", "engine": "jump", "covered": 1.0, "pnl": -0.02, "backtest_pnl": 0.05, "pnl_quote": -20.0,
+    "backtest_pnl_quote": 50.0, "trades": {"same": 3, "changed": 1, "missing": 2, "extra": 0}, "trades_same": 0.5,
+    "first_difference": {"time": 1_704_070_800.0, "time_utc": "2024-01-01T01:00:00Z", "what": HOSTILE, "why": "fills"},
+    "equity": {"time": [1_704_067_200.0, 1_704_070_800.0], "live": [0.0, -20.0], "backtest": [0.0, 50.0]},
+}  # fmt: skip
+
+
+def test_the_live_replay_has_its_curve_beside_the_back_tests_and_says_what_differs_first(tmp_path: Path) -> None:
+    other = {"point": 3, "engine": "live", "error": ""}
+    failed = {"point": 4, "engine": "", "error": f"took longer than 60 s {HOSTILE}"}
+    made.store(tmp_path, meta={"live": {"rows": [REPLAYED, other, failed]}})
+    found = page(tmp_path)
+    assert next(a["data-chart"] for _, a in found.tags if "data-chart" in a) == "live_equity"
+    assert found.data["live"] == [{**REPLAYED["equity"], "first": 1_704_070_800.0}]  # type: ignore[dict-item]
+    assert "3 of 6 trades the same" in found.text
+    assert "-20 live, +50 in the back-test" in found.text
+    assert "took longer than 60 s" in found.text
+    assert "img" not in {tag for tag, _ in found.tags}
+
+
+def test_without_a_replay_the_page_has_no_section_for_it(tmp_path: Path) -> None:
+    made.store(tmp_path)
+    found = page(tmp_path)
+    assert found.data["live"] == []
+    assert not any(attributes.get("id") == "live" for _, attributes in found.tags)
