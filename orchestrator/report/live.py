@@ -30,7 +30,8 @@ def live_part(found: Mapping[str, Any] | None, folder: Path) -> tuple[SimpleName
     rows = [row for row in (found or {}).get("rows", ()) if row.get("equity") or row.get("error")]
     if not rows:
         return None, []
-    replays, curves = [], []
+    replays: list[SimpleNamespace] = []
+    curves: list[dict[str, Any]] = []
     for row in rows:
         equity, first = row.get("equity") or {}, row.get("first_difference")
         index = None
