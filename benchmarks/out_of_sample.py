@@ -2,6 +2,8 @@
 
     python benchmarks/out_of_sample.py --markets 20 --out /tmp/out-of-sample
 
+What was found is kept in OUT/found.jsonl, a line a market: the same command goes on where it stopped.
+
 Random walks (fat tails, volatility that clusters) have nothing to find: the joined Sharpe ratio should have 0 within
 its interval in 19 of 20, and the efficiency lie around 0. Reverting markets (the same walk plus a deviation that decays
 within hours) have an edge that the bands of the example controller find: it should be there in the tests. No costs in
@@ -131,37 +133,61 @@ def one(settings: Settings, folder: Path, controllers: Path, seed: int, edge: fl
     }
 
 
+def known(file: Path) -> list[dict[str, Any]]:
+    """The figures of earlier calls with the same folder."""
+    return [ujson.loads(line) for line in file.read_text().splitlines()] if file.is_file() else []
+
+
+def summary(edge: float, rows: list[dict[str, Any]]) -> list[str]:
+    """The markets with this edge together."""
+    lines = [f"edge {edge:g}%: {len(rows)} markets"]
+    for name in ("best_in_sample", "sharpe", "efficiency", "return", "beaten", "control_sharpe"):
+        values = [row[name] for row in rows if row[name] is not None]
+        if len(values) > 1:
+            low, middle, high = statistics.quantiles(values, n=4)
+            lines.append(
+                f"  {name}: median {middle:.3f}, quartiles {low:.3f} to {high:.3f}, mean {statistics.fmean(values):.3f}"
+            )
+    holds = sum(row["low"] <= 0 <= row["high"] for row in rows)
+    lines.append(f"  0 in the 95 % interval of {holds}, above 0 in {sum(row['low'] > 0 for row in rows)}")
+    plain, walked = (sum(row[name] for row in rows) for name in ("plain_seconds", "walk_seconds"))
+    cost = {name: sum(row["cost"][name] for row in rows) for name in rows[0]["cost"]}
+    lines.append(f"  seconds: plain sweep {plain:.1f}, walk-forward {walked:.1f}; candles: {cost}")
+    return lines
+
+
 def main() -> None:
     """Print a line per market and the sums."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--markets", type=int, default=20)
     parser.add_argument("--edges", type=float, nargs="*", default=[0.0, 0.15, 0.3])
     parser.add_argument("--edge-markets", type=int, default=5)
+    parser.add_argument("--most", type=int, default=1000, help="markets of this call; the next one goes on")
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
     controllers = Path(__file__).resolve().parents[1] / "examples" / "controllers"
-    found: list[dict[str, Any]] = []
+    options.out.mkdir(parents=True, exist_ok=True)
+    file = options.out / "found.jsonl"
+    found = known(file)
+    there = {(row["edge"], row["seed"]) for row in found}
+    wanted = [
+        (edge, 1000 + seed)
+        for edge in options.edges
+        for seed in range(options.edge_markets if edge else options.markets)
+        if (edge, 1000 + seed) not in there
+    ]
     with broker.session(Settings.read(), say=lambda text: None) as cluster:
         settings = dataclasses.replace(cluster.settings)
-        for edge in options.edges:
-            markets = options.edge_markets if edge else options.markets
-            for seed in range(markets):
-                row = one(settings, options.out / f"{edge:g}-{seed}", controllers, 1000 + seed, edge)
-                found.append(row)
-                sys.stdout.write(ujson.dumps(row) + "\n")
-                sys.stdout.flush()
+        for edge, seed in wanted[: options.most]:
+            row = one(settings, options.out / f"{edge:g}-{seed}", controllers, seed, edge)
+            found.append(row)
+            with file.open("a") as lines:
+                lines.write(ujson.dumps(row) + "\n")
+            sys.stdout.write(ujson.dumps(row) + "\n")
+            sys.stdout.flush()
     for edge in options.edges:
-        rows = [row for row in found if row["edge"] == edge]
-        efficiencies = [row["efficiency"] for row in rows if row["efficiency"] is not None]
-        middle = {name: statistics.median(row[name] for row in rows) for name in ("best_in_sample", "sharpe", "beaten")}
-        middle_efficiency = statistics.median(efficiencies or [float("nan")])
-        holds = sum(row["low"] <= 0 <= row["high"] for row in rows)
-        above = sum(row["low"] > 0 for row in rows)
-        sys.stdout.write(
-            f"edge {edge:g}%: {len(rows)} markets; medians: best in-sample Sharpe {middle['best_in_sample']:.2f}, "
-            f"joined {middle['sharpe']:.2f}, efficiency {middle_efficiency:.2f}, share of "
-            f"random choices beaten {middle['beaten']:.0%}; 0 in the interval of {holds}, above it in {above}\n"
-        )
+        if rows := [row for row in found if row["edge"] == edge]:
+            sys.stdout.write("\n".join(summary(edge, rows)) + "\n")
 
 
 if __name__ == "__main__":

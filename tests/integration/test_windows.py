@@ -162,24 +162,6 @@ def test_robustness_is_a_matrix_of_changed_conditions(walking: Place) -> None:
     assert all(len(values) == 2 for values in by_label.values())
 
 
-@pytest.mark.parametrize(
-    ("validate", "said"),
-    [
-        ({"walk_forward": {"train": "40h", "test": "4h"}}, "40h is longer than the 20h of the period"),
-        ({"walk_forward": {"train": "8h", "test": "4h", "step": "0h"}}, "must be longer than 0"),
-        ({"walk_forward": {"train": "8h", "test": "4h"}, "embargo": "5h"}, "5h is longer than the test of 4h"),
-        ({"walk_forward": {"train": "18h", "test": "4h"}, "embargo": 0}, "not one fold fits"),
-        ({"walk_forward": {"train": "8h", "test": "4h", "choice": "worst"}}, "is no choice; the nearest is"),
-    ],
-)
-def test_windows_that_cannot_be_are_one_line_and_exit_2(walking: Place, validate: dict[str, Any], said: str) -> None:
-    walking.sweep["validate"] = validate
-    finished = walking.run("run", walking.file)
-    assert finished.code == 2
-    assert said in finished.err
-    assert len(finished.err.strip().splitlines()) == 1
-
-
 def test_a_test_window_without_candles_is_one_line_and_exit_2(walking: Place) -> None:
     file = Path(walking.folder, "candles", "candles_binance_perpetual_BTC-USDT_1m.csv")
     lines = file.read_text().splitlines()
