@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import shutil
 import statistics
 import sys
 import time
@@ -71,8 +70,9 @@ def write_market(folder: Path, seed: int, edge: float) -> None:
         f"{START - (LEAD - row) * STEP_S},{opened[row]:.2f},{high[row]:.2f},{low[row]:.2f},{price[row, -1]:.2f},10.0"
         for row in range(steps)
     ]
-    (folder / "trading_rules").mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / "candles_binance_perpetual_BTC-USDT_5m.csv").write_text("\n".join(lines) + "\n")
+    (folder / "trading_rules").mkdir(exist_ok=True)
     (folder / "trading_rules" / "binance_perpetual.json").write_text(ujson.dumps(RULES))
 
 
@@ -107,9 +107,9 @@ def sweep_of(folder: Path, controllers: Path) -> Sweep:
 
 
 def one(settings: Settings, folder: Path, controllers: Path, seed: int, edge: float) -> dict[str, Any]:
-    """Figures of one market."""
-    shutil.rmtree(folder, ignore_errors=True)
-    write_market(folder, seed, edge)
+    """Figures of one market; a run that was interrupted goes on, and its seconds are those of the last part."""
+    if not (folder / "trading_rules").is_dir():
+        write_market(folder, seed, edge)
     started = time.monotonic()
     answer = run_sweep(sweep_of(folder, controllers), folder / "run", settings, audit=False, report=False)
     walk = answer.findings["walk_forward"]

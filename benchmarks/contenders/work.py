@@ -76,6 +76,7 @@ def prepare(folder: Path, points: int, kind: str, name: str = "peers") -> Path:
     from orchestrator.sweepfile.sweep import read
     from tasks.candles.formats import find
     from tasks.candles.resample import slice_for
+    from tasks.protocol.blobs import digest_of
 
     (folder / "candles" / "trading_rules").mkdir(parents=True)
     chance, rows = np.random.default_rng(3), int(KINDS[kind].days * 1440) + 1
@@ -119,8 +120,9 @@ def prepare(folder: Path, points: int, kind: str, name: str = "peers") -> Path:
     read_sweep = read(file)
     cut = slice_for(FEED, find(folder / "candles"), read_sweep.start, read_sweep.end, read_sweep.gaps)
     (folder / "slice.arrow").write_bytes(cut.ipc())
+    address = digest_of(cut.ipc())
     definition = read_sweep.definition(
-        controllers="0" * 64, slices={FEED.key: "slice"}, trading_rules={FEED.connector: {FEED.trading_pair: RULES}}
+        controllers="0" * 64, slices={FEED.key: address}, trading_rules={FEED.connector: {FEED.trading_pair: RULES}}
     )
     (folder / "definition.json").write_bytes(definition.encode())
     return folder
@@ -148,7 +150,7 @@ class _Here:
         self.grid = Grid.from_mapping(self.definition.grid)
         mirror = folder / f"mirror-{os.getpid()}"
         try:
-            frame = Mirror(mirror, 1 << 30).frame("slice", (folder / "slice.arrow").read_bytes)
+            frame = Mirror(mirror, 1 << 30).frame(self.definition.slices[FEED.key], (folder / "slice.arrow").read_bytes)
             self.market = Market(
                 feeds={FEED.key: frame}, trading_rules=trading_rules(self.definition.trading_rules),
                 **{name: getattr(self.definition, name)

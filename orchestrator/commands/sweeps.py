@@ -31,7 +31,7 @@ from orchestrator.progress.watcher import Watcher, watcher_for
 from orchestrator.report.folds_words import closing_lines
 from orchestrator.results.store import Store, resolve
 from orchestrator.sweepfile.sweep import Sweep, read
-from orchestrator.validation.answer import planned_candles
+from orchestrator.validation.planned import planned_candles
 from tasks.errors import one_line
 from tasks.settings import Settings
 from tasks.suggest import command
@@ -279,8 +279,8 @@ def _closing_lines(answer: operations.Answer, sweep: Sweep, estimate: bool) -> l
         )
         if windows := windows_estimate(summary, sweep):
             lines.append(
-                f"windows: {windows['candles']:,} candles beside the {windows['plain_candles']:,} of the sweep itself: "
-                f"{span(windows['left_s']) if windows['left_s'] is not None else 'unknown'} more"
+                f"tests of `validate`: {windows['candles']:,} candles beside the {windows['plain_candles']:,} of the "
+                f"sweep itself: {span(windows['left_s']) if windows['left_s'] is not None else 'unknown'} more"
             )
         megabytes = summary.memory_bytes / 2**20
         lines.append(f"memory: {megabytes:.0f} MB a child, {megabytes * summary.children:.0f} MB for all children")
@@ -319,7 +319,7 @@ def alarms(answer: operations.Answer) -> list[str]:
 
 
 def windows_estimate(summary: Summary, sweep: Sweep) -> dict[str, Any] | None:
-    """What the windows of `validate` cost beside the sweep: candles, and seconds on these children; None without."""
+    """What the tests of `validate` cost beside the sweep: candles, and seconds on these children; None without."""
     planned = planned_candles(sweep)
     if planned is None:
         return None

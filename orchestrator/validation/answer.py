@@ -130,21 +130,6 @@ def _pieces(store: Store, name: str, sweep: Sweep, window: Window, points: Itera
     return {point: result.piece for point, result in found.items()}
 
 
-def planned_candles(sweep: Sweep) -> dict[str, int] | None:
-    """What `cost` will say of a sweep before anything is run, hold-out included; None without windows."""
-    windows = windows_of(sweep)
-    if not windows.folds and windows.holdout is None:
-        return None
-    size = points_of(sweep.definition())
-    tested = [min(PLACES + CONTROLS, size)] * len(windows.folds)
-    found = cost(windows, sweep, size, tested)
-    if windows.holdout:
-        points = min(2 * sweep.validation.holdout_points, size)
-        candles = (windows.holdout.end - windows.holdout.start) // resolution_s(sweep) + 1
-        found["holdout_candles"] = points * candles
-    return found
-
-
 def cost(windows: Windows, sweep: Sweep, size: int, tested: list[int]) -> dict[str, int]:
     """Candles that points are stepped over: of the plain sweep, and of the windows beside it.
 

@@ -15,8 +15,9 @@ import pytest
 from orchestrator.results.export import write
 from orchestrator.results.store import Store
 from orchestrator.sweepfile.sweep import Sweep
-from orchestrator.validation.answer import chosen_points, planned_candles, points_to_test, walk_answer
+from orchestrator.validation.answer import chosen_points, points_to_test, walk_answer
 from orchestrator.validation.folds import Window, windows_of
+from orchestrator.validation.planned import planned_candles
 from orchestrator.validation.window_rows import WindowRows
 from tasks.protocol.messages import Chunk, Rows, SweepDefinition
 from tasks.protocol.returns import RETURNS, encode_row, period_ends, returns_interval
@@ -164,6 +165,19 @@ def test_an_estimate_counts_the_candles_of_every_window() -> None:
     assert planned["test_candles"] == 3 * 20 * 10 * 1440
     assert planned["holdout_candles"] == 20 * (20 * 1440 + 1)
     assert planned_candles(sweep()) is None
+
+
+def test_an_estimate_counts_noise_worlds_and_changed_conditions() -> None:
+    days = 90 * 1440 + 1
+    planned = planned_candles(sweep(grid=GRID, validate={"noise_worlds": 99, "noise_points": 20}))
+    assert planned is not None
+    assert planned["noise_candles"] == 99 * 20 * days
+    robustness = {"points": 2, "costs": [2.0], "jitter": [], "start_shift": ["1d"], "fills": False}
+    planned = planned_candles(sweep(grid=GRID, validate={"robustness": robustness}))
+    assert planned is not None
+    # twice the costs, a candle later, and a day later
+    assert planned["robustness_candles"] == 2 * (2 * days + days - 1440)
+    assert "noise_candles" not in planned
 
 
 def test_a_fold_in_which_no_point_could_be_chosen_is_part_of_the_answer(store: Store) -> None:
