@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from collections.abc import Iterator
@@ -43,3 +44,12 @@ def to_disk(path: Path) -> None:
             raise
     finally:
         os.close(handle)
+
+
+def read_bounded(path: Path, limit_bytes: int) -> bytes:
+    """The content of a file, a device or a pipe. Raises OSError, with a sentence where there is more than the limit."""
+    with path.open("rb") as file:
+        content = file.read(limit_bytes + 1)
+    if len(content) > limit_bytes:
+        raise OSError(errno.EFBIG, f"it has more than {limit_bytes >> 10:,} KB")
+    return content

@@ -75,14 +75,21 @@ class ExpectedRows:
                 rows = _mended(rows)
             _check_message(rows)
             chunk = Chunk.parse(rows.chunk)
+            self._check_window(chunk.scenario)
             _check_columns(rows.columns)
             self._check_points(chunk, rows.columns["point"])
             self._check_returns(chunk.scenario, rows)
-        except (HummingsweepError, ValueError, TypeError, OverflowError, RecursionError) as error:
+        except (HummingsweepError, ValueError, TypeError, OverflowError, RecursionError, MemoryError) as error:
             node, chunk_id = (_shown(rows.node), _shown(rows.chunk)) if rows is not None else ("", "")
             why = f"not rows ({type(error).__name__})" if rows is None else str(error)
             raise RowsRefused(why[:300], raw[:1000], node, chunk_id) from error
         return rows
+
+    def _check_window(self, scenario: Scenario) -> None:
+        """The window of a scenario lies in the sweep's candles: nobody asks for another, and some would be endless."""
+        plain, applied = self.definition, scenario.applied(self.definition)
+        if not plain.start <= applied.start <= applied.end <= max(plain.end, plain.candles_end):
+            raise ValueError(f"the window of scenario {str(scenario)[:80]} is not in the sweep's period")
 
     def _check_points(self, chunk: Chunk, points: Sequence[Any]) -> None:
         if set(map(type, points)) != {int}:

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 import ujson
 
-from orchestrator.progress.streams import answer, tell
+from orchestrator.progress.streams import answer, tell, terminal_text
 from tasks.settings import Settings, check_settings_file, exposed_secrets, without_password
 
 
@@ -93,7 +93,7 @@ def answer_json(document: Any) -> None:
 
 def say(text: str) -> None:
     """A line of the answer on standard output."""
-    answer(text + "\n")
+    answer(terminal_text(text) + "\n")
 
 
 def plain(value: Any) -> Any:

@@ -11,6 +11,7 @@ from orchestrator.analysis.across import words
 from orchestrator.analysis.rank import Stability
 from orchestrator.analysis.row_warnings import warning_lines
 from orchestrator.commands.ranking_columns import Chosen, chosen
+from orchestrator.progress.streams import Drawn, terminal_text
 from orchestrator.results.readable import currency, is_fraction, objective_column, percent, whose
 from tasks.metrics.columns import column
 
@@ -124,6 +125,8 @@ def remarks(ranking: Ranking) -> list[str]:
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     """A rich table when standard output is a terminal, aligned columns otherwise."""
+    columns = [terminal_text(name) for name in columns]
+    rows = [[terminal_text(cell) for cell in row] for row in rows]
     if not sys.stdout.isatty():
         widths = [
             max(len(name), *(len(row[i]) for row in rows)) if rows else len(name) for i, name in enumerate(columns)
@@ -149,7 +152,7 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> 
     buffer = io.StringIO()
     console = Console(file=buffer, force_terminal=True, width=Console().width)
     console.print(drawn)
-    return buffer.getvalue().rstrip().splitlines()
+    return [Drawn(line) for line in buffer.getvalue().rstrip().splitlines()]
 
 
 def _style(name: str, cell: str) -> str:

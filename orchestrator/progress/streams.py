@@ -29,10 +29,26 @@ def open_closed() -> None:
         sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115  a descriptor
 
 
+class Drawn(str):
+    """A line with colours that we put into it ourselves."""
+
+    __slots__ = ()
+
+
+def terminal_text(text: str) -> str:
+    """A text for a terminal: what it would obey or could not show is written out, but for line ends and tabs.
+
+    Errors of rows, names of nodes and of files come from elsewhere, and an escape sequence in one could hide others.
+    """
+    if isinstance(text, Drawn) or text.isprintable():
+        return text
+    return "".join(one if one.isprintable() or one in "\n\t" else ascii(one)[1:-1] for one in text)
+
+
 def tell(text: str) -> None:
     """One line on standard error. What cannot be written there stops nothing."""
     try:
-        print(text, file=sys.stderr, flush=True)  # noqa: T201  a line for a person
+        print(terminal_text(text), file=sys.stderr, flush=True)  # noqa: T201  a line for a person
     except OSError:
         give_up(sys.stderr)
 

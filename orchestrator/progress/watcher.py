@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from orchestrator.progress.streams import tell
+from orchestrator.progress.streams import tell, terminal_text
 from tasks.times import span
 
 #: Seconds between two plain lines.
@@ -143,7 +143,7 @@ class Bar:
 
     def say(self, text: str) -> None:
         """A line above the bar."""
-        self._bar.console.print(text, markup=False, highlight=False)
+        self._bar.console.print(terminal_text(text), markup=False, highlight=False)
 
     def update(self, progress: Progress) -> None:
         """Move the bar."""

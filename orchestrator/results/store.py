@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 BATCH = 20_000
 #: No scope has this number.
 NO_SCOPE = -1
+#: Bytes of a file's name at most, on every system.
+MAX_FILE_NAME = 255
 #: Ranges of missing points that are looked up at a time.
 GAPS = 10_000
 
@@ -439,6 +441,8 @@ class SweepRef(NamedTuple):
         Of a folder with several sweeps, the latest is meant unless the id is given. Raises StoreError.
         """
         path = Path(text)
+        if "\0" in text or any(len(part.encode("utf-8", "surrogateescape")) > MAX_FILE_NAME for part in path.parts):
+            raise StoreError(f"{text[:80]!r}...: no folder or sweep has such a name")
         if path.suffix in (".yml", ".yaml") and path.is_file():
             from orchestrator.sweepfile.sweep import read
 

@@ -36,6 +36,7 @@ from orchestrator.sweepfile.together import mistakes_of
 from orchestrator.sweepfile.validate import Validate
 from orchestrator.sweepfile.yaml_lines import MarkedError, MisreadError
 from tasks.errors import SweepFileError, UnknownKey
+from tasks.files import read_bounded
 from tasks.grid import Grid
 from tasks.protocol.messages import Kind, SweepDefinition
 
@@ -255,11 +256,15 @@ class Sweep(BaseModel):
 _PUBLISHED = {"controllers", "trading_rules", "import_path", "series"}
 
 
+#: Bytes of a sweep file at most: an axis of a million values fits.
+MAX_BYTES = 32 << 20
+
+
 def read(path: Path) -> Sweep:
     """Read and check a sweep file. Raises SweepFileError, UnknownKey, BadAxis."""
     path = Path(path)
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        text = read_bounded(path, MAX_BYTES).decode("utf-8-sig")
     except FileNotFoundError:
         raise SweepFileError(f"{path}: no such file; give the path of a sweep file (YAML)") from None
     except IsADirectoryError:

@@ -72,12 +72,14 @@ def period_ends(start: int, end: int, resolution_s: int, interval_s: int) -> npt
     """The moments at which the periods end, seconds since epoch, int64, ascending; at least one.
 
     A candle belongs to the period in which it opens; the last one opens at `end`. A first or last period of which less
-    than half is in the sweep is part of its neighbour.
+    than half is in the sweep is part of its neighbour. Raises ReturnsError for more than MAX_PERIODS.
     """
     import numpy as np
 
     first = (start // interval_s + 1) * interval_s
     last = end // interval_s * interval_s  # where the last period begins
+    if (last - first) // interval_s > MAX_PERIODS:
+        raise ReturnsError(f"{start} to {end} are more than {MAX_PERIODS:,} periods of {interval_s} s")
     ends: npt.NDArray[np.int64] = np.arange(first, last + interval_s + 1, interval_s, dtype=np.int64)
     if len(ends) > 1 and 2 * (end + resolution_s - last) < interval_s:
         ends = np.append(ends[:-2], ends[-1])

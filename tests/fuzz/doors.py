@@ -33,6 +33,7 @@ from tasks.errors import HummingsweepError
 from tasks.protocol.blobs import pack_controllers, unpack_controllers
 from tasks.protocol.messages import Chunk, Rows, SweepDefinition
 from tasks.protocol.records import NodeRecord, NodeTally, RunningChunk, SweepStatus
+from tasks.protocol.returns import encode_row, period_ends, returns_interval
 from tasks.protocol.scenario import Scenario
 from tasks.settings import Settings, check_broker, with_password, without_password
 from tasks.times import utc_day
@@ -61,6 +62,19 @@ def _rows_message(points: tuple[int, ...] = (0, 1, 2), **more: object) -> bytes:
         for point in points
     ]  # fmt: skip
     return Rows.from_dicts(f"1:{points[0]}-{points[-1]}", "n@host/7", 0.5, rows, 1 << 20, ["length"]).encode()
+
+
+def _with_returns() -> bytes:
+    """A message of a window, with returns."""
+    import numpy as np
+
+    window = Scenario(start=DEFINITION.start, end=DEFINITION.start + 86_400)
+    interval_s = returns_interval(DEFINITION.start, DEFINITION.end, 60)
+    periods = len(period_ends(DEFINITION.start, DEFINITION.start + 86_400, 60, interval_s))
+    row = {"point": 1, "status": "ok", "returns": encode_row(np.zeros(periods, dtype=np.float32), interval_s)}
+    message = Rows.from_dicts(f"1:1-1@{window}", "n@host/7", 0.5, [row]).encode()
+    ExpectedRows(DEFINITION).check(message)
+    return message
 
 
 def _enter_rows(data: bytes) -> None:
@@ -276,7 +290,7 @@ def _file(name: str, data: bytes) -> Iterator[Path]:
 
 
 DOORS = [
-    Door("rows", _enter_rows, lambda: [_rows_message(), _rows_message((0,), text="\u00e9"), _rows_message((2, 3))]),
+    Door("rows", _enter_rows, lambda: [_rows_message(), _rows_message((0,), text="\u00e9"), _with_returns()]),
     Door(
         "definition",
         _enter_definition,

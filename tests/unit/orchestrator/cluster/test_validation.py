@@ -178,3 +178,20 @@ def test_a_chunk_of_more_points_than_are_ever_sent_is_refused_before_they_are_co
     with pytest.raises(MessageError, match="not a chunk id"):
         Chunk.parse(chunk_id)
     assert Chunk.parse(f"1:0-{MAX_CHUNK_POINTS - 1}")
+
+
+@pytest.mark.parametrize(
+    "scenario",
+    ["start=0,end=253402300799", "end=999999999999999999", "start=1,end=2", "start=-5", f"end={2**62}"],
+)
+def test_a_window_outside_of_the_sweeps_period_is_refused_before_its_periods_are_counted(scenario: str) -> None:
+    """Terabytes of moments were asked for, and the orchestrator ended."""
+    message = good(chunk=f"1:0-2@{scenario}", returns={"interval_s": 60, "periods": 1, "data": "AAAA"})
+    with pytest.raises(RowsRefused, match=r"window of scenario|is not a scenario|not a chunk id"):
+        EXPECTED.check(encoded(message))
+
+
+def test_a_window_of_the_sweep_is_taken() -> None:
+    plain = EXPECTED.definition
+    message = good(chunk=f"1:0-2@start={plain.start + 60},end={plain.end - 60}")
+    assert len(EXPECTED.check(encoded(message))) == 3

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.progress import streams
+
 COMMAND = f"{sys.executable} -m orchestrator.cli"
 
 needs_dev_full = pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
@@ -61,3 +63,11 @@ orchestrator.cli.main()
         process.send_signal(number)
         _, err = process.communicate(timeout=20)
         assert (process.returncode, err) == (128 + number, f"hummingsweep: {words}\n")
+
+
+def test_what_a_terminal_would_obey_is_written_out(capsys: pytest.CaptureFixture[str]) -> None:
+    """The error of a row can come from a hostile node: it cleared the screen."""
+    streams.tell("error: \x1b[2J\x1b]0;title\x07 \u202eabc\r\n\tnext line, caf\u00e9")
+    assert capsys.readouterr().err == "error: \\x1b[2J\\x1b]0;title\\x07 \\u202eabc\\r\n\tnext line, caf\u00e9\n"
+    drawn = streams.Drawn("\x1b[31m-1\x1b[0m")
+    assert streams.terminal_text(drawn) == drawn

@@ -442,6 +442,11 @@ class TestSweepRef:
         )
         assert resolve(str(file), runs) == runs / "beta"
 
+    @pytest.mark.parametrize("text", ["x" * 5000, "a/" + "y" * 300, "a\0b"])
+    def test_a_name_that_no_file_can_have(self, text: str) -> None:
+        with pytest.raises(StoreError, match="no folder or sweep has such a name"):
+            resolve(text)
+
     def test_what_names_none(self, runs: Path, tmp_path: Path) -> None:
         with pytest.raises(StoreError, match=r"gamma: no output folder, .*alpha, .*beta\)"):
             resolve("gamma", runs)

@@ -307,3 +307,9 @@ def test_importing_it_is_light() -> None:
     heavy = "('numpy', 'pandas', 'pyarrow', 'hummingbot')"
     code = f"import sys, orchestrator.sweepfile.sweep; print([m for m in {heavy} if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_a_sweep_file_without_an_end_is_one_sentence() -> None:
+    """/dev/zero was read until no memory was left."""
+    with pytest.raises(SweepFileError, match="/dev/zero: cannot be read \\(it has more than 32,768 KB\\)"):
+        read(Path("/dev/zero"))

@@ -108,3 +108,8 @@ def test_a_chunk_packs_to_less_than_its_plain_bytes() -> None:
     packed = pack([encode_row(row, DAY) for row in values])
     assert packed is not None
     assert len(base64.b64decode(packed.data)) < 0.95 * values.nbytes
+
+
+def test_an_endless_period_is_refused_before_there_is_room_made_for_it() -> None:
+    with pytest.raises(ReturnsError, match="more than 100,000 periods"):
+        period_ends(0, 10**17, 60, 60)
