@@ -45,10 +45,11 @@ def prepare(connection: sqlite3.Connection, folder: Path) -> None:
     _check_version(connection, folder)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")
-    if _check_version(connection, folder) == 1:
-        connection.executescript("BEGIN IMMEDIATE;" + sql("upgrade_from_1") + "PRAGMA user_version = 2; COMMIT;")
-    connection.executescript(sql("schema"))
-    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    upgrade = sql("upgrade_from_1") if _check_version(connection, folder) == 1 else ""
+    # one transaction: a disk that fills up meanwhile leaves a store with all tables, or with none
+    connection.executescript(
+        f"BEGIN IMMEDIATE; {upgrade} {sql('schema')}; PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
+    )
 
 
 def check_ours(connection: sqlite3.Connection, folder: Path) -> None:

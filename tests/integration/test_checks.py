@@ -14,11 +14,11 @@ def test_verify_finds_no_difference(place: Place) -> None:
     assert {row["engine"] for row in finished.document["rows"]} == {"jump"}
 
 
-def test_verify_takes_a_point_that_fails_alike_as_equal(place: Place) -> None:
+def test_verify_counts_a_point_that_fails_alike_apart(place: Place) -> None:
     place.sweep["grid"] = {"trouble": ["sleep:0", "raise", "sleep:0.1"]}
     finished = place.run("verify", place.file, "--sample", "3", "--json")
     assert finished.code == 0, finished.out + finished.err
-    assert finished.document["equal"] == 3
+    assert (finished.document["equal"], finished.document["failed_alike"]) == (2, 1)
 
 
 def test_an_honest_controller_is_clean(place: Place) -> None:
