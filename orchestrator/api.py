@@ -235,14 +235,28 @@ class Sweep:
         return trades(self.out, self._settings, Silent(), points)
 
     def promote(
-        self, to: str | Path, rank: int = 1, point: int | None = None, *, force: bool = False, anyway: bool = False
+        self,
+        to: str | Path,
+        rank: int = 1,
+        point: int | None = None,
+        *,
+        force: bool = False,
+        anyway: bool = False,
+        with_code: bool = False,
     ) -> list[Path]:
-        """Write a point as configs that Hummingbot loads, see orchestrator.execution.promote. Raises StoreError."""
+        """Write a point as configs that Hummingbot loads, see orchestrator.execution.promote; the files written.
+
+        `with_code`: the controller's source and the helpers it imports are copied too. Raises StoreError,
+        ControllerError.
+        """
+        from orchestrator.execution.controller_code import code_of
         from orchestrator.execution.promote import promote
         from orchestrator.results.store import Store
 
         with Store.open(self.out) as store:
-            return promote(store, store.latest(), Path(to), rank=rank, point=point, force=force, anyway=anyway)
+            name = store.latest()
+            code = code_of(store, name) if with_code else None
+            return promote(store, name, Path(to), rank=rank, point=point, force=force, anyway=anyway, code=code)
 
     def _ranking(self, table: Any, top: int | None = 1) -> Ranking:
         from orchestrator.analysis.rank import rank

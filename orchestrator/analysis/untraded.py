@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.analysis.rank import scored
 from orchestrator.results.columns import as_numpy
+from tasks.metrics.inputs import NOTHING_ANNUALISED
 from tasks.protocol.messages import Status
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ class Untraded:
 
     #: points that ran to their end
     points: int
-    #: what controllers logged or swallowed, and how many points did, the most frequent first
+    #: what controllers logged or swallowed and what their rows warn of, and how many do, the most frequent first
     log: list[tuple[str, int]]
 
     def lines(self) -> list[str]:
@@ -55,9 +56,11 @@ def untraded(table: pa.Table) -> Untraded | None:
     if any(np.nansum(as_numpy(rows.column(name)).astype(float)) > 0 for name in columns):
         return None
     said: Counter[str] = Counter()
-    if LOG in rows.column_names:
-        for text in rows.column(LOG).to_pylist():
-            said.update(line for line in (text or "").split(" | ") if line)
+    for name, joint in ((LOG, " | "), ("warning", "; ")):
+        if name in rows.column_names:
+            for text in rows.column(name).to_pylist():
+                lines = (text or "").split(joint)
+                said.update(line for line in lines if line and not line.startswith(NOTHING_ANNUALISED))
     return Untraded(rows.num_rows, said.most_common(MAX_SHOWN))
 
 

@@ -22,12 +22,12 @@ from orchestrator.commands._shared import (
 )
 from orchestrator.commands.tables import table
 from orchestrator.execution import operations
-from orchestrator.execution.controller_code import sources
+from orchestrator.execution.controller_code import code_of
 from orchestrator.progress.streams import tell
 from orchestrator.progress.watcher import watcher_for
 from orchestrator.results.readable import currency
 from orchestrator.results.store import Store, SweepRef, resolve
-from orchestrator.sweepfile.sweep import parse, read
+from orchestrator.sweepfile.sweep import read
 from tasks.errors import HummingsweepError
 from tasks.metrics.columns import column
 from tasks.times import utc_second
@@ -234,7 +234,7 @@ def promote(
         raise HummingsweepError("promote takes --rank or --point, not both: leave one of them out")
     found = SweepRef.find(sweep)
     with Store.open(found.folder) as store:
-        code = _controller_code(store, found.sweep) if with_code else None
+        code = code_of(store, found.sweep) if with_code else None
         was_bot = is_bot_folder(to)
         place = 1 if rank is None else rank
         paths = write(store, found.sweep, to, rank=place, point=point, force=force, anyway=anyway, code=code)
@@ -245,15 +245,6 @@ def promote(
             say(f"wrote {path}")
         if not was_bot:
             say(f"{to} was no folder of a bot (no conf/ or controllers/ in it): conf/ was made there")
-
-
-def _controller_code(store: Store, sweep: str) -> dict[Path, Path]:
-    """Source files of the sweep's controller. Raises ControllerError, SweepFileError when they are gone."""
-    stored = store.sweep(sweep)
-    file = parse(stored.sweep_file, Path(stored.meta["file"]))
-    controller = file.controller
-    kind, name = str(controller.get("controller_type")), str(controller.get("controller_name"))
-    return sources(file.controllers, kind, name, file.import_path)
 
 
 def _verified(found: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:

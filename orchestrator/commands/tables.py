@@ -35,7 +35,8 @@ def ranking_table(ranking: Ranking, sweep: Sweep, width: int | None = None) -> l
     if not ranking.rows:
         return [f"nothing to rank: no point is ok{' and meets where: ' + sweep.where if sweep.where else ''}"]
     along = list(ranking.rows[0].get("across", {}))[:MAX_ACROSS]
-    axes = sweep.grid.names
+    # the values of an axis in `across` stand beside each other, so the deciding point's own says nothing
+    axes = [name for name in sweep.grid.names if name not in ranking.across]
     objective = objective_column(sweep.rank_by, axes)
     leading = ["rank", "point", *axes, *along]
     results = chosen(ranking, sweep)
@@ -43,7 +44,7 @@ def ranking_table(ranking: Ranking, sweep: Sweep, width: int | None = None) -> l
         [
             str(row["rank"]),
             str(row["point"]),
-            *map(shown, sweep.grid.values(row["point"]).values()),
+            *(shown(value) for name, value in sweep.grid.values(row["point"]).items() if name in axes),
             *(_cell(row["across"][name], objective is not None and objective.unit == "fraction") for name in along),
         ]
         for row in ranking.rows

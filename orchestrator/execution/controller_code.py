@@ -9,8 +9,21 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from orchestrator.sweepfile.sweep import parse
 from tasks.errors import ControllerError
+
+if TYPE_CHECKING:
+    from orchestrator.results.store import Store
+
+
+def code_of(store: Store, sweep: str) -> dict[Path, Path]:
+    """The source files of a stored sweep's controller. Raises ControllerError, SweepFileError when they are gone."""
+    stored = store.sweep(sweep)
+    file = parse(stored.sweep_file, Path(stored.meta["file"]))
+    kind, name = (str(file.controller.get(f"controller_{part}")) for part in ("type", "name"))
+    return sources(file.controllers, kind, name, file.import_path)
 
 
 def sources(controllers: Path, controller_type: str, name: str, import_path: Sequence[Path] = ()) -> dict[Path, Path]:

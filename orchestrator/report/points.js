@@ -4,6 +4,7 @@
     curves(element, t, index) {
       const { curve, trades, hold } = data.details[index], time = (seconds) => new Date(seconds * 1000).toISOString();
       const x = curve.time.map(time), thin = { width: 1.4 }, small = element.clientWidth < 560;
+      const larger = !small ? 0 : trades.opened.length > 60 ? 1 : 3; // a finger's screen: larger, where they do not cover each other
       const lines = { x: [], y: [] };
       const groups = { BUY: { x: [], y: [], text: [] }, SELL: { x: [], y: [], text: [] }, won: { x: [], y: [], text: [] }, lost: { x: [], y: [], text: [] } };
       trades.opened.forEach((opened, i) => {
@@ -18,7 +19,7 @@
       });
       const dots = (group, symbol, color, size, name) => ({
         ...group, name, type: "scatter", mode: "markers", xaxis: "x", yaxis: "y", hovertemplate: `%{text}<extra></extra>`,
-        marker: { symbol, color, size: small ? size + 3 : size, line: { width: small ? 1.2 : 0.8, color: t.surface } },
+        marker: { symbol, color, size: size + larger, line: { width: small ? 1.2 : 0.8, color: t.surface } },
       });
       const series = (y, axis, color, name, fill) => ({
         x, y, name, type: "scatter", mode: "lines", line: { ...thin, color }, xaxis: "x", yaxis: axis,
@@ -42,7 +43,7 @@
 
     calendar(element, t, index) {
       const { calendar, calendar_fraction: fraction } = data.details[index], narrow = element.clientWidth < 640;
-      const kinds = ["month", "weekday", "hour"].filter((kind) => calendar[kind].length), figure = {}, n = kinds.length;
+      const kinds = ["month", "weekday", "hour"].filter((kind) => calendar[kind].length > 1), figure = {}, n = kinds.length;
       const traces = kinds.map((kind, place) => {
         const axis = place ? String(place + 1) : "", share = [place / n, (place + 1) / n];
         const inner = narrow ? [1 - share[1] + 0.06, 1 - share[0] - 0.06] : [share[0] + 0.035, share[1]];

@@ -51,6 +51,8 @@ class RankingTable:
     def __init__(self, ranking: Ranking, objective: Objective, grid: Grid, currency: str):
         self._rows, self._objective, self._grid, self._currency = ranking.rows, objective, grid, currency
         self._along = list(ranking.rows[0].get("across", {})) if ranking.rows else []
+        # the values of an axis in `across` stand beside each other
+        self._axes = [name for name in grid.names if name not in ranking.across]
         there = {name for row in ranking.rows for name, value in row.items() if value is not None}
         read = [*Expression.parse(ranking.where).names] if ranking.where else []
         read += Expression.parse(objective.name).names
@@ -66,7 +68,7 @@ class RankingTable:
     @property
     def heads(self) -> list[SimpleNamespace]:
         """Name, unit and tooltip of each column."""
-        named = [*self._beside, *self._grid.names, *self._rest]
+        named = [*self._beside, *self._axes, *self._rest]
         found = [_head("rank"), _head("point"), self._objective_head()]
         found += [
             SimpleNamespace(name=name, unit="", title=f"{self._objective.name} at {name}") for name in self._along
@@ -102,7 +104,7 @@ class RankingTable:
             for name in self._along
         ]
         cells += [_cell(row.get(name), name, fraction=is_fraction(name)) for name in self._beside]
-        cells += [_cell(values[name], "") for name in self._grid.names]
+        cells += [_cell(values[name], "") for name in self._axes]
         cells += [_cell(row.get(name), name, fraction=is_fraction(name)) for name in self._rest]
         if self._has_equal:
             cells.append(_cell(len(row["equal_points"]), ""))

@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 
 def percent(value: float) -> str:
-    """A fraction as percent: two decimals from 1% on, three digits below."""
+    """A fraction as percent: two decimals from 0.1% on, two digits below."""
     hundred = 100 * value
     if hundred == 0:
         return "0%"
-    return f"{hundred:,.2f}%" if abs(hundred) >= 1 else f"{hundred:.2g}%"
+    return f"{hundred:,.2f}%" if abs(hundred) >= 0.1 else f"{hundred:.2g}%"
 
 
 def is_fraction(name: str, axes: Collection[str] = ()) -> bool:

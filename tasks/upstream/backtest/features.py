@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from tasks.errors import CandlesNotCovering, ControllerError
+from tasks.isolation.notes import notes
 from tasks.upstream.names import (
     BacktestingDataProvider,
     ControllerBase,
@@ -19,6 +20,11 @@ from tasks.upstream.names import (
 if TYPE_CHECKING:
     from tasks.upstream.backtest.provider import SweepDataProvider
 
+#: The warning of a directional controller without features.
+NO_FEATURES = (
+    "the controller sets no processed_data['features'] (a frame with `timestamp` and `signal`), so a back-test reads "
+    "signal 0 at every candle"
+)
 #: Columns upstream copies back from the engine's own candles, over whatever the controller's frame holds there.
 _OWN = ("open", "high", "low", "close", "volume")
 
@@ -29,7 +35,7 @@ def prepare_market_data(controller: ControllerBase, resolution: str) -> pd.DataF
     the controller's provider counts as stepping.
 
     A controller that set no "features" gets reference_price (the close of `shift` candles before), spread_multiplier
-    1 and signal 0, as upstream.
+    1 and signal 0, as upstream; for a directional controller, which trades on its signal, the row warns of it.
 
     Raises ControllerError when the features have no timestamp or when no row is free of NaN, CandlesNotCovering when
     there is no candle in the period.
@@ -42,6 +48,8 @@ def prepare_market_data(controller: ControllerBase, resolution: str) -> pd.DataF
             f"feed {'_'.join(feed)} has no candle between {provider.start_time} and {provider.end_time} (seconds, UTC)"
         )
     if "features" not in controller.processed_data:
+        if getattr(controller.config, "controller_type", "") == "directional_trading":
+            notes.warn(NO_FEATURES)
         candles = raw.add_suffix("_bt")
         before = provider.closes_before(*feed, provider.shift)
         candles["reference_price"] = _held_back(candles["close_bt"], before, provider.shift)

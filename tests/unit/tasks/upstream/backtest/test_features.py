@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.errors import CandlesNotCovering, ControllerError
+from tasks.isolation.notes import notes
 from tasks.upstream.backtest.build import controller_config, deactivate, make_controller
-from tasks.upstream.backtest.features import merged, prepare_market_data
+from tasks.upstream.backtest.features import NO_FEATURES, merged, prepare_market_data
 from tasks.upstream.names import BacktestingEngineBase
 
 FEED = ("binance_perpetual", "BTC-USDT")
@@ -53,6 +54,17 @@ CONTROLLERS = {
                     merged["supertrend_long"] = float("nan")
                 merged = merged.rename(columns={"timestamp": self.config.stamp})
                 self.processed_data = {"signal": 0, "features": merged}
+        """,
+    "directional_trading/bare.py": """
+        from hummingbot.strategy_v2.controllers.directional_trading_controller_base import (
+            DirectionalTradingControllerBase, DirectionalTradingControllerConfigBase)
+
+        class Config(DirectionalTradingControllerConfigBase):
+            controller_name: str = "bare"
+
+        class Controller(DirectionalTradingControllerBase):
+            async def update_processed_data(self):
+                self.processed_data = {"signal": 1}
         """,
     "market_making/plain.py": """
         from hummingbot.strategy_v2.controllers.market_making_controller_base import (
@@ -172,6 +184,14 @@ def test_without_features_the_reference_price_is_held_back(make_market, features
     cold = features(make_market(shift=2), "plain")
     assert cold.index[0] == START + 120
     assert cold["reference_price"].iloc[0] == raw.loc[START]
+
+
+@pytest.mark.parametrize(("name", "warned"), [("bare", True), ("plain", False), ("three_feeds", False)])
+def test_a_directional_controller_without_features_is_warned_of(make_market, features, name, warned):
+    notes.clear()
+    features(make_market(intervals=("1m", "3m", "1h")), name)
+    assert (NO_FEATURES in notes.warnings()) is warned
+    notes.clear()
 
 
 def test_a_column_of_nan_is_named(make_market, features):
