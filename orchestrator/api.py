@@ -29,11 +29,13 @@ import ujson
 from orchestrator.progress.watcher import Progress, Silent, Watcher, watcher_for
 from orchestrator.sweepfile import sweep as files
 from tasks.errors import StoreError
+from tasks.named_types import JsonObject
 from tasks.settings import Settings
 from tasks.times import span
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
     from plotly.graph_objects import Figure
 
     from orchestrator.analysis.rank import Ranking
@@ -64,7 +66,7 @@ class Sweep:
         return cls(sweep.changed(**overrides) if overrides else sweep, Path(out) if out else None)
 
     @classmethod
-    def from_mapping(cls, keys: dict[str, Any], out: str | Path | None = None) -> Sweep:
+    def from_mapping(cls, keys: JsonObject, out: str | Path | None = None) -> Sweep:
         """A sweep file's keys as a dict; relative paths start at the working directory. Raises SweepFileError.
 
         >>> controller = {"controller_type": "directional_trading", "controller_name": "band_reversion",
@@ -99,7 +101,7 @@ class Sweep:
         from orchestrator.execution.operations import run_sweep
 
         self.out = Path(out) if out else self.out
-        changes: dict[str, Any] = {"broker": broker, "children": children}
+        changes: JsonObject = {"broker": broker, "children": children}
         self._settings = dataclasses.replace(
             self._settings, **{name: value for name, value in changes.items() if value}
         )
@@ -185,7 +187,7 @@ class Sweep:
         frame.attrs["interval"] = returns.interval
         return frame
 
-    def trust(self) -> dict[str, Any]:
+    def trust(self) -> JsonObject:
         """The verdict on the sweep with its figures, as under "trust" in `hummingsweep run --json`; a notebook shows
         its word and sentence. Raises StoreError, ExpressionError."""
         from orchestrator.analysis.html import VerdictDict
@@ -258,7 +260,7 @@ class Sweep:
             code = code_of(store, name) if with_code else None
             return promote(store, name, Path(to), rank=rank, point=point, force=force, anyway=anyway, code=code)
 
-    def _ranking(self, table: Any, top: int | None = 1) -> Ranking:
+    def _ranking(self, table: pa.Table, top: int | None = 1) -> Ranking:
         from orchestrator.analysis.rank import rank
 
         return rank(table, self.file.rank_by, self.file.where, grid=self.file.grid, top=top, across=self.file.across)

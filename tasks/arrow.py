@@ -4,13 +4,16 @@ and `array` import pandas, which takes a second."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+if TYPE_CHECKING:
+    import pyarrow as pa
 
-def numpy_of(column: Any) -> npt.NDArray[Any]:
+
+def numpy_of(column: pa.Array | pa.ChunkedArray) -> npt.NDArray[Any]:
     """A pyarrow Array or ChunkedArray as a numpy array of its own, shape (n,).
 
     Numbers without nulls keep their type, floats have NaN for nulls, text is object with None for nulls; every other
@@ -35,7 +38,7 @@ def numpy_of(column: Any) -> npt.NDArray[Any]:
     return values.copy()
 
 
-def floats_of(values: npt.NDArray[np.float64]) -> Any:
+def floats_of(values: npt.NDArray[np.float64]) -> pa.Array:
     """A pyarrow float64 Array of a numpy array, without a validity bitmap."""
     import pyarrow as pa
 
@@ -43,7 +46,7 @@ def floats_of(values: npt.NDArray[np.float64]) -> Any:
     return pa.Array.from_buffers(pa.float64(), len(whole), [None, pa.py_buffer(whole)], 0)
 
 
-def array_of(values: Sequence[Any], kind: Any) -> Any:
+def array_of(values: Sequence[object], kind: pa.DataType) -> pa.Array:
     """A pyarrow Array of Python values: `kind` is float64, int64, bool_ or string; None is null, NaN stays NaN."""
     import pyarrow as pa
 

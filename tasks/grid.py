@@ -14,6 +14,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tasks.named_types import AxisValue
+
 
 @dataclass(frozen=True)
 class Axis:
@@ -81,7 +83,7 @@ class Grid:
             index = index * len(axis) + digit
         return index
 
-    def values(self, point: int) -> dict[str, Any]:
+    def values(self, point: int) -> dict[str, AxisValue]:
         """{config key: value} of a point. Raises IndexError outside the grid."""
         return {axis.name: axis.values[digit] for axis, digit in zip(self.axes, self.digits(point), strict=True)}
 

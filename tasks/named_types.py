@@ -13,10 +13,14 @@ from typing import Any
 JsonValue = Any
 #: A mapping that is read from JSON or YAML, or is to be written as such.
 JsonObject = dict[str, Any]
+#: The same, only read.
+JsonView = Mapping[str, Any]
+#: One value of an axis: what YAML can hold.
+AxisValue = Any
 #: Config key -> value of a controller's config; also axis name -> value of one point.
 ConfigValues = Mapping[str, Any]
 #: Column -> cell: one point's parameters, results and metrics. A cell is what tasks.protocol.messages.Rows carries:
-#: None, bool, int, float or str; in the results of a point's engine also Decimal, and the mapping `close_types`.
+#: None, bool, int, float or str, or a list or mapping of those; in the results of an engine also Decimal.
 Row = dict[str, Any]
-#: A row that is only read.
+#: The same, only read.
 RowView = Mapping[str, Any]

@@ -11,13 +11,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from tasks.named_types import ConfigValues, JsonObject
+
 
 def root_key(name: str) -> str:
     """The key of the config that an axis changes: the part before the first dot."""
     return name.partition(".")[0]
 
 
-def config_values(config: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+def config_values(config: ConfigValues, values: ConfigValues) -> JsonObject:
     """The config with each value set where its name leads; `config` and what it holds stay as they are.
 
     Raises ValueError with a sentence for a name that leads nowhere.

@@ -24,6 +24,7 @@ from urllib.parse import SplitResult, quote, unquote, urlsplit, urlunsplit
 
 from tasks import launch
 from tasks.errors import BrokerError, HummingsweepError
+from tasks.named_types import JsonObject
 
 PREFIX = "HUMMINGSWEEP_"
 #: A shorter signing key can be guessed by whoever reads a signature on the broker.
@@ -97,7 +98,7 @@ class Settings:
     def read(cls, environment: Mapping[str, str] | None = None) -> Settings:
         """From the settings file and the environment. Raises HummingsweepError for what cannot be used."""
         environment = os.environ if environment is None else environment
-        found: dict[str, Any] = {}
+        found: JsonObject = {}
         file = settings_file(environment)
         if file.is_file():
             try:

@@ -13,9 +13,10 @@ import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tasks.grid import Grid
+from tasks.named_types import JsonView
 
 if TYPE_CHECKING:
     import numpy as np
@@ -84,6 +85,6 @@ def words(across: Mapping[str, str]) -> str:
     return ", ".join(f"{how} over {axis}" for axis, how in across.items())
 
 
-def of_meta(meta: Mapping[str, Any]) -> dict[str, str]:
+def of_meta(meta: JsonView) -> dict[str, str]:
     """What a stored sweep says; nothing for one that was stored before there was `across`."""
     return dict(meta.get("across") or {})

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.results.readable import is_fraction, objective_column, percent
 from tasks.metrics.catalogue import CATALOGUE
 from tasks.metrics.columns import column
+from tasks.named_types import JsonObject, JsonView
 
 if TYPE_CHECKING:
     from orchestrator.analysis.rank import Ranking
@@ -48,7 +49,7 @@ def ranking_html(ranking: Ranking) -> str:
     return table_html(heads, rows, note, [column(name).sentence if name in results else "" for name in heads])
 
 
-def verdict_html(document: Mapping[str, Any]) -> str:
+def verdict_html(document: JsonView) -> str:
     """The word and the sentence of a verdict (orchestrator.analysis.verdict.document)."""
     word = str(document.get("verdict"))
     colour = COLOURS.get(word, COLOURS["untested"])
@@ -66,7 +67,7 @@ def table_html(heads: Sequence[str], rows: Sequence[Sequence[str]], note: str, t
     return f"<table><caption>{escape(note)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
-class VerdictDict(dict[str, Any]):
+class VerdictDict(JsonObject):
     """The verdict's document, a dict that a notebook shows as its word and sentence."""
 
     def _repr_html_(self) -> str:

@@ -9,7 +9,6 @@ The document is kept in the sweep's meta under TRUST, where `promote`, `serve` a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +19,7 @@ from orchestrator.analysis.other_parts import OtherParts
 from orchestrator.analysis.rank import rank
 from orchestrator.analysis.trust import Figures, SweepReturns, figures
 from orchestrator.analysis.verdict import document
+from tasks.named_types import JsonObject, JsonView
 
 if TYPE_CHECKING:
     from orchestrator.results.layout import StoredSweep
@@ -36,7 +36,7 @@ class Judgement:
     """What a page shows and what is stored."""
 
     #: the verdict as JSON
-    document: dict[str, Any]
+    document: JsonObject
     #: None where no returns are stored
     figures: Figures | None
     #: the best-ranked point; None where none is ranked
@@ -77,7 +77,7 @@ def judge_sweep(
     return Judgement(document(found, parts), found, best, returns.ends.tolist())
 
 
-def parts_of(meta: Mapping[str, Any]) -> OtherParts:
+def parts_of(meta: JsonView) -> OtherParts:
     """What else was tested, from what the stages of a run noted."""
     walk, holdout = meta.get("walk_forward"), meta.get("holdout")
     joined = (walk or {}).get("joined") or {}
@@ -99,7 +99,7 @@ def parts_of(meta: Mapping[str, Any]) -> OtherParts:
     )
 
 
-def _some(found: Mapping[str, Any] | None, names: tuple[str, ...]) -> dict[str, Any] | None:
+def _some(found: JsonView | None, names: tuple[str, ...]) -> JsonObject | None:
     """Of a stage's findings, what the verdict's document has."""
     return {name: found.get(name) for name in names} if found else None
 

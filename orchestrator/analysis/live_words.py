@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from tasks.named_types import RowView
 
 
-def sentence(row: Mapping[str, Any]) -> str:
+def sentence(row: RowView) -> str:
     """One point's replay; `row` as orchestrator.execution.stages.live.summary gives it."""
     name = f"live replay of point {row['point']}"
     if row["error"]:

@@ -13,6 +13,7 @@ import numpy as np
 
 from orchestrator.analysis.rank import scored
 from tasks.errors import ExpressionError
+from tasks.named_types import JsonObject
 from tasks.protocol.messages import Status
 from tasks.protocol.scenario import Scenario
 
@@ -29,7 +30,7 @@ def world(number: int) -> Scenario:
 
 def noise_answer(
     store: Store, sweep: str, worlds: Iterable[int], points: Sequence[int], rank_by: str, where: str | None
-) -> dict[str, Any]:
+) -> JsonObject:
     """What the worlds say, as plain data: `worlds`, `points`, `p` (None without a ranked point), `best`, and `bests`,
     the best objective of every world in order (None where no point of it is ranked).
 

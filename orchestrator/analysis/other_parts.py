@@ -11,7 +11,8 @@ A test can object (then the best point is luck), doubt (then it is no evidence),
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+
+from tasks.named_types import JsonObject
 
 #: Worlds of permuted candles below which their p-value can neither confirm nor refute.
 MIN_WORLDS = 19
@@ -29,14 +30,14 @@ class OtherParts:
     """The tests, as they stand in the document; None: was not done. Ratios are annual, returns are fractions."""
 
     #: {"worlds": 99, "p": 0.04}
-    noise_worlds: dict[str, Any] | None = None
+    noise_worlds: JsonObject | None = None
     #: {"folds": 8, "efficiency": 0.4, "sharpe": 0.6, "return": 0.05,
     #:  "holdout": {"sharpe": 0.2, "return": 0.01, "looks": 1}}
-    out_of_sample: dict[str, Any] | None = None
+    out_of_sample: JsonObject | None = None
     #: {"points": 3, "trades_same": 0.93, "pnl": 0.041, "backtest_pnl": 0.052}
-    live: dict[str, Any] | None = None
+    live: JsonObject | None = None
     #: {"verdict": "clean"}
-    audit: dict[str, Any] | None = None
+    audit: JsonObject | None = None
 
     @property
     def sees_future(self) -> bool:
@@ -105,7 +106,7 @@ class OtherParts:
 NO_PARTS = OtherParts()
 
 
-def _gain(figures: dict[str, Any]) -> float | None:
+def _gain(figures: JsonObject) -> float | None:
     """The Sharpe ratio of unseen data; its return where the returns are too few for a ratio."""
     ratio, earned = figures.get("sharpe"), figures.get("return")
     return ratio if ratio is not None else earned

@@ -24,6 +24,7 @@ from orchestrator.analysis.across import reduced
 from orchestrator.results.columns import LEADING, as_numpy, axis_columns, to_rows
 from orchestrator.sweepfile.expressions import Expression, parse_objective
 from tasks.arrow import array_of, numpy_of
+from tasks.named_types import Row
 from tasks.protocol.messages import Status
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ class Ranking:
     groups: int
     #: the best entries: each a row with every column, and `rank` (from 1 on), `objective` and `equal_points`
     #: (the other points with the same results, ascending)
-    rows: list[dict[str, Any]]
+    rows: list[Row]
     edges: tuple[Edge, ...] = ()
     neighbourhood: Neighbourhood = _NOWHERE
     #: axes over which points are taken together; then each row also has `across`: {value of the axis: own objective},

@@ -8,8 +8,9 @@ the first row that carries it.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+
+from tasks.named_types import JsonView
 
 #: Points that are named; more are counted.
 MAX_NAMED = 5
@@ -17,7 +18,7 @@ _FIGURES = re.compile(r"\d[\d.,]*")
 _JOINT = "; "
 
 
-def warning_lines(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+def warning_lines(rows: Sequence[JsonView]) -> list[str]:
     """A line per warning of the rows, in the order in which the rows have them; [] where none warns.
 
     `rows`: have `point` and, where they warn, `warning`.

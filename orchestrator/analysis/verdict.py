@@ -12,11 +12,11 @@ markets without any edge "evidence" comes in at most 5 % of sweeps.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any
 
 from orchestrator.analysis.other_parts import NO_PARTS, OtherParts, percent
 from orchestrator.analysis.trust import MIN_ACTIVE, MIN_RETURNS, Figures
 from tasks.intervals import interval_of
+from tasks.named_types import JsonObject
 
 #: The best point's p-value: evidence at most this, luck above that.
 EVIDENCE_P = 0.03
@@ -56,7 +56,7 @@ def judge(found: Figures | None, parts: OtherParts = NO_PARTS) -> tuple[Verdict,
     return word, " ".join([*sentences, parts.not_tested()]).strip()
 
 
-def document(found: Figures | None, parts: OtherParts = NO_PARTS) -> dict[str, Any]:
+def document(found: Figures | None, parts: OtherParts = NO_PARTS) -> JsonObject:
     """What `run --json`, `report` and `serve` carry under "trust"; what was not asked for or cannot be computed is
     None."""
     word, sentence = judge(found, parts)
@@ -165,7 +165,7 @@ def _choice(found: Figures, word: Verdict) -> list[str]:
 # the parts of the document
 
 
-def _sharpe(found: Figures | None) -> dict[str, Any] | None:
+def _sharpe(found: Figures | None) -> JsonObject | None:
     if found is None or found.best is None or found.family is None:
         return None
     best, family = found.best, found.family
@@ -189,7 +189,7 @@ def _sharpe(found: Figures | None) -> dict[str, Any] | None:
     }
 
 
-def _pbo(found: Figures | None) -> dict[str, Any] | None:
+def _pbo(found: Figures | None) -> JsonObject | None:
     if found is None or found.overfitting is None:
         return None
     over = found.overfitting
@@ -202,7 +202,7 @@ def _pbo(found: Figures | None) -> dict[str, Any] | None:
     }
 
 
-def _spa(found: Figures | None) -> dict[str, Any] | None:
+def _spa(found: Figures | None) -> JsonObject | None:
     if found is None or found.family is None:
         return None
     family = found.family

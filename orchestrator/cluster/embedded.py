@@ -19,10 +19,10 @@ import signal
 import subprocess
 import threading
 from pathlib import Path
-from typing import Any
 
 from tasks import launch
 from tasks.errors import BrokerError
+from tasks.named_types import JsonObject
 from tasks.settings import Settings
 
 #: Seconds the guardian may take to stop what it started.
@@ -49,7 +49,7 @@ class Embedded:
         self._ended = ""
         #: nodes that were started since `restarted` was asked for
         self._restarts = 0
-        self._facts: dict[str, Any] = {}
+        self._facts: JsonObject = {}
         try:
             order = {"server": True, "node": node, "environment": settings.to_environment(), "drain_s": 0.5}
             assert self._guardian.stdin is not None
@@ -131,13 +131,13 @@ class Embedded:
         if "folder" in self._facts:
             shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _heard(self) -> dict[str, Any] | None:
+    def _heard(self) -> JsonObject | None:
         """The next line that is there already."""
         assert self._guardian.stdout is not None
         there, _, _ = select.select([self._guardian.stdout], [], [], 0)
         return self._read_line() if there else None
 
-    def _read_line(self) -> dict[str, Any] | None:
+    def _read_line(self) -> JsonObject | None:
         assert self._guardian.stdout is not None
         line = self._guardian.stdout.readline()
         return json.loads(line) if line.endswith(b"\n") else None

@@ -29,10 +29,10 @@ import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from orchestrator.cluster.embedded import ending
 from tasks import launch
+from tasks.named_types import JsonObject
 
 #: Seconds the server may take to answer.
 SERVER_READY_S = 10.0
@@ -56,7 +56,7 @@ def main() -> int:
     kept = _Kept(folder)
     try:
         broker = order["environment"].get("HUMMINGSWEEP_BROKER", "")
-        answer: dict[str, Any] = {"folder": str(folder)}
+        answer: JsonObject = {"folder": str(folder)}
         if order["server"]:
             kept.server, broker = start_server(folder)
             answer["server"] = kept.server.pid
@@ -81,7 +81,7 @@ def main() -> int:
     return 0
 
 
-def _serve(kept: _Kept, answer: dict[str, Any]) -> None:
+def _serve(kept: _Kept, answer: JsonObject) -> None:
     """Until the command that started this closes its end of standard input."""
     _say(answer)
     while not select.select([0], [], [], LOOK_EVERY_S)[0]:
@@ -91,12 +91,12 @@ def _serve(kept: _Kept, answer: dict[str, Any]) -> None:
             break
 
 
-def _keep(kept: _Kept, answer: dict[str, Any], keep: dict[str, Any]) -> None:
+def _keep(kept: _Kept, answer: JsonObject, keep: JsonObject) -> None:
     """Until no command has used the cluster for `idle_s` seconds; see orchestrator.cluster.warm."""
     from orchestrator.cluster.warm import WarmFolder
 
     folder = WarmFolder(Path(keep["cache"]))
-    state: dict[str, Any] = {**keep["state"], **answer, "guardian": os.getpid(), "restarts": 0, "news": []}
+    state: JsonObject = {**keep["state"], **answer, "guardian": os.getpid(), "restarts": 0, "news": []}
     folder.write(state)
     used = time.monotonic()
     try:
@@ -134,7 +134,7 @@ class _Kept:
     environment: dict[str, str] = field(default_factory=dict)
     restarts: int = 0
 
-    def look(self) -> dict[str, Any]:
+    def look(self) -> JsonObject:
         """What became of them, as a line for the command; {} when nothing did."""
         if self.server and self.server.poll() is not None:
             return {"ended": f"the embedded server ended {_how(self.server, self.folder / 'server.log')}"}
@@ -223,7 +223,7 @@ def _end_group(process: subprocess.Popen[bytes]) -> None:
         os.killpg(process.pid, signal.SIGKILL)
 
 
-def _say(document: dict[str, Any]) -> None:
+def _say(document: JsonObject) -> None:
     with contextlib.suppress(OSError):  # nobody listens any more
         os.write(1, json.dumps(document).encode() + b"\n")
 

@@ -24,10 +24,10 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from tasks import launch
 from tasks.errors import BrokerError, HummingsweepError
+from tasks.named_types import JsonObject
 from tasks.settings import Settings, versions
 
 #: Seconds a guardian may take to start server and node, and to stop them.
@@ -63,16 +63,16 @@ class WarmFolder:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
-    def state(self) -> dict[str, Any]:
+    def state(self) -> JsonObject:
         """What the guardian wrote last; empty where there is none, or it is gone."""
         try:
-            state: dict[str, Any] = json.loads(self.state_file.read_text())
+            state: JsonObject = json.loads(self.state_file.read_text())
             os.kill(int(state["guardian"]), 0)
         except (OSError, ValueError, KeyError, TypeError):
             return {}
         return state
 
-    def write(self, state: dict[str, Any]) -> None:
+    def write(self, state: JsonObject) -> None:
         """Replace the state in one step. Raises OSError."""
         draft = self.state_file.with_name(f"state.{os.getpid()}")
         with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:  # noqa: PTH123  a descriptor
@@ -97,7 +97,7 @@ class WarmFolder:
 class WarmCluster:
     """The warm cluster as one command uses it, beside Embedded with the same methods. To be closed."""
 
-    def __init__(self, folder: WarmFolder, state: dict[str, Any]):
+    def __init__(self, folder: WarmFolder, state: JsonObject):
         self._folder, self._state = folder, state
         self._note = folder.users / str(os.getpid())
         self._seen = int(state.get("restarts", 0))
@@ -190,7 +190,7 @@ def down(settings: Settings) -> bool:
         return True
 
 
-def stop(state: dict[str, Any]) -> None:
+def stop(state: JsonObject) -> None:
     """Tell a guardian to stop what it keeps, and wait for it."""
     guardian = int(state["guardian"])
     with contextlib.suppress(ProcessLookupError):
@@ -200,7 +200,7 @@ def stop(state: dict[str, Any]) -> None:
         time.sleep(0.05)
 
 
-def _start(folder: WarmFolder, settings: Settings, wanted: str) -> dict[str, Any]:
+def _start(folder: WarmFolder, settings: Settings, wanted: str) -> JsonObject:
     """Start a guardian that outlives this process. Raises BrokerError."""
     key = settings.key or secrets.token_hex(32)
     environment = {**settings.to_environment(), "HUMMINGSWEEP_KEY": key}

@@ -13,6 +13,7 @@ import typer
 import ujson
 
 from orchestrator.progress.streams import answer, tell, terminal_text
+from tasks.named_types import JsonObject
 from tasks.settings import Settings, check_settings_file, exposed_secrets, without_password
 
 
@@ -80,7 +81,7 @@ def settings_for(broker: str = "", children: int = 0, *, makes_file: bool = Fals
         tell(sentence)
     environment.setdefault("HUMMINGSWEEP_WARM_S", str(WARM_S))
     settings = Settings.read(environment)
-    changes: dict[str, Any] = {name: value for name, value in more.items() if value is not None}
+    changes: JsonObject = {name: value for name, value in more.items() if value is not None}
     if children:
         changes["children"] = children
     return dataclasses.replace(settings, **changes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -30,6 +30,7 @@ from orchestrator.results.store import Store, SweepRef, resolve
 from orchestrator.sweepfile.sweep import read
 from tasks.errors import HummingsweepError
 from tasks.metrics.columns import column
+from tasks.named_types import Row
 from tasks.times import utc_second
 
 MAX_SHOWN = 10
@@ -247,10 +248,10 @@ def promote(
             say(f"{to} was no folder of a bot (no conf/ or controllers/ in it): conf/ was made there")
 
 
-def _verified(found: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+def _verified(found: list[Row]) -> dict[str, list[Row]]:
     """The rows of a verification by what they say: `equal` with executors, `untraded` equal without any,
     `failed_alike` the same error on both engines, `different`, and `failed`: could not be run at all."""
-    kinds: dict[str, list[dict[str, Any]]] = {
+    kinds: dict[str, list[Row]] = {
         "equal": [], "untraded": [], "failed_alike": [], "different": [], "failed": [],
     }  # fmt: skip
     for row in found:
@@ -266,7 +267,7 @@ def _verified(found: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
     return kinds
 
 
-def _verify_lines(kinds: dict[str, list[dict[str, Any]]]) -> list[str]:
+def _verify_lines(kinds: dict[str, list[Row]]) -> list[str]:
     lines = [
         f"point {row['point']}: {_difference(difference)}"
         for row in kinds["different"][:MAX_SHOWN]
@@ -289,7 +290,7 @@ def _verify_lines(kinds: dict[str, list[dict[str, Any]]]) -> list[str]:
     return lines
 
 
-def _difference(difference: dict[str, Any]) -> str:
+def _difference(difference: Row) -> str:
     where = ""
     if difference.get("candle") is not None:
         where = f", first at the candle of {utc_second(difference['candle'])} UTC"

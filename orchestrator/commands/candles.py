@@ -12,6 +12,7 @@ import typer
 from orchestrator.commands._shared import Exit, Json, answer_json, register, say, settings_for
 from orchestrator.commands.tables import table
 from orchestrator.data import catalogue
+from tasks.named_types import JsonObject
 from tasks.suggest import command
 
 candles_app = typer.Typer(
@@ -122,12 +123,12 @@ def mirror_clear(json: Json = False) -> None:
     say(f"{before.folder}: {len(before.held)} slices deleted, {_size(before.bytes)}")
 
 
-def _entry(taken: Any) -> dict[str, Any]:
+def _entry(taken: Any) -> JsonObject:
     names = ("connector", "pair", "interval", "path", "rows", "first", "last")
     return {name: getattr(taken, name) for name in names}
 
 
-def _cells(one: dict[str, Any]) -> tuple[str, ...]:
+def _cells(one: JsonObject) -> tuple[str, ...]:
     shown = {name: "" if value is None else str(value) for name, value in one.items()}
     places = ("connector", "pair", "interval", "from", "to", "rows", "gaps", "missing")
     return (*(shown[name] for name in places), _size(one["bytes"]), Path(one["path"]).name)

@@ -33,6 +33,7 @@ from orchestrator.results.store import Store, resolve
 from orchestrator.sweepfile.sweep import Sweep, read
 from orchestrator.validation.planned import planned_candles
 from tasks.errors import one_line
+from tasks.named_types import JsonObject
 from tasks.settings import Settings
 from tasks.suggest import command
 from tasks.times import span, utc_second
@@ -244,7 +245,7 @@ def _run(
         raise typer.Exit(Exit.POINTS_FAILED)
 
 
-def _document(answer: operations.Answer, sweep: Sweep, estimate: bool) -> dict[str, Any]:
+def _document(answer: operations.Answer, sweep: Sweep, estimate: bool) -> JsonObject:
     ranking = answer.ranking
     return {
         **dataclasses.asdict(answer.summary),
@@ -318,7 +319,7 @@ def alarms(answer: operations.Answer) -> list[str]:
     return [f"\033[1;31m{line}\033[0m" for line in found]
 
 
-def windows_estimate(summary: Summary, sweep: Sweep) -> dict[str, Any] | None:
+def windows_estimate(summary: Summary, sweep: Sweep) -> JsonObject | None:
     """What the tests of `validate` cost beside the sweep: candles, and seconds on these children; None without."""
     planned = planned_candles(sweep)
     if planned is None:

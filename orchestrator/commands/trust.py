@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -10,6 +10,7 @@ from orchestrator.commands._shared import Broker, Children, Exit, Json, SweepNam
 from orchestrator.execution import trust as steps
 from orchestrator.progress.watcher import watcher_for
 from orchestrator.results.store import resolve
+from tasks.named_types import JsonObject
 
 
 def noise(
@@ -46,7 +47,7 @@ def noise(
         raise typer.Exit(Exit.INTERRUPTED)
 
 
-def noise_line(found: dict[str, Any]) -> str:
+def noise_line(found: JsonObject) -> str:
     """What the worlds say, in one line."""
     if found["p"] is None:
         return f"noise worlds: none of the {found['points']} points is ranked, so there is nothing to compare"
@@ -57,6 +58,6 @@ def noise_line(found: dict[str, Any]) -> str:
     )
 
 
-def trust_lines(trust: dict[str, Any]) -> list[str]:
+def trust_lines(trust: JsonObject) -> list[str]:
     """The verdict for a terminal: its word, its sentence, and what limits it."""
     return [f"verdict: {trust['verdict']}. {trust['sentence']}", *(f"note: {note}" for note in trust.get("notes", ()))]

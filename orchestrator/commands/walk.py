@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
@@ -24,6 +24,7 @@ from orchestrator.report.folds_words import DAY_S, between, closing_lines, perce
 from orchestrator.results.store import resolve
 from orchestrator.sweepfile.validate import Robustness, length_text
 from tasks.errors import HummingsweepError, StoreError
+from tasks.named_types import JsonView
 
 
 def walk(sweep: SweepName, json: Json = False) -> None:
@@ -108,10 +109,10 @@ def _asked(**options: Any) -> Robustness:
         raise HummingsweepError(f"--{option.replace('_', '-')}: {error['input']}: {text}") from None
 
 
-def walk_lines(answer: Mapping[str, Any]) -> list[str]:
+def walk_lines(answer: JsonView) -> list[str]:
     """The table of a walk-forward, one row a fold."""
     objective = str(answer["rank_by"]).lstrip("-")
-    folds: Sequence[Mapping[str, Any]] = answer["folds"]
+    folds: Sequence[JsonView] = answer["folds"]
     axes = [each["axis"] for each in answer["parameters"]]
     columns = ["fold", "train", "test", "point", *axes, f"{objective} in", f"{objective} out"]
     columns += ["return in", "return out", "random out"]
@@ -127,7 +128,7 @@ def walk_lines(answer: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def _fold_cells(fold: Mapping[str, Any], axes: Sequence[str]) -> list[str]:
+def _fold_cells(fold: JsonView, axes: Sequence[str]) -> list[str]:
     windows = [between(fold["train_start"], fold["train_end"]), between(fold["test_start"], fold["test_end"])]
     values = fold.get("values") or {}
     return [
@@ -141,7 +142,7 @@ def _fold_cells(fold: Mapping[str, Any], axes: Sequence[str]) -> list[str]:
     ]
 
 
-def robustness_lines(answer: Mapping[str, Any]) -> list[str]:
+def robustness_lines(answer: JsonView) -> list[str]:
     """The matrix: one row a condition, one column a point."""
     columns = ["condition", *(f"point {point}" for point in answer["points"])]
     rows = [[row["label"], *(shown(value) for value in row["values"])] for row in answer["rows"]]

@@ -8,7 +8,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from tasks.candles.check import Examination, Severity, examine
 from tasks.candles.formats import candle_file, find
@@ -16,6 +15,7 @@ from tasks.candles.importer import ImportedFeed, import_feeds
 from tasks.candles.mirror import Mirror, MirrorStatus, mirror_folder
 from tasks.errors import CandlesError, CandlesMissing
 from tasks.intervals import interval_seconds
+from tasks.named_types import JsonObject
 from tasks.settings import Settings
 from tasks.times import iso
 
@@ -53,7 +53,7 @@ def mirror(settings: Settings) -> Mirror:
     return Mirror(folder, settings.mirror_mb << 20)
 
 
-def summary(one: Examination) -> dict[str, Any]:
+def summary(one: Examination) -> JsonObject:
     """A file in a few facts; times as seconds and as people read them."""
     closes = None if one.last is None else one.last + (_seconds(one.file.interval) or 0)
     return {
@@ -74,14 +74,14 @@ def summary(one: Examination) -> dict[str, Any]:
     }
 
 
-def details(one: Examination) -> dict[str, Any]:
+def details(one: Examination) -> JsonObject:
     """A file as `candles check` answers it: its summary, gaps and findings."""
     gaps = [{**dataclasses.asdict(gap), "from": iso(gap.after)} for gap in one.gaps]
     findings = [{**dataclasses.asdict(finding), "severity": str(finding.severity)} for finding in one.findings]
     return {**summary(one), "gap_list": gaps, "findings": findings}
 
 
-def mirror_summary(status: MirrorStatus) -> dict[str, Any]:
+def mirror_summary(status: MirrorStatus) -> JsonObject:
     """A mirror as `mirror status` answers it."""
     return {
         "folder": str(status.folder),

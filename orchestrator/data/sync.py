@@ -18,7 +18,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -31,6 +31,7 @@ from orchestrator.sweepfile.values import no_interval
 from tasks import launch
 from tasks.errors import HummingsweepError, TradingRulesMissing
 from tasks.intervals import INTERVALS, interval_seconds
+from tasks.named_types import JsonObject
 from tasks.protocol.blobs import unpack_controllers
 from tasks.protocol.messages import Kind as SweepKind
 from tasks.settings import Settings
@@ -162,7 +163,7 @@ def sync(order: Order, watcher: Watcher) -> Event:
     return last
 
 
-def summary(answer: FeedAnswer) -> dict[str, Any]:
+def summary(answer: FeedAnswer) -> JsonObject:
     """A feed as --json answers it; times as seconds and as people read them."""
     closes = None if answer.last is None else answer.last + interval_seconds(answer.interval)
     return {

@@ -11,6 +11,7 @@ from orchestrator.cluster.collect import Stream
 from orchestrator.execution.in_flight import DEPTH, InFlight, send_refused
 from orchestrator.progress.watcher import Progress, Watcher
 from tasks.errors import BrokerError
+from tasks.named_types import Row
 from tasks.protocol.keys import Keys
 from tasks.protocol.messages import Chunk, SweepDefinition
 from tasks.protocol.scenario import PLAIN, Scenario
@@ -38,7 +39,7 @@ def gather(
     within_s: float = 0.0,
     learn: Callable[[Sequence[str]], object] = lambda feature_axes: None,
     scenario: Scenario = PLAIN,
-) -> list[dict[str, Any]]:
+) -> list[Row]:
     """The rows of some points, for probe, verify, audit and detail: the same road, without a store.
 
     Points travel one a chunk, or in equal parts when there are many; with `within_s` in one chunk, which is stopped
@@ -53,7 +54,7 @@ def gather(
         chunk = Chunk.of(generation, points[start : start + part], scenario)
         cluster.send(definition.sweep, chunk, in_flight.add(chunk), within_s)
     stream = Stream(redis, definition)
-    rows: dict[int, dict[str, Any]] = {}
+    rows: dict[int, Row] = {}
     started, explained = time.monotonic(), False
     while in_flight.chunks:
         cluster.check_alive(cluster.say)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from orchestrator.analysis.across import of_meta
 from orchestrator.analysis.rank import rank
@@ -14,12 +13,13 @@ from orchestrator.execution.stages.live import replayed
 from orchestrator.progress.watcher import Watcher
 from orchestrator.results.store import Store
 from tasks.errors import HummingsweepError
+from tasks.named_types import Row
 from tasks.settings import Settings
 
 
 def live_replay(
     folder: Path, settings: Settings, watcher: Watcher, points: Sequence[int], best: int, budget_s: float = 0.0
-) -> dict[str, Any]:
+) -> Row:
     """Replay points of the latest sweep of an output folder, or its best ones where `points` is empty.
 
     `budget_s`: seconds a replay may take; 0: the whole period, as far as point_timeout allows. Returns what

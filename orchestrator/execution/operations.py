@@ -9,7 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from orchestrator.analysis.across import of_meta
 from orchestrator.analysis.judgement import TRUST, judge_sweep
@@ -30,6 +30,7 @@ from orchestrator.results.store import Store
 from orchestrator.sweepfile.skip import points_of, skip_of, spread_kept
 from orchestrator.sweepfile.sweep import Sweep
 from tasks.errors import ExpressionError, HummingsweepError, SweepFileError
+from tasks.named_types import JsonObject, Row
 from tasks.protocol.messages import Kind, Status
 from tasks.settings import Settings
 
@@ -62,9 +63,9 @@ class Answer:
     #: everywhere); "" where there is one
     no_answer: str = ""
     #: what the stages found, by stage (orchestrator.execution.stages)
-    findings: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
+    findings: dict[str, JsonObject] = dataclasses.field(default_factory=dict)
     #: the verdict on the sweep (orchestrator.analysis.verdict.document)
-    trust: dict[str, Any] | None = None
+    trust: JsonObject | None = None
 
 
 def run_sweep(
@@ -115,7 +116,7 @@ def run_sweep(
         return _concluded(session, summary, out, _closing(sweep, audit, report, skip_stages), top)
 
 
-def _concluded(session: SweepSession, summary: Summary, out: Path, closing: dict[str, Any], top: int) -> Answer:
+def _concluded(session: SweepSession, summary: Summary, out: Path, closing: JsonObject, top: int) -> Answer:
     """What follows the last row: ranking, audit of the best point, stages, verdict, report; see `_closing`."""
     sweep, store, name = session.sweep, session.store, session.definition.sweep
     ranking = _ranking(sweep, store, session.definition, max(top, SHOWN_CURVES))
@@ -139,7 +140,7 @@ def _concluded(session: SweepSession, summary: Summary, out: Path, closing: dict
     return answer
 
 
-def _finished(sweep: Sweep, out: Path, closing: dict[str, Any], top: int) -> Answer | None:
+def _finished(sweep: Sweep, out: Path, closing: JsonObject, top: int) -> Answer | None:
     """The answer of a sweep that has run to its end before, from its store; None where something is to be computed.
 
     `closing`: what is asked for after the last row, see `_closing`. Raises CandlesError, ControllerError, ... as
@@ -202,14 +203,14 @@ def _with_remarks(answer: Answer, sweep: Sweep, store: Store, *, note: bool = Tr
     return answer
 
 
-def judged(store: Store, name: str, sweep: Sweep, best: int | None = None) -> dict[str, Any]:
+def judged(store: Store, name: str, sweep: Sweep, best: int | None = None) -> JsonObject:
     """The verdict on a stored sweep, kept in its meta. `best`: its best-ranked point, where it is known."""
     found = judge_sweep(store, name, sweep.rank_by, sweep.where, best=best).document
     store.set_meta(name, TRUST, found)
     return found
 
 
-def _closing(sweep: Sweep, audit: bool, report: bool, skip_stages: Sequence[str]) -> dict[str, Any]:
+def _closing(sweep: Sweep, audit: bool, report: bool, skip_stages: Sequence[str]) -> JsonObject:
     """What decides what is done after the last row: where it is the same, it need not be done again."""
     asked = {"rank_by": sweep.rank_by, "where": sweep.where, "audit": audit, "report": report}
     return {**asked, "skip_stages": sorted(skip_stages), "validate": sweep.validation.model_dump(mode="json")}
@@ -246,7 +247,7 @@ def report(
             store.table(name), meta["rank_by"], meta["where"], grid=known, top=max(best, 1), across=of_meta(meta)
         )
         chosen = [*points, *curve_points(ranking, best)]
-        details: list[dict[str, Any]] = []
+        details: list[Row] = []
         if chosen:
             try:
                 with broker.session(settings, say=watcher.say) as cluster:
@@ -261,8 +262,8 @@ def _write(
     store: Store,
     name: str,
     to: Path,
-    meta: dict[str, Any],
-    details: list[dict[str, Any]],
+    meta: JsonObject,
+    details: list[Row],
     first: Sequence[int] = (),
 ) -> Path:
     from orchestrator.report import write_report
@@ -270,14 +271,12 @@ def _write(
     return write_report(store, name, to, rank_by=meta["rank_by"], where=meta["where"], details=details, first=first)
 
 
-def detail(cluster: broker.Cluster, definition: SweepDefinition, points: Sequence[int]) -> list[dict[str, Any]]:
+def detail(cluster: broker.Cluster, definition: SweepDefinition, points: Sequence[int]) -> list[Row]:
     """Rows of some points with their curves and trades, see tasks.engine.detail."""
     return ask(cluster, definition, Kind.DETAIL, points)
 
 
-def verify(
-    sweep: Sweep, settings: Settings, sample: int, watcher: Watcher, points: Sequence[int] = ()
-) -> list[dict[str, Any]]:
+def verify(sweep: Sweep, settings: Settings, sample: int, watcher: Watcher, points: Sequence[int] = ()) -> list[Row]:
     """Rows with `differences` between the stock and the jump-ahead engine, for N points spread over the grid.
 
     Compared as the sweep asks for them (its own shift and warm-up), with stock fills.
@@ -290,7 +289,7 @@ def verify(
         return ask(cluster, definition, Kind.VERIFY, chosen, watcher)
 
 
-def audit(sweep: Sweep, settings: Settings, sample: int, cuts: int, watcher: Watcher) -> list[dict[str, Any]]:
+def audit(sweep: Sweep, settings: Settings, sample: int, cuts: int, watcher: Watcher) -> list[Row]:
     """Rows with the look-ahead `audit` of N points spread over the grid."""
     precheck(sweep)
     with broker.session(settings, say=watcher.say) as cluster:
@@ -315,9 +314,9 @@ def _check_ranking(sweep: Sweep, table: pa.Table) -> None:
             raise SweepFileError(f"{sweep.place(key)}: {error}") from None
 
 
-def _closing_audit(session: SweepSession, point: int) -> dict[str, Any]:
+def _closing_audit(session: SweepSession, point: int) -> JsonObject:
     """A small look-ahead audit of one point, kept in the sweep's meta."""
     row = session.ask(Kind.AUDIT, [point], cuts=CLOSING_CUTS)[0]
-    found: dict[str, Any] = row.get("audit") or {"verdict": f"could not be audited: {row['error']}"}
+    found: JsonObject = row.get("audit") or {"verdict": f"could not be audited: {row['error']}"}
     session.store.set_meta(session.definition.sweep, "audit", {"point": point, **found})
     return found

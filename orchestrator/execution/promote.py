@@ -14,7 +14,7 @@ import re
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import yaml
 
@@ -29,6 +29,7 @@ from orchestrator.results.columns import plain_text
 from tasks.errors import StoreError
 from tasks.files import written_beside
 from tasks.grid import Grid
+from tasks.named_types import JsonObject, Row
 from tasks.nested import config_values
 from tasks.protocol.messages import Status
 from tasks.times import utc_minute
@@ -114,9 +115,7 @@ def _new_code(to: Path, code: Mapping[Path, Path]) -> dict[Path, str]:
     return files
 
 
-def _check_worth(
-    sweep: str, point: int, row: dict[str, Any], meta: dict[str, Any], *, force: bool, anyway: bool
-) -> None:
+def _check_worth(sweep: str, point: int, row: Row, meta: JsonObject, *, force: bool, anyway: bool) -> None:
     """Raises StoreError for a point that never traded, a verdict of luck, or look-ahead, unless asked for anyway."""
     executors = [row[name] for name in EXECUTORS if row.get(name) is not None]
     if executors and not any(executors) and not (force or anyway):
@@ -144,7 +143,7 @@ def is_bot_folder(folder: Path) -> bool:
     return any((folder / name).is_dir() for name in ("conf", "controllers", "hummingbot"))
 
 
-def controller_config(definition: SweepDefinition, point: int) -> dict[str, Any]:
+def controller_config(definition: SweepDefinition, point: int) -> JsonObject:
     """The controller config of a point as `conf/controllers/*.yml` holds it: the values the back-test had, an id."""
     config = config_values(definition.controller, Grid.from_mapping(definition.grid).values(point))
     config["id"] = promoted_name(definition.sweep, point)
@@ -160,7 +159,7 @@ def promoted_name(sweep: str, point: int) -> str:
     return f"{re.sub(r'[^A-Za-z0-9_-]+', '-', sweep)}-{point}"
 
 
-def _row(store: Store, definition: SweepDefinition, point: int) -> dict[str, Any]:
+def _row(store: Store, definition: SweepDefinition, point: int) -> Row:
     """The row of a point that has results. Raises StoreError."""
     check_points(definition.sweep, [point], Grid.from_mapping(definition.grid).size)
     row = next(store.rows(definition.sweep, [point]), None)
@@ -171,7 +170,7 @@ def _row(store: Store, definition: SweepDefinition, point: int) -> dict[str, Any
     return row
 
 
-def _head(definition: SweepDefinition, point: int, standing: str, row: dict[str, Any], meta: dict[str, Any]) -> str:
+def _head(definition: SweepDefinition, point: int, standing: str, row: Row, meta: JsonObject) -> str:
     """The comment at the top: where this config comes from and what it did there."""
     audit, trust = meta.get("audit") or {}, meta.get(TRUST)
     values = Grid.from_mapping(definition.grid).values(point)
@@ -203,7 +202,7 @@ def _head(definition: SweepDefinition, point: int, standing: str, row: dict[str,
     return "".join(f"# {' '.join(plain_text(fact).split())}\n" for fact in facts)
 
 
-def _yaml(content: dict[str, Any]) -> str:
+def _yaml(content: JsonObject) -> str:
     text: str = yaml.safe_dump(content, sort_keys=False, allow_unicode=True, default_flow_style=False, width=120)
     return text
 

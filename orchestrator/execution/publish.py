@@ -32,6 +32,7 @@ from tasks.candles.validation import contradiction
 from tasks.errors import CandlesError, ControllerError
 from tasks.grid import Grid
 from tasks.intervals import interval_seconds, is_regular
+from tasks.named_types import JsonObject, Row
 from tasks.protocol.blobs import EXPIRY_S, digest_of
 from tasks.protocol.keys import Keys
 from tasks.protocol.messages import FeedNeed, Kind, SweepDefinition
@@ -57,12 +58,12 @@ class Feeds:
     refused: str = ""
 
     @classmethod
-    def from_document(cls, document: dict[str, Any]) -> Feeds:
+    def from_document(cls, document: JsonObject) -> Feeds:
         """The inverse of `to_document`; of an empty document, feeds of nothing."""
         needs = [FeedNeed(*fields) for fields in document.get("needs", ())]
         return cls(document.get("of", ""), needs, document.get("refused", ""))
 
-    def to_document(self) -> dict[str, Any]:
+    def to_document(self) -> JsonObject:
         """As JSON values."""
         needs = [[need.connector, need.trading_pair, need.interval, need.max_records] for need in self.needs]
         return {"of": self.of, "needs": needs, "refused": self.refused}
@@ -164,7 +165,7 @@ def _ask_for_feeds(sweep: Sweep, bare: SweepDefinition, cluster: Cluster) -> tup
     """
     grid = Grid.from_mapping(bare.grid)
     probe = announce(dataclasses.replace(bare, sweep=f"probe-{uuid.uuid4().hex[:10]}"), cluster)
-    rows: dict[int, dict[str, Any]] = {}
+    rows: dict[int, Row] = {}
     skip = skip_of(bare)
     asking = feeds.asking(grid, bare.seed, also=spread_kept(grid, KEPT_ASKED, skip) if skip is not None else ())
     try:

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from itertools import batched
 from pathlib import Path
 from statistics import mean, median
-from typing import Any
 
 from orchestrator.cluster import bookkeeping, broker
 from orchestrator.cluster.bookkeeping import known_sweeps, read_sweep
@@ -34,6 +33,9 @@ from orchestrator.sweepfile.skip import points_of, skip_of, spread_kept
 from orchestrator.sweepfile.sweep import Sweep
 from tasks.errors import BrokerError, StoreError
 from tasks.grid import Grid
+from tasks.named_types import (
+    JsonObject,
+)
 from tasks.protocol.keys import Keys
 from tasks.protocol.messages import Chunk, Kind, Status, SweepDefinition
 from tasks.protocol.records import SweepState
@@ -118,7 +120,7 @@ def cancel(reference: str, settings: Settings) -> tuple[str, str]:
         return name, SweepState.CANCELLED.value
 
 
-def sweeps(settings: Settings, say: Callable[[str], object] = lambda _: None) -> list[dict[str, Any]]:
+def sweeps(settings: Settings, say: Callable[[str], object] = lambda _: None) -> list[JsonObject]:
     """The sweeps on the broker, the newest first; without one, those of the output folders in `runs`."""
     if not _any_broker(settings):
         return [facts(one.sweep, one.status) for one in stored_standings()]
@@ -182,7 +184,7 @@ def _time_points(
     planner.speeds.add("probe", each, 1)
 
 
-def _seconds(rows: list[dict[str, Any]]) -> list[float]:
+def _seconds(rows: list[JsonObject]) -> list[float]:
     """Of the points that ran: one that is refused takes no time, and one that kills its child has none."""
     return [row["seconds"] for row in rows if row["status"] == Status.OK]
 

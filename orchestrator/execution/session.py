@@ -19,6 +19,7 @@ from orchestrator.results.store import Store
 from orchestrator.sweepfile.lint import lint
 from orchestrator.sweepfile.sweep import Sweep, parse
 from tasks.errors import BrokerError
+from tasks.named_types import Row
 from tasks.protocol.messages import Kind, SweepDefinition
 from tasks.protocol.scenario import PLAIN, Scenario
 from tasks.settings import Settings, without_password
@@ -59,7 +60,7 @@ class SweepSession:
 
     def ask(
         self, kind: Kind, points: Sequence[int], *, scenario: Scenario = PLAIN, watched: bool = False, **options: Any
-    ) -> list[dict[str, Any]]:
+    ) -> list[Row]:
         """Rows of another kind of work on some points (see Kind), which are not stored. Raises BrokerError."""
         watcher = self.watcher if watched else Silent()
         return ask(self.cluster, self.definition, kind, points, watcher, scenario=scenario, **options)
@@ -86,7 +87,7 @@ def ask(
     *,
     scenario: Scenario = PLAIN,
     **options: Any,
-) -> list[dict[str, Any]]:
+) -> list[Row]:
     """Rows of a kind of work on some points of a published sweep. Raises BrokerError."""
     asked = publish.with_kind(definition, kind, cluster, **options)
     try:

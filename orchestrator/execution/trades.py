@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from orchestrator.cluster import broker
 from orchestrator.execution import publish
@@ -13,6 +13,7 @@ from orchestrator.execution.precheck import precheck
 from orchestrator.execution.session import ask, known_feeds, stored_sweep
 from orchestrator.results.store import Store
 from tasks.errors import HummingsweepError
+from tasks.named_types import Row
 from tasks.protocol.messages import Kind, Status
 from tasks.suggest import command
 
@@ -60,7 +61,7 @@ def trades(folder: Path, settings: Settings, watcher: Watcher, points: Sequence[
     return Trades(_table(rows, "executors"), _table(rows, "fills"))
 
 
-def _table(rows: Sequence[dict[str, Any]], name: str) -> pd.DataFrame:
+def _table(rows: Sequence[Row], name: str) -> pd.DataFrame:
     import pandas as pd
 
     parts = []

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from orchestrator.execution.operations import judged
 from orchestrator.execution.session import reopened
 from orchestrator.execution.stages.noise import run_worlds
 from orchestrator.progress.watcher import Watcher
+from tasks.named_types import JsonObject
 from tasks.settings import Settings
 
 
@@ -18,9 +18,9 @@ class NoiseAnswer:
     """What `noise` found."""
 
     #: None after an interrupt
-    noise: dict[str, Any] | None
+    noise: JsonObject | None
     #: the verdict with it
-    trust: dict[str, Any]
+    trust: JsonObject
 
 
 def noise(folder: Path, settings: Settings, watcher: Watcher, worlds: int, points: int) -> NoiseAnswer:

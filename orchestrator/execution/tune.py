@@ -31,6 +31,7 @@ from orchestrator.progress.watcher import Silent, Watcher
 from orchestrator.results.store import Store
 from tasks.errors import HummingsweepError
 from tasks.grid import spread
+from tasks.named_types import JsonObject
 from tasks.settings import PREFIX, Settings
 
 if TYPE_CHECKING:
@@ -137,7 +138,7 @@ def search(measure: Measure, cores: int, watcher: Watcher, *, left_s: Callable[[
     return tuned
 
 
-def candidates(cores: int) -> list[list[dict[str, Any]]]:
+def candidates(cores: int) -> list[list[JsonObject]]:
     """Changes of settings, in groups; of each group the best is kept for the next one."""
     children = [count for count in (cores - 1, cores + 1) if count >= 1]
     return [

@@ -14,6 +14,7 @@ from orchestrator.validation.answer import walk_answer
 from orchestrator.validation.folds import windows_of
 from orchestrator.validation.window_rows import WindowRows
 from tasks.errors import StoreError
+from tasks.named_types import JsonObject
 
 if TYPE_CHECKING:
     from orchestrator.progress.watcher import Watcher
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from tasks.settings import Settings
 
 
-def walk_forward(folder: Path) -> dict[str, Any]:
+def walk_forward(folder: Path) -> JsonObject:
     """What the latest sweep of a folder says of its windows: `sweep`, `walk_forward`, `robustness` and `holdout`.
 
     The walk-forward is worked out from the rows that are there, also while the sweep runs; None where the sweep file
@@ -47,7 +48,7 @@ def window_rows(store: Store) -> WindowRows:
 
 def robustness(
     folder: Path, settings: Settings, watcher: Watcher, asked: Robustness, points: Sequence[int] = ()
-) -> dict[str, Any] | None:
+) -> JsonObject | None:
     """The best points of a stored sweep (or `points`) under changed conditions; None when no point is ranked.
 
     Raises HummingsweepError for whatever the user can mend.

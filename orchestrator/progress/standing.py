@@ -5,11 +5,12 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from orchestrator.cluster.bookkeeping import SweepRecords, known_sweeps, read_sweep, read_sweeps
 from orchestrator.progress.watcher import NodeProgress
 from tasks.errors import BrokerError
+from tasks.named_types import JsonObject
 from tasks.protocol.records import NodeTally, SweepState, SweepStatus
 from tasks.times import span
 
@@ -54,7 +55,7 @@ class Standing:
         over = self.status.state in (SweepState.STOPPED, SweepState.CANCELLED)
         return over or self.status.done >= self.status.points
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> JsonObject:
         """For --json."""
         return {
             **facts(self.sweep, self.status),
@@ -99,7 +100,7 @@ def standing_of(cluster: Cluster, sweep: str) -> Standing:
     )
 
 
-def sweeps_on(cluster: Cluster) -> Iterator[dict[str, Any]]:
+def sweeps_on(cluster: Cluster) -> Iterator[JsonObject]:
     """The sweeps on the broker, the newest first, as `list` shows them."""
     for records in read_sweeps(cluster.redis, known_sweeps(cluster.redis)):
         if records.status is not None:
@@ -108,7 +109,7 @@ def sweeps_on(cluster: Cluster) -> Iterator[dict[str, Any]]:
             cluster.say(f"sweep {records.sweep}: its status on the broker cannot be read and is passed over")
 
 
-def facts(sweep: str, status: SweepStatus) -> dict[str, Any]:
+def facts(sweep: str, status: SweepStatus) -> JsonObject:
     """A sweep's status for --json."""
     return {
         "sweep": sweep,

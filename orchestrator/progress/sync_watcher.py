@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from orchestrator.progress.streams import tell
 from orchestrator.progress.watcher import PLAIN_EVERY_S
 from tasks.times import span
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
 
 
 class Watcher(Protocol):
@@ -79,7 +82,7 @@ class Bar:
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
         from rich.progress import Progress as RichProgress
 
-        self._bar: Any = RichProgress(
+        self._bar = RichProgress(
             TextColumn("[bold]{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
@@ -87,7 +90,7 @@ class Bar:
             TimeRemainingColumn(),
             console=Console(stderr=True),
         )
-        self._tasks: dict[str, Any] = {}
+        self._tasks: dict[str, TaskID] = {}
         self._bar.start()
 
     def say(self, text: str) -> None:

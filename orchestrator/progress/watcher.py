@@ -5,10 +5,14 @@ from __future__ import annotations
 import sys
 import time
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from orchestrator.progress.streams import tell, terminal_text
 from tasks.times import span
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
+
 
 #: Seconds between two plain lines.
 PLAIN_EVERY_S = 5.0
@@ -129,7 +133,7 @@ class Bar:
         from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn
         from rich.progress import Progress as RichProgress
 
-        self._bar: Any = RichProgress(
+        self._bar = RichProgress(
             SpinnerColumn(),
             TextColumn("[bold]{task.description}"),
             BarColumn(bar_width=None),
@@ -137,8 +141,8 @@ class Bar:
             TextColumn("{task.fields[facts]}"),
             console=Console(stderr=True),
         )
-        self._task: Any = None
-        self._nodes: dict[str, Any] = {}
+        self._task: TaskID | None = None
+        self._nodes: dict[str, TaskID] = {}
         self._bar.start()
 
     def say(self, text: str) -> None:

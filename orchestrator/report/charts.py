@@ -17,6 +17,7 @@ from orchestrator.analysis.rank import Ranking, Scored
 from orchestrator.analysis.sensitivity import AxisEffect, digits
 from orchestrator.report.text import DIGITS, shown
 from tasks.grid import Axis, Grid
+from tasks.named_types import JsonObject
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -97,7 +98,7 @@ class Bins:
         return cls(axis.name, _distinct(labels), of_digit)
 
 
-def heat_maps(swept: Swept, winner: int | None = None) -> list[dict[str, Any]]:
+def heat_maps(swept: Swept, winner: int | None = None) -> list[JsonObject]:
     """Mean and best objective for every pair of axes with more than one value each, in the order of the axes.
 
     The mean is of all points, the best of those that meet `where`: the mean says what an axis does, and must not be
@@ -146,7 +147,7 @@ def per_group(group: Ints, values: Floats, groups: int, ascending: bool) -> tupl
     return mean, best, count.astype(np.int64)
 
 
-def distribution(swept: Swept) -> dict[str, Any] | None:
+def distribution(swept: Swept) -> JsonObject | None:
     """A histogram of the objective; None without values.
 
     The few values beyond the 0.5 % on either side are counted apart where they would squeeze the rest together.
@@ -178,7 +179,7 @@ def distribution(swept: Swept) -> dict[str, Any] | None:
     }
 
 
-def parallel(swept: Swept) -> dict[str, Any] | None:
+def parallel(swept: Swept) -> JsonObject | None:
     """Lines of the parallel coordinates: the best points and an even sample, by rank, of the others, worst first.
 
     None with fewer than two axes that vary.
@@ -209,7 +210,7 @@ def parallel(swept: Swept) -> dict[str, Any] | None:
     }
 
 
-def side_by_side(ranking: Ranking) -> dict[str, Any] | None:
+def side_by_side(ranking: Ranking) -> JsonObject | None:
     """With `across`: the objective of the best groups at each value of the axes; None without.
 
     `values`: one list per group (best first), `names` the values, `groups` what names a group, `objective` what it is
@@ -227,7 +228,7 @@ def side_by_side(ranking: Ranking) -> dict[str, Any] | None:
     }
 
 
-def along(effect: AxisEffect, winner: Any, ranked: AxisEffect | None = None) -> dict[str, Any]:
+def along(effect: AxisEffect, winner: Any, ranked: AxisEffect | None = None) -> JsonObject:
     """Mean, spread (one standard deviation either way) and best of the objective at each value of an axis.
 
     `winner`: the value that the best point has, marked in the chart. `ranked`: the same axis over the points that meet
@@ -253,7 +254,7 @@ def along(effect: AxisEffect, winner: Any, ranked: AxisEffect | None = None) -> 
     }
 
 
-def curves(detail: dict[str, Any], point: int, amount: float | None) -> dict[str, Any]:
+def curves(detail: JsonObject, point: int, amount: float | None) -> JsonObject:
     """A detail (see tasks.engine.detail) with its numbers rounded for the page.
 
     `amount`: quote with which the point trades; with it, `hold` is what buying for as much at the start and holding

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from orchestrator.analysis.rank import Ranking, Stability
 from orchestrator.report.text import plural, shown
 from tasks.metrics.inputs import NOTHING_ANNUALISED
+from tasks.named_types import JsonObject
 from tasks.protocol.messages import Status
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class Evidence:
     #: every row, see Store.table
     table: pa.Table
     #: the verdict `run` noted at its end, {} when there is none
-    audit: dict[str, Any]
+    audit: JsonObject
 
 
 def checks(evidence: Evidence) -> list[Check]:
@@ -72,7 +73,7 @@ def _all(evidence: Evidence) -> Iterator[Check]:
     yield from _engines(evidence)
 
 
-def _audit(audit: dict[str, Any]) -> Check:
+def _audit(audit: JsonObject) -> Check:
     if not audit.get("verdict"):
         return Check("warn", "the controller was not tested for look-ahead; hummingsweep audit does it")
     state = audit.get("state")

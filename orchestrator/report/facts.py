@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from orchestrator.report.text import a_point, plural, shown
+from tasks.named_types import JsonObject
 from tasks.times import utc_minute
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ class Group:
 
 
 def facts(
-    definition: SweepDefinition, grid: Grid, table: pa.Table, nodes: list[dict[str, Any]], meta: dict[str, Any]
+    definition: SweepDefinition, grid: Grid, table: pa.Table, nodes: list[JsonObject], meta: JsonObject
 ) -> list[Group]:
     """Every group of a sweep; `table` as of Store.table, `nodes` as of Store.nodes."""
     return [
@@ -49,7 +50,7 @@ def axis_text(axis: Axis) -> str:
     return f"{len(axis):,}: {', '.join(values)}"
 
 
-def _question(definition: SweepDefinition, meta: dict[str, Any]) -> list[tuple[str, str]]:
+def _question(definition: SweepDefinition, meta: JsonObject) -> list[tuple[str, str]]:
     items = [
         ("sweep", definition.sweep),
         ("period", f"{utc_minute(definition.start)} to {utc_minute(definition.end)} UTC"),
@@ -83,7 +84,7 @@ def _data(definition: SweepDefinition) -> list[tuple[str, str]]:
     return items
 
 
-def _work(definition: SweepDefinition, table: pa.Table, nodes: list[dict[str, Any]]) -> list[tuple[str, str]]:
+def _work(definition: SweepDefinition, table: pa.Table, nodes: list[JsonObject]) -> list[tuple[str, str]]:
     engines = Counter(name for name in table.column("engine").to_pylist() if name)
     items = [(name, version) for name, version in sorted(definition.versions.items())]
     items.append(

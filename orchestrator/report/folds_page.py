@@ -6,12 +6,12 @@ What the stages of a run noted beside the sweep becomes tables and a few charts;
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from types import SimpleNamespace
-from typing import Any
 
 from orchestrator.report.folds_words import between, closing_lines, percent, rule_text
 from orchestrator.report.text import cell_text, shown
+from tasks.named_types import JsonObject, JsonView
 from tasks.protocol.messages import SweepDefinition
 
 #: Moments of the price that a chart of folds is drawn with.
@@ -21,8 +21,8 @@ IN_TABLE = ("month", "volatility", "trend")
 
 
 def folds_part(
-    meta: Mapping[str, Any], details: Sequence[Mapping[str, Any]], definition: SweepDefinition
-) -> tuple[SimpleNamespace | None, dict[str, Any]]:
+    meta: JsonView, details: Sequence[JsonView], definition: SweepDefinition
+) -> tuple[SimpleNamespace | None, JsonObject]:
     """(what the template shows, what the script draws); None without windows, robustness and curves."""
     walk, holdout, robustness = (meta.get(name) or None for name in ("walk_forward", "holdout", "robustness"))
     regimes = _regimes(details)
@@ -48,11 +48,11 @@ def folds_part(
 
 
 def _data(
-    walk: Mapping[str, Any] | None,
-    holdout: Mapping[str, Any] | None,
-    details: Sequence[Mapping[str, Any]],
+    walk: JsonView | None,
+    holdout: JsonView | None,
+    details: Sequence[JsonView],
     definition: SweepDefinition,
-) -> dict[str, Any]:
+) -> JsonObject:
     nothing: dict[str, list[float]] = {"time": [], "close": []}
     curve = next((row["detail"]["curve"] for row in details if row.get("detail")), nothing)
     step = max(1, math.ceil(len(curve["time"]) / MAX_PRICES))
@@ -72,7 +72,7 @@ def _data(
     }
 
 
-def _fold_heads(walk: Mapping[str, Any] | None) -> list[str]:
+def _fold_heads(walk: JsonView | None) -> list[str]:
     if walk is None:
         return []
     objective = str(walk["rank_by"]).lstrip("-")
@@ -91,7 +91,7 @@ def _fold_heads(walk: Mapping[str, Any] | None) -> list[str]:
     ]
 
 
-def _fold_rows(walk: Mapping[str, Any] | None) -> list[list[SimpleNamespace]]:
+def _fold_rows(walk: JsonView | None) -> list[list[SimpleNamespace]]:
     if walk is None:
         return []
     axes = [each["axis"] for each in walk["parameters"]]
@@ -118,7 +118,7 @@ def _signed(value: float | None) -> SimpleNamespace:
     return SimpleNamespace(text=percent(value), css=css)
 
 
-def _folds_alt(walk: Mapping[str, Any] | None) -> str:
+def _folds_alt(walk: JsonView | None) -> str:
     if walk is None:
         return ""
     won = sum((fold.get("return_out") or 0) > 0 for fold in walk["folds"])
@@ -128,7 +128,7 @@ def _folds_alt(walk: Mapping[str, Any] | None) -> str:
     )
 
 
-def _joined_alt(walk: Mapping[str, Any] | None) -> str:
+def _joined_alt(walk: JsonView | None) -> str:
     if walk is None or not walk["joined"]:
         return ""
     return (
@@ -137,7 +137,7 @@ def _joined_alt(walk: Mapping[str, Any] | None) -> str:
     )
 
 
-def _holdout_rows(holdout: Mapping[str, Any] | None) -> list[list[SimpleNamespace]]:
+def _holdout_rows(holdout: JsonView | None) -> list[list[SimpleNamespace]]:
     if holdout is None:
         return []
     rows = []
@@ -153,7 +153,7 @@ def _holdout_rows(holdout: Mapping[str, Any] | None) -> list[list[SimpleNamespac
     return rows
 
 
-def _matrix(robustness: Mapping[str, Any] | None) -> SimpleNamespace | None:
+def _matrix(robustness: JsonView | None) -> SimpleNamespace | None:
     """The matrix with a colour a cell: how much of the point's result is left."""
     if robustness is None:
         return None
@@ -179,7 +179,7 @@ def _kept_css(value: float | None, base: float | None, descending: bool) -> str:
     return "kept" if share <= 0.2 else "less" if share <= 0.5 else "gone"
 
 
-def _regimes(details: Sequence[Mapping[str, Any]]) -> list[SimpleNamespace]:
+def _regimes(details: Sequence[JsonView]) -> list[SimpleNamespace]:
     """What each point with curves earned in which market."""
     found = []
     for row in details:

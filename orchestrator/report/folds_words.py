@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from orchestrator.report.text import cell_text
+from tasks.named_types import JsonView
 from tasks.times import utc_day, utc_minute
 
 #: Efficiency from which on a choice is usually called usable (Pardo).
@@ -15,7 +13,7 @@ DAY_S = 86400
 MIN_YEARLY_DAYS = 30
 
 
-def closing_lines(answer: Mapping[str, Any]) -> list[str]:
+def closing_lines(answer: JsonView) -> list[str]:
     """A few sentences on everything that was tested out of sample."""
     lines: list[str] = []
     walk = answer.get("walk_forward")
@@ -30,7 +28,7 @@ def closing_lines(answer: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def _joined_lines(walk: Mapping[str, Any]) -> list[str]:
+def _joined_lines(walk: JsonView) -> list[str]:
     joined, control = walk["joined"], walk["control"]
     lines = [
         f"out of sample: {joined['windows']} test windows, {joined['days']:.0f} days, return "
@@ -71,14 +69,14 @@ def _joined_lines(walk: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def _wander_line(each: Mapping[str, Any]) -> str:
+def _wander_line(each: JsonView) -> str:
     text = f"{each['axis']}: another value in {each['changed']:.0%} of the folds"
     if each["step"] is not None:
         text += f", moving {each['step']:.0%} of the axis on average"
     return f"{text} ({', '.join(cell_text(value) for value in each['values'])})"
 
 
-def holdout_lines(holdout: Mapping[str, Any]) -> list[str]:
+def holdout_lines(holdout: JsonView) -> list[str]:
     """What the hold-out said."""
     first = next((each for each in holdout["points"] if each["rank"] == 1), None)
     if first is None:
@@ -95,7 +93,7 @@ def holdout_lines(holdout: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def _per_year(joined: Mapping[str, Any]) -> str:
+def _per_year(joined: JsonView) -> str:
     """The rate per year in brackets; nothing where too few days would make it up."""
     return f" ({percent(joined['return_per_year'])} a year)" if joined["days"] >= MIN_YEARLY_DAYS else ""
 
@@ -105,14 +103,14 @@ def percent(value: float | None) -> str:
     return "" if value is None else f"{value:+.2%}"
 
 
-def sharpe_text(joined: Mapping[str, Any]) -> str:
+def sharpe_text(joined: JsonView) -> str:
     """The Sharpe ratio with its interval, or why there is none."""
     if joined["sharpe"] is None:
         return f"no Sharpe ratio from {joined['intervals']} returns"
     return f"Sharpe {joined['sharpe']:.2f} (95%: {joined['sharpe_low']:.2f} to {joined['sharpe_high']:.2f})"
 
 
-def rule_text(answer: Mapping[str, Any]) -> str:
+def rule_text(answer: JsonView) -> str:
     """How the point of each fold was chosen, in words."""
     name, number = answer["rule"]["name"], answer["rule"]["number"]
     rules = {

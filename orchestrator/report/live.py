@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 from orchestrator.analysis.live_words import sentence
 from orchestrator.report.checks import Check
+from tasks.named_types import (
+    JsonObject,
+    JsonView,
+    RowView,
+)
 from tasks.suggest import command
 
 #: Share of the same trades from which on a back-test stands for what the bot does, and below which it does not.
 GOOD, BAD = 0.95, 0.6
 
 
-def live_checks(found: Mapping[str, Any] | None) -> Iterator[Check]:
+def live_checks(found: JsonView | None) -> Iterator[Check]:
     """One line a replayed point; `found`: what orchestrator.execution.stages.live.summary gives, None for nothing."""
     for row in (found or {}).get("rows", ()):
         yield Check(_level(row), sentence(row))
 
 
-def live_part(found: Mapping[str, Any] | None, folder: Path) -> tuple[SimpleNamespace | None, list[dict[str, Any]]]:
+def live_part(found: JsonView | None, folder: Path) -> tuple[SimpleNamespace | None, list[JsonObject]]:
     """(what the template shows, what the script draws); None and [] where nothing was replayed.
 
     A curve: `time` (seconds since epoch), `live` and `backtest` (equity change since the start, quote), `first`: the
@@ -31,7 +35,7 @@ def live_part(found: Mapping[str, Any] | None, folder: Path) -> tuple[SimpleName
     if not rows:
         return None, []
     replays: list[SimpleNamespace] = []
-    curves: list[dict[str, Any]] = []
+    curves: list[JsonObject] = []
     for row in rows:
         equity, first = row.get("equity") or {}, row.get("first_difference")
         index = None
@@ -44,7 +48,7 @@ def live_part(found: Mapping[str, Any] | None, folder: Path) -> tuple[SimpleName
     return SimpleNamespace(replays=replays, command=command("live", folder, "--point", "N")), curves
 
 
-def _alt(row: Mapping[str, Any]) -> str:
+def _alt(row: JsonView) -> str:
     if row.get("error"):
         return ""
     return (
@@ -53,14 +57,14 @@ def _alt(row: Mapping[str, Any]) -> str:
     )
 
 
-def history_checks(audit: Mapping[str, Any] | None) -> Iterator[Check]:
+def history_checks(audit: JsonView | None) -> Iterator[Check]:
     """What the history part of the closing audit says, where something differs."""
     history = (audit or {}).get("history") or {}
     if history.get("columns"):
         yield Check("warn", str(history["sentence"]) + ".")
 
 
-def _level(row: Mapping[str, Any]) -> str:
+def _level(row: RowView) -> str:
     if row.get("error"):
         return "warn"
     same = row.get("trades_same")

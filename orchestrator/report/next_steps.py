@@ -16,6 +16,7 @@ import yaml
 
 from orchestrator.analysis.rank import ordered
 from orchestrator.report.text import plural, shown
+from tasks.named_types import ConfigValues, JsonObject
 
 if TYPE_CHECKING:
     from orchestrator.analysis.rank import Edge, Ranking
@@ -52,7 +53,7 @@ def next_steps(sweep_file: str, definition: SweepDefinition, grid: Grid, ranking
     return [*_validate(keys, definition, base), *_widen(keys, grid, ranking, base), *_refine(keys, grid, winner, base)]
 
 
-def _keys(sweep_file: str) -> dict[str, Any] | None:
+def _keys(sweep_file: str) -> JsonObject | None:
     try:
         keys = yaml.safe_load(sweep_file)
     except yaml.YAMLError:
@@ -60,12 +61,12 @@ def _keys(sweep_file: str) -> dict[str, Any] | None:
     return keys if isinstance(keys, dict) and isinstance(keys.get("grid"), dict) else None
 
 
-def _step(keys: Mapping[str, Any], name: str, title: str, why: str, **changes: Any) -> Step:
+def _step(keys: ConfigValues, name: str, title: str, why: str, **changes: Any) -> Step:
     text = yaml.safe_dump({**keys, "name": name, **changes}, sort_keys=False, allow_unicode=True, width=100)
     return Step(title, why, f"{name}.yml", text)
 
 
-def _validate(keys: Mapping[str, Any], definition: SweepDefinition, base: str) -> Iterator[Step]:
+def _validate(keys: ConfigValues, definition: SweepDefinition, base: str) -> Iterator[Step]:
     if keys.get("validate"):
         return
     period = definition.end - definition.start
@@ -90,7 +91,7 @@ def _span(seconds: float) -> str | None:
     return f"{round(seconds / HOUR_S)}h" if seconds >= HOUR_S else None
 
 
-def _widen(keys: Mapping[str, Any], grid: Grid, ranking: Ranking, base: str) -> Iterator[Step]:
+def _widen(keys: ConfigValues, grid: Grid, ranking: Ranking, base: str) -> Iterator[Step]:
     changed = {
         edge.axis: beyond
         for edge in ranking.edges
@@ -131,7 +132,7 @@ def _even(values: list[float]) -> bool:
     return all(math.isclose(step, steps[0], rel_tol=1e-6) for step in steps)
 
 
-def _refine(keys: Mapping[str, Any], grid: Grid, winner: Mapping[str, Any], base: str) -> Iterator[Step]:
+def _refine(keys: ConfigValues, grid: Grid, winner: ConfigValues, base: str) -> Iterator[Step]:
     changed = {
         axis.name: around
         for axis in grid.axes

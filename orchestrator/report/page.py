@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 from types import SimpleNamespace
@@ -38,6 +38,7 @@ from orchestrator.results.output_path import check_target
 from orchestrator.results.readable import currency
 from orchestrator.sweepfile.skip import points_of
 from tasks.errors import StoreError
+from tasks.named_types import JsonObject, JsonView
 from tasks.protocol.messages import Status
 from tasks.suggest import command
 from tasks.times import utc_minute
@@ -66,7 +67,7 @@ def write_report(
     *,
     rank_by: str = "net_pnl",
     where: str | None = None,
-    details: Sequence[dict[str, Any]] = (),
+    details: Sequence[JsonObject] = (),
     first: Sequence[int] = (),
 ) -> Path:
     """Write the page of a sweep to `out` and return it.
@@ -97,7 +98,7 @@ def write_report(
     return out
 
 
-def shows(page: Path, sweep: str, rows: int, meta: Mapping[str, Any]) -> bool:
+def shows(page: Path, sweep: str, rows: int, meta: JsonView) -> bool:
     """Whether a written page is of this sweep with that many rows and as many folds, as its head says."""
     try:
         with page.open(encoding="utf-8") as file:
@@ -119,9 +120,9 @@ def _contents(
     sweep: str,
     rank_by: str,
     where: str | None,
-    details: Sequence[dict[str, Any]],
+    details: Sequence[JsonObject],
     first: Sequence[int],
-) -> tuple[SimpleNamespace, dict[str, Any]]:
+) -> tuple[SimpleNamespace, JsonObject]:
     """What the template shows, and what the script draws."""
     stored = store.sweep(sweep)
     definition, grid, meta = stored.definition, stored.grid, {**stored.meta, "rank_by": rank_by, "where": where}
@@ -186,13 +187,11 @@ def _contents(
     return page, data
 
 
-def _in_order(
-    details: Sequence[dict[str, Any]], first: Sequence[int], ranking: Ranking, grid: Grid
-) -> list[dict[str, Any]]:
+def _in_order(details: Sequence[JsonObject], first: Sequence[int], ranking: Ranking, grid: Grid) -> list[JsonObject]:
     """The points that were asked for as they were asked for, then the others by rank."""
     asked = list(first)
 
-    def place(row: dict[str, Any]) -> tuple[int, int]:
+    def place(row: JsonObject) -> tuple[int, int]:
         point = row["point"]
         return (0, asked.index(point)) if point in asked else (1, ranking.place(point) or grid.size + 1)
 
@@ -220,7 +219,7 @@ def _drawn(
     ranking: Ranking,
     objective: Objective,
     effects: list[tuple[AxisEffect, AxisEffect]],
-) -> tuple[dict[str, Any], dict[str, Any]]:
+) -> tuple[JsonObject, JsonObject]:
     """The charts over all points: (in words, for the template; in numbers, for the script)."""
     grid = swept.grid
     best = ranking.rows[0]["point"] if ranking.rows else None
@@ -271,7 +270,7 @@ def _tiles(
     objective: Objective,
     counts: dict[Status, int],
     size: int,
-    distribution: dict[str, Any] | None,
+    distribution: JsonObject | None,
     table: pa.Table,
 ) -> list[SimpleNamespace]:
     done = sum(counts.values())
@@ -295,12 +294,12 @@ def _tiles(
     return tiles
 
 
-def _state(sweep: str, rows: int, meta: Mapping[str, Any]) -> str:
+def _state(sweep: str, rows: int, meta: JsonView) -> str:
     folds = len((meta.get("walk_forward") or {}).get("folds") or [])
     return f"{sweep}, {rows} rows" + (f", {folds} folds" if folds else "")
 
 
-def _json(data: dict[str, Any]) -> str:
+def _json(data: JsonObject) -> str:
     """JSON that cannot end the script element it stands in."""
     return ujson.dumps(data, encode_html_chars=True, allow_nan=False)
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from orchestrator.report.checks import Check
 from orchestrator.report.text import Objective, cell_text, result_text, shown
 from orchestrator.results.readable import percent
+from tasks.named_types import JsonObject
 
 if TYPE_CHECKING:
     from orchestrator.analysis.rank import Ranking
@@ -35,7 +36,7 @@ def summary(
     objective: Objective,
     grid: Grid,
     checks: Sequence[Check],
-    details: Sequence[dict[str, Any]],
+    details: Sequence[JsonObject],
     currency: str,
 ) -> SimpleNamespace | None:
     """The winner with its values, figures and what speaks against it; None without a ranked point."""
@@ -64,7 +65,7 @@ def summary(
     )
 
 
-def _held(point: int, details: Sequence[dict[str, Any]]) -> float | None:
+def _held(point: int, details: Sequence[JsonObject]) -> float | None:
     """Change of the price over the period, a fraction; None where the winner's curve is not in the page."""
     for row in details:
         if row["point"] == point and row.get("detail"):

@@ -13,6 +13,7 @@ from orchestrator.results.readable import is_fraction, unit_text
 from orchestrator.sweepfile.expressions import Expression
 from tasks.metrics.catalogue import CATALOGUE
 from tasks.metrics.columns import Source, column
+from tasks.named_types import JsonObject
 from tasks.protocol.messages import Status
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ class RankingTable:
             return _head(self._objective.name, self._grid.names, self._currency)
         return SimpleNamespace(name=self._objective.name, unit="", title="What the sweep ranks by.")
 
-    def _cells(self, row: dict[str, Any]) -> list[SimpleNamespace]:
+    def _cells(self, row: JsonObject) -> list[SimpleNamespace]:
         values = self._grid.values(row["point"])
         cells = [_cell(row["rank"], "rank"), _cell(row["point"], "point")]
         cells.append(_cell(row["objective"], self._objective.name, fraction=self._objective.is_fraction))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from orchestrator.analysis.judgement import Judgement
@@ -11,6 +9,7 @@ from orchestrator.analysis.statistics.cscv import Measure
 from orchestrator.analysis.statistics.moments import Floats
 from orchestrator.analysis.trust import Figures
 from orchestrator.report.charts import column, number
+from tasks.named_types import JsonObject
 
 BINS = 60
 #: Points of the picture of splits, and moments of the fan, at most.
@@ -18,7 +17,7 @@ MAX_SPLITS = 1000
 MAX_MOMENTS = 400
 
 
-def charts(judged: Judgement, noise: dict[str, Any] | None) -> dict[str, Any]:
+def charts(judged: Judgement, noise: JsonObject | None) -> JsonObject:
     """What the page's script draws; a chart that cannot be drawn is None. `noise`: findings of the noise worlds."""
     found = judged.figures
     whole = found is not None and found.best is not None and found.annual(1.0) is not None
@@ -30,7 +29,7 @@ def charts(judged: Judgement, noise: dict[str, Any] | None) -> dict[str, Any]:
     }
 
 
-def _sharpe(found: Figures) -> dict[str, Any] | None:
+def _sharpe(found: Figures) -> JsonObject | None:
     """Annual Sharpe ratios: of all points that traded, and of the best of as many points by luck, as shares."""
     if found.family is None or found.moments is None or found.best is None:
         return None
@@ -53,7 +52,7 @@ def _sharpe(found: Figures) -> dict[str, Any] | None:
     }
 
 
-def _splits(found: Figures) -> dict[str, Any] | None:
+def _splits(found: Figures) -> JsonObject | None:
     """In and out of sample of the chosen point, per split."""
     over = found.overfitting
     if over is None:
@@ -77,7 +76,7 @@ def _line(inside: Floats, outside: Floats, slope: float) -> Floats:
     return np.asarray(outside.mean() + slope * (ends - inside.mean()))
 
 
-def _fan(found: Figures, ends: list[int]) -> dict[str, Any] | None:
+def _fan(found: Figures, ends: list[int]) -> JsonObject | None:
     if found.best is None:
         return None
     bootstrap = found.best.bootstrap
@@ -89,6 +88,6 @@ def _fan(found: Figures, ends: list[int]) -> dict[str, Any] | None:
     }
 
 
-def _noise(noise: dict[str, Any]) -> dict[str, Any]:
+def _noise(noise: JsonObject) -> JsonObject:
     bests = [best for best in noise["bests"] if best is not None]
     return {"bests": column(bests), "best": number(noise["best"]), "objective": noise["objective"]}

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Any
 
 from orchestrator.analysis.judgement import Judgement
 from orchestrator.analysis.trust import Figures
+from tasks.named_types import JsonObject
 
 #: How a verdict looks: the classes of the page's checks.
 LEVELS = {"evidence": "good", "weak": "warn", "luck": "bad", "untested": "warn"}
@@ -19,7 +19,7 @@ ADVICE = {
 }
 
 
-def section(judged: Judgement, charts: dict[str, Any], noise: dict[str, Any] | None) -> SimpleNamespace:
+def section(judged: Judgement, charts: JsonObject, noise: JsonObject | None) -> SimpleNamespace:
     """What the template shows."""
     document = judged.document
     return SimpleNamespace(
@@ -42,7 +42,7 @@ def section(judged: Judgement, charts: dict[str, Any], noise: dict[str, Any] | N
     )
 
 
-def _sharpe_caption(document: dict[str, Any]) -> str:
+def _sharpe_caption(document: JsonObject) -> str:
     sharpe, spa = document["sharpe"], document["spa"]
     if not sharpe or sharpe["best"] is None:
         return ""
@@ -54,7 +54,7 @@ def _sharpe_caption(document: dict[str, Any]) -> str:
     )
 
 
-def _splits_caption(document: dict[str, Any]) -> str:
+def _splits_caption(document: JsonObject) -> str:
     pbo = document["pbo"]
     if not pbo:
         return ""
@@ -66,7 +66,7 @@ def _splits_caption(document: dict[str, Any]) -> str:
     )
 
 
-def _noise_caption(noise: dict[str, Any] | None) -> str:
+def _noise_caption(noise: JsonObject | None) -> str:
     if not noise or noise.get("p") is None:
         return ""
     return (
@@ -76,7 +76,7 @@ def _noise_caption(noise: dict[str, Any] | None) -> str:
     )
 
 
-def _fan_caption(document: dict[str, Any]) -> str:
+def _fan_caption(document: JsonObject) -> str:
     sharpe = document["sharpe"]
     if not sharpe:
         return ""
@@ -89,7 +89,7 @@ def _fan_caption(document: dict[str, Any]) -> str:
     )
 
 
-def _rows(document: dict[str, Any], found: Figures) -> list[SimpleNamespace]:
+def _rows(document: JsonObject, found: Figures) -> list[SimpleNamespace]:
     """Name, value, sentence and formula of every figure that there is."""
     rows = [
         _row(
@@ -112,7 +112,7 @@ def _rows(document: dict[str, Any], found: Figures) -> list[SimpleNamespace]:
     return rows + _sharpe_rows(document) + _family_rows(document) + _split_rows(document)
 
 
-def _sharpe_rows(document: dict[str, Any]) -> list[SimpleNamespace]:
+def _sharpe_rows(document: JsonObject) -> list[SimpleNamespace]:
     sharpe = document["sharpe"]
     if not sharpe or sharpe["best"] is None:
         return []
@@ -167,7 +167,7 @@ def _sharpe_rows(document: dict[str, Any]) -> list[SimpleNamespace]:
     return rows
 
 
-def _family_rows(document: dict[str, Any]) -> list[SimpleNamespace]:
+def _family_rows(document: JsonObject) -> list[SimpleNamespace]:
     spa = document["spa"]
     if not spa:
         return []
@@ -196,7 +196,7 @@ def _family_rows(document: dict[str, Any]) -> list[SimpleNamespace]:
     ]
 
 
-def _split_rows(document: dict[str, Any]) -> list[SimpleNamespace]:
+def _split_rows(document: JsonObject) -> list[SimpleNamespace]:
     pbo = document["pbo"]
     if not pbo:
         return []

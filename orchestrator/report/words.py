@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from orchestrator.analysis.across import words
 from orchestrator.analysis.rank import Ranking
 from orchestrator.analysis.sensitivity import AxisEffect
 from orchestrator.report.charts import MAX_LINES
 from orchestrator.report.text import Objective, cell_text, plural, shown
+from tasks.named_types import (
+    AxisValue,
+    JsonObject,
+)
 
 if TYPE_CHECKING:
     from tasks.grid import Grid
 
 
 def details(
-    details: Sequence[dict[str, Any]], ranking: Ranking, grid: Grid, currency: str = "quote"
+    details: Sequence[JsonObject], ranking: Ranking, grid: Grid, currency: str = "quote"
 ) -> list[SimpleNamespace]:
     """The points with curves; `index` counts those that are drawn, None for one without curves."""
     found, index = [], 0
@@ -50,7 +54,7 @@ def details(
     return found
 
 
-def _detail_text(detail: dict[str, Any], currency: str) -> tuple[str, str]:
+def _detail_text(detail: JsonObject, currency: str) -> tuple[str, str]:
     """(the figure in words, its caption)."""
     curve, trades, total = detail["curve"], detail["trades"], detail["trades_total"]
     equity = curve["equity"][-1] if curve["equity"] else 0.0
@@ -71,7 +75,7 @@ def _detail_text(detail: dict[str, Any], currency: str) -> tuple[str, str]:
     return alt, caption
 
 
-def distribution_text(distribution: dict[str, Any] | None, objective: Objective) -> str:
+def distribution_text(distribution: JsonObject | None, objective: Objective) -> str:
     """The histogram of charts.distribution."""
     if distribution is None:
         return ""
@@ -89,7 +93,7 @@ def distribution_text(distribution: dict[str, Any] | None, objective: Objective)
 
 
 def effect_figure(
-    place: int, effect: AxisEffect, objective: Objective, ascending: bool, winner: Any
+    place: int, effect: AxisEffect, objective: Objective, ascending: bool, winner: AxisValue
 ) -> SimpleNamespace:
     """One axis alone, see charts.along; `winner`: the best point's value of it."""
     best = (min if ascending else max)(effect.values, key=lambda value: value.mean)
@@ -117,7 +121,7 @@ def _share(explained: float) -> str:
     return f"{explained:.0%}" if explained >= 0.01 else "less than 1%"
 
 
-def map_figure(place: int, found: dict[str, Any], objective: Objective) -> SimpleNamespace:
+def map_figure(place: int, found: JsonObject, objective: Objective) -> SimpleNamespace:
     """One heat map of charts.heat_maps."""
     cells = [
         (value, x, y)
@@ -132,7 +136,7 @@ def map_figure(place: int, found: dict[str, Any], objective: Objective) -> Simpl
     return SimpleNamespace(index=place, title=f"{found['x']} and {found['y']}", alt=alt)
 
 
-def parallel_text(parallel: dict[str, Any] | None, objective: Objective) -> str:
+def parallel_text(parallel: JsonObject | None, objective: Objective) -> str:
     """The lines of charts.parallel."""
     if parallel is None:
         return ""

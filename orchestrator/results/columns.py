@@ -21,6 +21,7 @@ import ujson
 
 from tasks.arrow import array_of, numpy_of
 from tasks.metrics.catalogue import CATALOGUE
+from tasks.named_types import Row
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -115,10 +116,10 @@ def as_numpy(column: pa.ChunkedArray) -> npt.NDArray[Any]:
     return numpy_of(column.cast(pa.float64(), safe=False))  # integers beyond 2^53 are rounded
 
 
-def to_rows(table: pa.Table) -> list[dict[str, Any]]:
+def to_rows(table: pa.Table) -> list[Row]:
     """One dict a row, as `Store.rows` gives it: JSON text becomes what it says."""
     documents = [field.name for field in table.schema if field.metadata == JSON_FIELD]
-    rows: list[dict[str, Any]] = table.to_pylist()
+    rows: list[Row] = table.to_pylist()
     for row in rows:
         for name in documents:
             if row[name] is not None:

@@ -31,6 +31,7 @@ from orchestrator.results.columns import JSON_FIELD
 from orchestrator.results.output_path import check_target
 from tasks.errors import HummingsweepError, StoreError
 from tasks.files import written_beside
+from tasks.named_types import Row
 from tasks.protocol.messages import Status
 from tasks.times import iso
 
@@ -56,7 +57,7 @@ class RowSource(Protocol):
         """See Store.batches."""
         ...
 
-    def rows(self, sweep: str, *, status: Status | None) -> Iterator[dict[str, Any]]:
+    def rows(self, sweep: str, *, status: Status | None) -> Iterator[Row]:
         """See Store.rows."""
         ...
 

@@ -17,6 +17,7 @@ from orchestrator.results.columns import LEADING
 from orchestrator.results.database import sql
 from tasks.errors import MessageError, StoreError
 from tasks.grid import Grid
+from tasks.named_types import JsonObject, Row
 from tasks.protocol.messages import Status, SweepDefinition
 from tasks.protocol.scenario import Scenario
 
@@ -38,7 +39,7 @@ class StoredSweep:
     definition: SweepDefinition
     #: the sweep file's text
     sweep_file: str
-    meta: dict[str, Any]
+    meta: JsonObject
     #: seconds since epoch
     created: float
 
@@ -81,7 +82,7 @@ class Layout:
         """All columns in order."""
         return [*LEADING, *self._axes.values(), *self._results, *self._decided]
 
-    def row(self, found: tuple[Any, ...]) -> dict[str, Any]:
+    def row(self, found: tuple[Any, ...]) -> Row:
         """One dict, every column in order."""
         *leading, shape, document = found
         row = dict(zip(LEADING, leading, strict=True))
@@ -136,7 +137,7 @@ def _damaged_row(point: int, error: Exception) -> StoreError:
     return StoreError(f"the results of point {point}, or of one after it, are damaged ({error!s:.200}); {DAMAGED}")
 
 
-def decided_by(definition: SweepDefinition) -> dict[str, Any]:
+def decided_by(definition: SweepDefinition) -> JsonObject:
     """What decides a row beside its axes and is the same for the whole sweep; the last columns of every row."""
     return {
         "period_start": definition.start,

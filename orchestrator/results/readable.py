@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection
+from typing import TYPE_CHECKING
 
 from orchestrator.sweepfile.expressions import parse_objective
 from tasks.errors import ExpressionError
 from tasks.metrics.columns import Column, Source, column
+from tasks.named_types import ConfigValues
 
 if TYPE_CHECKING:
     from tasks.grid import Grid
@@ -35,7 +36,7 @@ def objective_column(rank_by: str, axes: Collection[str] = ()) -> Column | None:
     return column(text, axes) if text.isidentifier() else None
 
 
-def currency(controller: Mapping[str, Any], grid: Grid) -> str:
+def currency(controller: ConfigValues, grid: Grid) -> str:
     """The quote currency of a sweep's pairs (USDT); "quote" where they have several or none is known."""
     pairs = next((axis.values for axis in grid.axes if axis.name == "trading_pair"), (controller.get("trading_pair"),))
     found = {str(pair).rpartition("-")[2] for pair in pairs if pair and "-" in str(pair)}

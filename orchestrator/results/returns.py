@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from orchestrator.results.database import sql
 from tasks.grid import Grid
 from tasks.intervals import interval_of, interval_seconds
+from tasks.named_types import JsonObject
 from tasks.protocol.returns import decoded, period_ends, unpack
 from tasks.protocol.scenario import Scenario
 
@@ -48,7 +49,7 @@ class StoredReturns:
         return len(self.ends) * self.interval_s / 86400
 
 
-def stored_form(rows: Rows) -> dict[str, Any]:
+def stored_form(rows: Rows) -> JsonObject:
     """The returns of a chunk as the store keeps them. Raises ReturnsError for what is not packed returns."""
     import numpy as np
 

@@ -30,6 +30,10 @@ from orchestrator.results.presence import Presence
 from orchestrator.results.returns import StoredReturns, read_returns, stored_form
 from orchestrator.results.unfit import MAX_POINT, count_unfit, last_point, set_aside
 from tasks.errors import StoreError
+from tasks.named_types import (
+    JsonObject,
+    Row,
+)
 from tasks.protocol.messages import Rows, Status, SweepDefinition
 
 if TYPE_CHECKING:
@@ -119,7 +123,7 @@ class Store:
 
     # sweeps
 
-    def add_sweep(self, definition: SweepDefinition, sweep_file: str, meta: dict[str, Any]) -> None:
+    def add_sweep(self, definition: SweepDefinition, sweep_file: str, meta: JsonObject) -> None:
         """Make room for a sweep, or go on with it: it is then the latest, and `meta` is laid over what there is."""
         with self._writing() as connection:
             before = connection.execute(sql("sweep"), {"sweep": definition.sweep}).fetchone()
@@ -159,7 +163,7 @@ class Store:
         """The text of its sweep file."""
         return self.sweep(sweep).sweep_file
 
-    def meta(self, sweep: str) -> dict[str, Any]:
+    def meta(self, sweep: str) -> JsonObject:
         """What was noted about it."""
         return self.sweep(sweep).meta
 
@@ -247,7 +251,7 @@ class Store:
             wanted = self._wanted(connection, sweep, scenario)
             return [(error or "", count) for error, count in connection.execute(sql("errors"), wanted)]
 
-    def nodes(self, sweep: str) -> list[dict[str, Any]]:
+    def nodes(self, sweep: str) -> list[JsonObject]:
         """Who computed it: node, points, seconds of its children's time."""
         with self._reading() as connection:
             wanted = {"scope": self._scope(connection, sweep, "")}
@@ -300,7 +304,7 @@ class Store:
         points: Iterable[int] | None = None,
         status: Status | str | None = None,
         scenario: str = "",
-    ) -> Iterator[dict[str, Any]]:
+    ) -> Iterator[Row]:
         """One dict a row, ascending by point or as `points` says; every column in each, None where a row has none."""
         with self._reading() as connection:
             layout = self._layout(connection, sweep, scenario)

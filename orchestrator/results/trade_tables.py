@@ -9,13 +9,14 @@ parquet  one table, times as timestamps in UTC
 from __future__ import annotations
 
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING
 
 import ujson
 
 from orchestrator.results.export import inert
 from orchestrator.results.output_path import check_target
 from tasks.files import written_beside
+from tasks.named_types import Row
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,7 +58,7 @@ def write(content: bytes, to: Path | IO[bytes]) -> None:
         beside.write_bytes(content)
 
 
-def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+def _records(frame: pd.DataFrame) -> list[Row]:
     import pandas as pd
 
     plain = frame.copy()

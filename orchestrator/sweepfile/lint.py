@@ -17,7 +17,7 @@ FRACTIONS = ("stop_loss", "take_profit", "triple_barrier_config.stop_loss", "tri
 #: No venue takes a larger fraction of a trade.
 MAX_USUAL_COST = 0.01
 #: Keys that only honest fills read, and their defaults.
-_HONEST_KEYS: dict[str, Any] = {
+_HONEST_KEYS: dict[str, object] = {
     "maker_cost": None, "taker_cost": None, "slippage_bps": 0.0, "funding": {}, "fill_ticks": 1,
     "fill_volume_share": 0.1, "fill_path": "worst", "fill_detail": "",
 }  # fmt: skip

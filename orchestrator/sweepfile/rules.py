@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 from tasks.errors import TradingRulesMissing
+from tasks.named_types import JsonObject
 
-Rules = dict[str, dict[str, dict[str, Any]]]
+Rules = dict[str, dict[str, JsonObject]]
 
 EXAMPLE = (
     '{"BTC-USDT": {"min_order_size": "0.001", "min_price_increment": "0.1", "min_base_amount_increment": "0.001", '
@@ -16,7 +16,7 @@ EXAMPLE = (
 )
 
 
-def load(source: Path | dict[str, Any], markets: set[tuple[str, str]]) -> Rules:
+def load(source: Path | JsonObject, markets: set[tuple[str, str]]) -> Rules:
     """The rules of the markets (connector, trading pair) a sweep trades on.
 
     Raises TradingRulesMissing with what to write and the command that fetches them.
@@ -38,7 +38,7 @@ def load(source: Path | dict[str, Any], markets: set[tuple[str, str]]) -> Rules:
     }
 
 
-def _of_connector(source: Path | dict[str, Any], connector: str) -> dict[str, dict[str, Any]]:
+def _of_connector(source: Path | JsonObject, connector: str) -> dict[str, JsonObject]:
     if isinstance(source, dict):
         return dict(source.get(connector, {}))
     file = source / f"{connector}.json"

@@ -20,6 +20,7 @@ import ujson
 from orchestrator.sweepfile.expressions import Expression
 from tasks.errors import ExpressionError, SweepFileError
 from tasks.grid import Grid, spread
+from tasks.named_types import ConfigValues, JsonObject
 from tasks.suggest import nearest
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class Skip:
     count: int
 
     @classmethod
-    def of(cls, grid: Grid, controller: Mapping[str, Any], condition: str) -> Skip:
+    def of(cls, grid: Grid, controller: ConfigValues, condition: str) -> Skip:
         """For a grid and the config without the axes' values. Raises ValueError with a sentence."""
         import numpy as np
 
@@ -142,7 +143,7 @@ def skip_of(definition: SweepDefinition) -> Skip | None:
         raise SweepFileError(f"sweep {definition.sweep}: its condition `skip` cannot be used ({error})") from None
 
 
-def skip_for(grid: Mapping[str, Sequence[Any]], controller: Mapping[str, Any], condition: str) -> Skip:
+def skip_for(grid: Mapping[str, Sequence[Any]], controller: ConfigValues, condition: str) -> Skip:
     """As `Skip.of`, decided once in a process. Raises ValueError as that does."""
     return _cached(ujson.dumps([grid, controller]), condition)
 
@@ -165,9 +166,9 @@ def _cached(grid_and_controller: str, condition: str) -> Skip:
     return Skip.of(Grid.from_mapping(grid), controller, condition)
 
 
-def _others(parsed: Expression, grid: Grid, controller: Mapping[str, Any]) -> dict[str, Any]:
+def _others(parsed: Expression, grid: Grid, controller: ConfigValues) -> JsonObject:
     """What the condition reads beside axes: keys of the config. Raises ValueError for one that has no single value."""
-    found: dict[str, Any] = {}
+    found: JsonObject = {}
     for name in parsed.names:
         if name in grid.names:
             continue

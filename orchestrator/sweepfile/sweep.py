@@ -38,6 +38,7 @@ from orchestrator.sweepfile.yaml_lines import MarkedError, MisreadError
 from tasks.errors import SweepFileError, UnknownKey
 from tasks.files import read_bounded
 from tasks.grid import Grid
+from tasks.named_types import ConfigValues, JsonObject
 from tasks.protocol.messages import Kind, SweepDefinition
 
 #: What does not decide a point's results.
@@ -51,7 +52,7 @@ Fraction = Annotated[Number, Field(lt=1), "a fraction"]
 Axis = Annotated[tuple[Any, ...], BeforeValidator(axis_values)]
 Rates = Annotated[dict[str, list[list[float]]], BeforeValidator(values.funding), "{pair: [[seconds, rate], ...]}"]
 Rules = Annotated[
-    Path | dict[str, dict[str, dict[str, Any]]], BeforeValidator(values.rules), "a folder, or the rules themselves"
+    Path | dict[str, dict[str, JsonObject]], BeforeValidator(values.rules), "a folder, or the rules themselves"
 ]
 
 
@@ -77,7 +78,7 @@ class Sweep(BaseModel):
     name: Annotated[str, AfterValidator(values.plain_name)] = Field(
         description="Names the folder under `runs/`; default: the file's name without its ending."
     )
-    controller: Annotated[dict[str, Any], AfterValidator(values.config), "keys and values"] = Field(
+    controller: Annotated[JsonObject, AfterValidator(values.config), "keys and values"] = Field(
         description="A controller config as Hummingbot's `conf/controllers/*.yml` holds it: everything that is no axis."
     )
     axes: Annotated[dict[str, Axis], "axis: values"] = Field(
@@ -189,7 +190,7 @@ class Sweep(BaseModel):
         return read(Path(file))
 
     @classmethod
-    def from_mapping(cls, keys: Mapping[str, Any], file: str | Path = "sweep.yml") -> Sweep:
+    def from_mapping(cls, keys: ConfigValues, file: str | Path = "sweep.yml") -> Sweep:
         """As if a sweep file `file` (which need not exist) held these keys. Raises SweepFileError."""
         try:
             text = yaml_lines.dump(keys)
@@ -239,7 +240,7 @@ class Sweep(BaseModel):
     def definition(self, kind: Kind = Kind.RUN, **late: Any) -> SweepDefinition:
         """What children get; `late` are the fields only publish knows (sweep, slices, lead, controllers, ...)."""
         same = {field.name for field in dataclasses.fields(SweepDefinition)} & set(Sweep.model_fields)
-        known: dict[str, Any] = {name: getattr(self, name) for name in same - _PUBLISHED}
+        known: JsonObject = {name: getattr(self, name) for name in same - _PUBLISHED}
         known |= {
             "sweep": values.slug(self.name),
             "kind": kind,
@@ -303,7 +304,7 @@ def parse(text: str, file: Path) -> Sweep:
     return sweep
 
 
-def _preset(data: Mapping[Any, Any]) -> dict[str, Any]:
+def _preset(data: Mapping[Any, Any]) -> JsonObject:
     """What `semantics` and `engine` say about keys that the file does not give."""
     if data.get("semantics") == "stock":
         return {"shift": 0, "warmup": False, "fills": "stock"}

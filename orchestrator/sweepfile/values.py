@@ -18,6 +18,7 @@ from pydantic import ValidationInfo
 from orchestrator.sweepfile.expressions import Expression, parse_objective
 from tasks.errors import ExpressionError
 from tasks.intervals import INTERVAL_SECONDS, INTERVALS, unit_seconds
+from tasks.named_types import JsonObject
 from tasks.suggest import nearest
 
 _LONG_UNITS = r"sec|secs|seconds?|min|mins|minutes?|hr|hrs|hours?|days?|weeks?"
@@ -70,7 +71,7 @@ def beside(value: Path, info: ValidationInfo) -> Path:
     return Path(info.context["folder"]) / value.expanduser() if info.context else value
 
 
-def rules(value: Any, info: ValidationInfo) -> Path | dict[str, Any]:
+def rules(value: Any, info: ValidationInfo) -> Path | JsonObject:
     """A folder of rules, or the rules themselves, connector -> pair -> rule. Raises ValueError."""
     if isinstance(value, str | Path):
         return beside(Path(value), info)
@@ -158,7 +159,7 @@ def plain_name(value: str) -> str:
     return value
 
 
-def config(value: dict[str, Any]) -> dict[str, Any]:
+def config(value: JsonObject) -> JsonObject:
     """A controller's config, of values that can travel. Raises ValueError."""
     try:
         ujson.dumps(value)

@@ -17,6 +17,8 @@ from typing import Any
 
 import yaml
 
+from tasks.named_types import ConfigValues
+
 Path = tuple[str | int, ...]
 
 #: Keys and list items of a document, for each of its characters; only aliases of aliases make more.
@@ -88,7 +90,7 @@ def load(text: str) -> Marked:
         loader.dispose()
 
 
-def dump(keys: Mapping[str, Any]) -> str:
+def dump(keys: ConfigValues) -> str:
     """The YAML of a mapping whose values may also be what Python has for paths, moments, exact decimals and arrays.
 
     Raises ValueError for a value that no file could hold.

@@ -7,7 +7,7 @@ nothing else. Folds whose windows have no rows yet are left out, so that the ans
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from orchestrator.validation.crossing import cross, rank_correlation
 from orchestrator.validation.folds import Windows, windows_of
 from orchestrator.validation.rows import results_of, table_of
 from orchestrator.validation.walk import CONTROLS, PLACES, Chosen, walk
+from tasks.named_types import JsonObject
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -52,7 +53,7 @@ def points_to_test(one: Chosen) -> list[int]:
     return sorted({*one.order, *one.control})
 
 
-def walk_answer(store: Store, name: str, sweep: Sweep) -> dict[str, Any] | None:
+def walk_answer(store: Store, name: str, sweep: Sweep) -> JsonObject | None:
     """The walk-forward of a stored sweep; None where it has none. Raises ExpressionError, SweepFileError."""
     walk_forward = sweep.validation.walk_forward
     if walk_forward is None:
@@ -67,7 +68,7 @@ def walk_answer(store: Store, name: str, sweep: Sweep) -> dict[str, Any] | None:
     return answer
 
 
-def answer_of(sweep: Sweep, folds: list[Chosen]) -> dict[str, Any]:
+def answer_of(sweep: Sweep, folds: list[Chosen]) -> JsonObject:
     """What the folds so far say: `orchestrator.validation.walk.walk`, how they were planned, and their cost."""
     walk_forward, windows = sweep.validation.walk_forward, windows_of(sweep)
     assert walk_forward is not None
@@ -94,7 +95,7 @@ def filled(store: Store, name: str, sweep: Sweep, fold: Fold) -> Chosen:
     return Chosen(fold, one.order, one.control, one.candidates, train, test)
 
 
-def _crossed(store: Store, name: str, sweep: Sweep, folds: list[Chosen]) -> dict[str, Any]:
+def _crossed(store: Store, name: str, sweep: Sweep, folds: list[Chosen]) -> JsonObject:
     """Rank correlation per fold, and the paths over the test windows."""
     tests = [_objectives(store, name, sweep, one.fold.test) for one in folds]
     trains = [_objectives(store, name, sweep, one.fold.train) for one in folds]

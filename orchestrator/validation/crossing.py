@@ -16,11 +16,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from orchestrator.validation.joined import Piece, figures, join
+from tasks.named_types import JsonObject
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -87,7 +88,7 @@ def cross(
     pieces: Callable[[int, Sequence[int]], Mapping[int, Piece]],
     *,
     ascending: bool,
-) -> dict[str, Any] | None:
+) -> JsonObject | None:
     """The paths and what they say; None with fewer than TESTED + 1 windows.
 
     `objectives` as in `winners`, for `points`; `pieces` gives what some points did on a window by its number.

@@ -10,13 +10,14 @@ from __future__ import annotations
 import random
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from orchestrator.analysis.rank import scored
 from orchestrator.validation.joined import sharpe
 from orchestrator.validation.walk import WindowResult
+from tasks.named_types import JsonObject, JsonView
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -37,19 +38,19 @@ def points_to_look_at(
     return best, sorted(drawn)
 
 
-def look(window: Window, points: Sequence[int], at: float) -> dict[str, Any]:
+def look(window: Window, points: Sequence[int], at: float) -> JsonObject:
     """One look, as it is noted beside a sweep. `at`: seconds since epoch."""
     return {"start": window.start, "end": window.end, "points": sorted(points), "at": at}
 
 
-def is_new(looks: Iterable[Mapping[str, Any]], window: Window, points: Sequence[int]) -> bool:
+def is_new(looks: Iterable[JsonView], window: Window, points: Sequence[int]) -> bool:
     """Whether these points show something that no noted look of the same sweep has shown."""
     return not any(
         (one["start"], one["end"]) == (window.start, window.end) and set(points) <= set(one["points"]) for one in looks
     )
 
 
-def count_looks(looks: Iterable[Mapping[str, Any]], window: Window) -> int:
+def count_looks(looks: Iterable[JsonView], window: Window) -> int:
     """How many of the noted looks saw a part of this window."""
     return sum(one["start"] <= window.end and window.start <= one["end"] for one in looks)
 
@@ -63,7 +64,7 @@ def answer(
     looks: int,
     *,
     ascending: bool,
-) -> dict[str, Any]:
+) -> JsonObject:
     """What the hold-out says, as plain data.
 
     `inside`: point -> objective in sample; `results`: point -> what it did on the hold-out. `sharpe` is the best
@@ -92,9 +93,9 @@ def answer(
 
 def _point(
     point: int, rank: int | None, inside: Mapping[int, float], results: Mapping[int, WindowResult]
-) -> dict[str, Any]:
+) -> JsonObject:
     result = results.get(point)
-    facts: dict[str, Any] = {"point": point, "rank": rank, "objective_in": _number(inside.get(point))}
+    facts: JsonObject = {"point": point, "rank": rank, "objective_in": _number(inside.get(point))}
     if result is None:
         return facts | dict.fromkeys(("objective_out", "return", "sharpe", "trades", "status"))
     return facts | {

@@ -18,9 +18,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+from tasks.named_types import JsonObject
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -107,7 +109,7 @@ def join(pieces: Sequence[Piece]) -> Curve:
     )
 
 
-def figures(curve: Curve) -> dict[str, Any]:
+def figures(curve: Curve) -> JsonObject:
     """What a joined curve says; a figure that the data cannot carry is None.
 
     return (fraction), return_per_year (simple), sharpe (annualised), sharpe_low and sharpe_high (95 %), max_drawdown

@@ -15,9 +15,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from orchestrator.sweepfile.validate import length_text
+from tasks.named_types import ConfigValues, JsonObject, JsonView
 
 if TYPE_CHECKING:
     from orchestrator.sweepfile.sweep import Sweep
@@ -34,7 +35,7 @@ class Check:
 
     group: str
     label: str
-    changes: Mapping[str, Any]
+    changes: ConfigValues
 
 
 def checks_of(sweep: Sweep, asked: Robustness) -> list[Check]:
@@ -76,13 +77,13 @@ def matrix(
     around: Mapping[int, Sequence[tuple[str, int, float]]],
     *,
     ascending: bool,
-) -> dict[str, Any]:
+) -> JsonObject:
     """The matrix as plain data: one row a condition, one column a point.
 
     `plain`: point -> objective; `changed`: (label of a check, point) -> objective; `around`: point -> (what differs,
     neighbour, objective). NaN where a run failed.
     """
-    rows: list[dict[str, Any]] = [
+    rows: list[JsonObject] = [
         {"group": "plain", "label": "as it was run", "values": [_number(plain.get(p)) for p in points]}
     ]
     rows += [
@@ -117,7 +118,7 @@ def matrix(
     }
 
 
-def _note(place: int, point: int, rows: Sequence[Mapping[str, Any]], ascending: bool) -> str:
+def _note(place: int, point: int, rows: Sequence[JsonView], ascending: bool) -> str:
     """One sentence on a point: in which respects it is fragile."""
     base = rows[0]["values"][place]
     if base is None:

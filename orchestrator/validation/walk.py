@@ -14,12 +14,13 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from orchestrator.analysis.rank import ordered
 from orchestrator.validation.joined import Curve, Piece, efficiency, figures, join
+from tasks.named_types import JsonObject, JsonView
 
 if TYPE_CHECKING:
     from orchestrator.validation.folds import Fold
@@ -60,11 +61,11 @@ class Chosen:
     test: Mapping[int, WindowResult] = field(default_factory=dict)
 
 
-def walk(folds: Sequence[Chosen], grid: Grid, rule: tuple[str, int], rank_by: str) -> dict[str, Any]:
+def walk(folds: Sequence[Chosen], grid: Grid, rule: tuple[str, int], rank_by: str) -> JsonObject:
     """The answer of a walk-forward as plain data (JSON); folds without any rankable point take part as flat windows."""
     chosen = [one for one in folds if one.order]
     first = path(chosen, [one.order[0] for one in chosen])
-    answer: dict[str, Any] = {
+    answer: JsonObject = {
         "rule": {"name": rule[0], "number": rule[1]},
         "rank_by": rank_by,
         "folds": [_fold(one, grid) for one in folds],
@@ -78,7 +79,7 @@ def walk(folds: Sequence[Chosen], grid: Grid, rule: tuple[str, int], rank_by: st
     return answer
 
 
-def path(folds: Sequence[Chosen], points: Sequence[int]) -> dict[str, Any] | None:
+def path(folds: Sequence[Chosen], points: Sequence[int]) -> JsonObject | None:
     """One point a fold, joined: figures, efficiency and the curve; None without a fold."""
     if not folds:
         return None
@@ -97,8 +98,8 @@ def thinned(curve: Curve, most: int = 1000) -> dict[str, list[float]]:
     return {"time": curve.time[kept].tolist(), "growth": curve.growth[kept].tolist()}
 
 
-def _fold(one: Chosen, grid: Grid) -> dict[str, Any]:
-    facts: dict[str, Any] = {
+def _fold(one: Chosen, grid: Grid) -> JsonObject:
+    facts: JsonObject = {
         "fold": one.fold.number,
         "train_start": one.fold.train.start,
         "train_end": one.fold.train.end,
@@ -127,14 +128,14 @@ def _fold(one: Chosen, grid: Grid) -> dict[str, Any]:
     }
 
 
-def _place(folds: Sequence[Chosen], place: int) -> dict[str, Any]:
+def _place(folds: Sequence[Chosen], place: int) -> JsonObject:
     """The choice at one place of the order, 0 the first; folds with a shorter order are left out."""
     with_it = [one for one in folds if len(one.order) > place]
     found = path(with_it, [one.order[place] for one in with_it]) or {}
     return {"place": place + 1, **{name: value for name, value in found.items() if name != "curve"}}
 
 
-def _control(folds: Sequence[Chosen], first: Mapping[str, Any] | None) -> dict[str, Any] | None:
+def _control(folds: Sequence[Chosen], first: JsonView | None) -> JsonObject | None:
     """Choosing at random: one joined curve per draw, their middle, and how many of them the rule beats."""
     draws = min((len(one.control) for one in folds), default=0)
     paths = [path(folds, [one.control[draw] for one in folds]) for draw in range(draws)]
@@ -156,7 +157,7 @@ def _control(folds: Sequence[Chosen], first: Mapping[str, Any] | None) -> dict[s
     }
 
 
-def wander(folds: Sequence[Chosen], grid: Grid) -> list[dict[str, Any]]:
+def wander(folds: Sequence[Chosen], grid: Grid) -> list[JsonObject]:
     """Per axis, the chosen value of every fold and how restless it is.
 
     changed: share of folds whose value is another than the one before. step: mean change between folds in steps of the

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.results.columns import JSON_FIELD, array
 from orchestrator.validation.rows import roles
+from tasks.named_types import Row
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -53,7 +54,7 @@ class WindowRows:
             for page in pages
         )
 
-    def rows(self, sweep: str, *, status: Status | str | None = None) -> Iterator[dict[str, Any]]:
+    def rows(self, sweep: str, *, status: Status | str | None = None) -> Iterator[Row]:
         """One dict a row, every column in each."""
         names = self._schema(sweep, status).names
         for name, role, window, scenario in self._parts:

@@ -7,10 +7,16 @@ stretches, jumps) and deserves a look.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import (
+    Callable,
+    Iterator,
+)
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import (
+    Any,
+    BinaryIO,
+)
 
 import numpy as np
 import pyarrow as pa
@@ -181,13 +187,13 @@ def _read_csv(file: CandleFile, wanted: list[str], findings: list[Finding]) -> _
         names = header_names(_first_line(stream).split(","))
     present = [name for name in check_header(file.path, names) if name in wanted]
     ragged: list[tuple[int, str]] = []
-    text: Any = None
+    text: Any = None  # a LastByte from the first `read` on
 
-    def leave_out(row: Any) -> str:
+    def leave_out(row: csv.InvalidRow) -> str:
         ragged.append((int(row.number or 0), f"{row.actual_columns} of {row.expected_columns} fields: {row.text!r}"))
         return "skip"
 
-    def read(kind: Any) -> Any:
+    def read(kind: pa.DataType) -> pa.Table:
         ragged.clear()
         nonlocal text
         with pa.input_stream(str(file.path), compression=compression) as stream:
@@ -212,7 +218,7 @@ def _read_csv(file: CandleFile, wanted: list[str], findings: list[Finding]) -> _
     return _Raw(columns, "line", 2, tuple(number for number, _ in ragged))
 
 
-def _numbers(name: str, column: Any) -> NDArray[np.float64]:
+def _numbers(name: str, column: pa.Array | pa.ChunkedArray) -> NDArray[np.float64]:
     """A column as float64, NaN for what is no number (or, of the timestamp, no time)."""
     if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
         parse = parse_time if name == "timestamp" else float
@@ -220,7 +226,7 @@ def _numbers(name: str, column: Any) -> NDArray[np.float64]:
     return raw_times(column)
 
 
-def _or_nan(parse: Any, text: str | None) -> float:
+def _or_nan(parse: Callable[[str], float], text: str | None) -> float:
     try:
         return float(parse(text)) if text else float("nan")
     except ValueError:
@@ -308,7 +314,7 @@ def _finding(
         yield Finding(severity, kind, int(bad.sum()), f"{raw.where(int(np.argmax(bad)))}: {what}")
 
 
-def _first_line(stream: Any) -> str:
+def _first_line(stream: BinaryIO) -> str:
     head = b""
     while b"\n" not in head and (more := stream.read(4096)):
         head += more

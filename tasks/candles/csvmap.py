@@ -15,7 +15,6 @@ import mmap
 from bisect import bisect_left
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 from pyarrow import csv
@@ -103,7 +102,7 @@ class CsvMap:
             step += 1
         return high
 
-    def block(self, begin: int, end: int) -> Any:
+    def block(self, begin: int, end: int) -> pa.Table:
         """The lines in [begin, end) as a pyarrow Table of the candle columns. Raises CandlesBroken."""
         types = dict.fromkeys(self.columns, pa.float64())
         if self._text:
@@ -260,7 +259,7 @@ def open_csv(path: Path) -> CsvMap:
     return CsvMap(path, data)
 
 
-def time_batches(source: Any, names: list[str], text: bool) -> Iterator[Any]:
+def time_batches(source: Path, names: list[str], text: bool) -> Iterator[pa.Array]:
     """The timestamp column of a whole CSV, batch by batch."""
     reader = csv.open_csv(
         source,

@@ -30,15 +30,19 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from tasks.errors import CandlesError, HummingsweepError
 
 if TYPE_CHECKING:
     import pandas as pd
+
+#: What a slice's table lies in.
+Memory = mmap.mmap | bytes | bytearray
 
 _log = logging.getLogger(__name__)
 
@@ -113,7 +117,7 @@ class Mirror:
         #: (name, inode) of the files that this process has checked
         self._checked: set[tuple[str, int]] = set()
 
-    def open(self, digest: str, fetch: Callable[[], bytes]) -> Any:
+    def open(self, digest: str, fetch: Callable[[], bytes]) -> pa.Table:
         """The slice as a read-only pyarrow Table that lies in the mapped file."""
         return self._open(digest, fetch, mmap.ACCESS_READ)[1]
 
@@ -146,7 +150,7 @@ class Mirror:
                     path.unlink(missing_ok=True)
         return before
 
-    def _open(self, digest: str, fetch: Callable[[], bytes], access: int) -> tuple[Any, Any]:
+    def _open(self, digest: str, fetch: Callable[[], bytes], access: int) -> tuple[Memory, pa.Table]:
         """(memory the table lies in, table)."""
         if not _DIGEST.fullmatch(digest):
             raise CandlesError(f"{digest[:80]!r} is not the address of a slice")
@@ -166,7 +170,7 @@ class Mirror:
             raise HummingsweepError(f"{path}: was deleted as soon as it was written; give the mirror more room")
         return found
 
-    def _map(self, path: Path, access: int) -> tuple[Any, Any] | None:
+    def _map(self, path: Path, access: int) -> tuple[Memory, pa.Table] | None:
         """Map a slice that is there and note its use; one that is damaged is deleted."""
         try:
             with path.open("rb") as file:
@@ -289,7 +293,7 @@ def _check(memory: mmap.mmap) -> None:
         raise ValueError("its checksum is another")
 
 
-def _table(memory: Any, size: int | None = None) -> Any:
+def _table(memory: Memory, size: int | None = None) -> pa.Table:
     """The table in an Arrow IPC file in memory, its first `size` bytes, without a copy. Raises CandlesError."""
     try:
         return pa.ipc.open_file(pa.py_buffer(memory).slice(0, size)).read_all()
@@ -308,7 +312,7 @@ def _uncompressed(data: bytes) -> bytes:
     return bytes(sink.getvalue().to_pybytes())
 
 
-def _block(memory: Any, table: Any) -> Any:
+def _block(memory: Memory, table: pa.Table) -> npt.NDArray[np.float64] | None:
     """The columns as one array over `memory`, shape (columns, rows), float64; None where they do not lie so.
 
     An IPC file of one uncompressed batch holds them one after the other at equal distances.

@@ -15,7 +15,7 @@ from contextlib import suppress
 from functools import cache
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,10 @@ from tasks.intervals import grid_offset, interval_seconds, is_regular
 from tasks.protocol.messages import FeedNeed
 from tasks.suggest import command
 from tasks.times import iso
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 
 #: Prices and volumes are decimal numbers; sums are exact for up to this many places.
 _PLACES = 9
@@ -104,7 +108,7 @@ def sources_for(need: FeedNeed, files: Sequence[CandleFile]) -> list[list[Candle
     return sources
 
 
-def resample(table: Any, to: str, first: float = -np.inf, until: float = np.inf) -> Any:
+def resample(table: pa.Table, to: str, first: float = -np.inf, until: float = np.inf) -> pa.Table:
     """Coarser candles from finer ones, as a pyarrow Table with the same columns.
 
     `table` holds float64 columns, open times in seconds and rising. `first` and `until` say what the source covers

@@ -13,7 +13,10 @@ import zlib
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import (
+    Any,
+    BinaryIO,
+)
 
 import numpy as np
 import pyarrow as pa
@@ -62,7 +65,7 @@ class ParquetMap:
             self.prove_sorted()
             raise broken(path, "", "the statistics of its row groups say that the candles are not sorted by time")
 
-    def block(self, lower: float, upper: float) -> tuple[Any, int]:
+    def block(self, lower: float, upper: float) -> tuple[pa.Table, int]:
         """Candles of the groups that hold [lower, upper] and a candle on either side: (table, index of its first row).
 
         Raises CandlesBroken.
@@ -80,7 +83,7 @@ class ParquetMap:
         if fault := times_fault(times, scale_of(float(times[0]))):
             raise broken(self.path, f"row {fault[0] + 1}", fault[1])
 
-    def _read(self, groups: list[int], columns: list[str]) -> Any:
+    def _read(self, groups: list[int], columns: list[str]) -> pa.Table:
         try:
             names = [self._as_written[name] for name in columns]
             rows = sum(self._file.metadata.row_group(group).num_rows for group in groups)
@@ -120,18 +123,18 @@ class ParquetMap:
         return mixed or bool((least[1:] <= greatest[:-1]).any())
 
 
-def leaves(meta: Any) -> dict[str, int]:
+def leaves(meta: parquet.FileMetaData) -> dict[str, int]:
     """Column name -> its place in a row group; a nested column takes several places, under other names."""
     return {meta.schema.column(place).path: place for place in range(meta.num_columns)}
 
 
-def plain_statistics(meta: Any, group: int, place: int) -> Any:
+def plain_statistics(meta: parquet.FileMetaData, group: int, place: int) -> Any:
     """What a row group says of a column's least and greatest value, where that is said in plain numbers."""
     statistics = meta.row_group(group).column(place).statistics
     return statistics if statistics is not None and statistics.has_min_max and _is_plain(statistics) else None
 
 
-def damage(meta: Any, groups: Sequence[int], as_written: Mapping[str, str], table: Any) -> str:
+def damage(meta: parquet.FileMetaData, groups: Sequence[int], as_written: Mapping[str, str], table: pa.Table) -> str:
     """A sentence when row groups hold values beyond their own statistics, so that their bytes are not as written.
 
     `table`: what was read of these groups, one after the other. Pages carry no checksum as a rule, and what a disk
@@ -233,7 +236,7 @@ def _convert(file: CandleFile, target: Path) -> None:
 class LastByte(io.RawIOBase):
     """A stream of text that, read through, knows whether its last line was ended."""
 
-    def __init__(self, stream: Any):
+    def __init__(self, stream: BinaryIO):
         self._stream = stream
         #: does what was read so far end in a newline?
         self.ended = True
@@ -278,7 +281,7 @@ def _is_float(text: str) -> bool:
     return True
 
 
-def _is_plain(statistics: Any) -> bool:
+def _is_plain(statistics: parquet.Statistics) -> bool:
     """Are the bounds numbers as they are stored, not dates or text?"""
     return statistics.physical_type in ("INT64", "DOUBLE", "FLOAT", "INT32") and statistics.logical_type.type in (
         "NONE",
@@ -286,7 +289,7 @@ def _is_plain(statistics: Any) -> bool:
     )
 
 
-def _is_numeric(kind: Any) -> bool:
+def _is_numeric(kind: pa.DataType) -> bool:
     return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
 
 

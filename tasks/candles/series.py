@@ -10,7 +10,6 @@ A series travels as slices do: by the hash of its content, in memory once per no
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -51,7 +50,7 @@ def read_series(path: Path, end: float) -> bytes:
 _ORDER = [(TIME, "ascending"), ("_row", "ascending")]
 
 
-def _read(path: Path) -> Any:
+def _read(path: Path) -> pa.Table:
     if not path.is_file():
         raise CandlesMissing(f"{path}: no such file; `series:` names CSV or Parquet files with a column {TIME}")
     try:
@@ -66,7 +65,7 @@ def _read(path: Path) -> Any:
         raise CandlesBroken(f"{path}: is no CSV or Parquet file ({' '.join(str(error).split())[:200]})") from None
 
 
-def _seconds(column: Any, path: Path) -> Any:
+def _seconds(column: pa.ChunkedArray, path: Path) -> pa.ChunkedArray:
     """Times as float64 seconds. Raises CandlesError."""
     if column.null_count:
         raise CandlesBroken(f"{path}: {column.null_count} rows have no {TIME}")
@@ -94,7 +93,7 @@ def _seconds(column: Any, path: Path) -> Any:
     return pc.divide(numbers, units.pop())
 
 
-def _plain(column: Any, name: str, path: Path) -> Any:
+def _plain(column: pa.ChunkedArray, name: str, path: Path) -> pa.ChunkedArray:
     """A column as float64, bool or text. Raises CandlesError."""
     kind = column.type
     if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind) or pa.types.is_null(kind):

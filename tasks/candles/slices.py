@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -42,7 +41,7 @@ class Slice:
     """Candles of one feed, sorted by time, each open time once, no NaN in the first six columns."""
 
     #: pyarrow Table of one chunk
-    table: Any
+    table: pa.Table
     interval: str
     #: candles that open before the period
     lead: int
@@ -105,7 +104,7 @@ class Slice:
             raise CandlesError(f"not a compressed slice ({error})") from error
 
 
-def to_table(columns: Columns) -> Any:
+def to_table(columns: Columns) -> pa.Table:
     """One contiguous pyarrow Table, columns in the order of COLUMNS, no validity bitmaps."""
     names = [name for name in COLUMNS if name in columns]
     # one bit pattern for NaN, so that equal candles have equal bytes
@@ -113,17 +112,17 @@ def to_table(columns: Columns) -> Any:
     return pa.table([floats_of(array) for array in arrays], names=names)
 
 
-def to_columns(table: Any) -> Columns:
+def to_columns(table: pa.Table) -> Columns:
     """Column views of a table of float64 columns."""
     return {name: numpy_of(table[name]) for name in table.column_names}
 
 
-def select(columns: Columns, rows: slice | NDArray[Any]) -> Columns:
+def select(columns: Columns, rows: slice | NDArray[np.bool_] | NDArray[np.intp]) -> Columns:
     """The same columns with these rows."""
     return {name: values[rows] for name, values in columns.items()}
 
 
-def _write(table: Any, codec: str | None) -> bytes:
+def _write(table: pa.Table, codec: str | None) -> bytes:
     sink = pa.BufferOutputStream()
     options = pa.ipc.IpcWriteOptions(compression=codec)
     with pa.ipc.new_file(sink, table.schema, options=options) as writer:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -66,7 +65,7 @@ def check_header(path: Path, names: list[str]) -> list[str]:
     return present
 
 
-def raw_times(column: Any) -> NDArray[np.float64]:
+def raw_times(column: pa.Array | pa.ChunkedArray) -> NDArray[np.float64]:
     """A pyarrow column of times as raw numbers (s, ms, us or ns); datetimes become seconds, nulls NaN.
 
     Raises ValueError for what is no time.
@@ -84,7 +83,7 @@ def raw_times(column: Any) -> NDArray[np.float64]:
         raise ValueError(f"{column.type} is no time") from error
 
 
-def to_floats(column: Any) -> NDArray[np.float64]:
+def to_floats(column: pa.Array | pa.ChunkedArray) -> NDArray[np.float64]:
     """A pyarrow column as float64, nulls NaN. Raises ArrowInvalid or ArrowNotImplementedError for what is no number."""
     if pa.types.is_dictionary(column.type):
         column = pc.cast(column, column.type.value_type)
@@ -149,7 +148,7 @@ def other_spacing(times: NDArray[np.float64], interval: str) -> str:
 
 
 def to_seconds(
-    path: Path, table: Any, scale: float, interval: str, where: Callable[[int], str], before: float | None = None
+    path: Path, table: pa.Table, scale: float, interval: str, where: Callable[[int], str], before: float | None = None
 ) -> Columns:
     """A table of raw candles as columns with open times in seconds.
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import ujson
 
 from tasks.child.deadline import HARD_GRACE_S
+from tasks.named_types import Row
 from tasks.protocol.keys import Keys, node_heartbeat_key
 from tasks.protocol.messages import Chunk, Rows, Status
 from tasks.protocol.records import ChildName, RunningChunk
@@ -64,7 +65,7 @@ class Attempts:
         )
         return bool(answer)
 
-    def finished(self, chunk: str, point_timeout_s: float, hung: bool | None = None) -> dict[int, dict[str, Any]]:
+    def finished(self, chunk: str, point_timeout_s: float, hung: bool | None = None) -> dict[int, Row]:
         """Rows that earlier careful attempts stored, by point.
 
         A marked point under which the child died too often is one of them, and so is one that never came back from
@@ -109,7 +110,7 @@ class Attempts:
         """This point is under way in the child `who`."""
         self.redis.hset(self.keys.partial(chunk), _UNDER_WAY, f"{point} {time.time()} {who}")
 
-    def store_row(self, chunk: str, row: dict[str, Any]) -> None:
+    def store_row(self, chunk: str, row: Row) -> None:
         """This point is finished; nothing is under way."""
         with self.redis.pipeline() as pipeline:
             pipeline.hset(self.keys.partial(chunk), str(row["point"]), ujson.dumps(row))

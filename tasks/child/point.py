@@ -13,7 +13,7 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tasks.child.deadline import Deadline
 from tasks.child.engines import BEST_PATH, EngineChoice, Engines
@@ -23,6 +23,7 @@ from tasks.intervals import interval_seconds
 from tasks.isolation import blackout
 from tasks.isolation.clock import clock
 from tasks.isolation.notes import notes
+from tasks.named_types import Row
 from tasks.nested import root_key
 from tasks.protocol.messages import Kind, Status, SweepDefinition
 from tasks.protocol.returns import RETURNS, encode_row, period_ends, returns_interval
@@ -42,7 +43,6 @@ if TYPE_CHECKING:
 LIVE_RUNS = 7
 
 #: Columns of a row that are not results.
-Row = dict[str, Any]
 
 
 class PointRunner:
@@ -126,7 +126,7 @@ class PointRunner:
         known = self._me.features.names()
         return [name for name in self._grid.names if root_key(name) in known]
 
-    def config(self, point: int) -> Any:
+    def config(self, point: int) -> ControllerConfigBase:
         """A fresh controller config of a point, in a process that no point has touched. Raises ControllerError."""
         from tasks.upstream.backtest.build import controller_config
 
@@ -154,7 +154,7 @@ class PointRunner:
             why, several = await self._me.needs.of(key, lambda: self._tried(reference, point), self.market)
         return self._engines.choose(fills, why, several_pairs=several)
 
-    def _tried(self, reference: int, point: int) -> Any:
+    def _tried(self, reference: int, point: int) -> ControllerConfigBase:
         """The config of the reference point, or of the point itself where it is refused. Raises ControllerError."""
         try:
             return self.config(reference)
@@ -167,7 +167,7 @@ class PointRunner:
         digits = zip(self._grid.names, self._grid.digits(point), strict=True)
         return self._grid.point([digit if name in named else 0 for name, digit in digits])
 
-    async def _outcome(self, point: int, fills: str) -> tuple[Outcome, Any, str]:
+    async def _outcome(self, point: int, fills: str) -> tuple[Outcome, ControllerConfigBase, str]:
         """A back-test, its config, and what its row warns of."""
         choice = await self.choice(point, fills)
         config = self.config(point)

@@ -12,13 +12,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from tasks.named_types import (
+    JsonObject,
+    Row,
+)
+
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
     import pandas as pd
 
     from tasks.metrics.inputs import TradeLike
-    from tasks.upstream.names import ControllerConfigBase, TradingRule
+    from tasks.upstream.names import BacktestPositionHold, ControllerConfigBase, ExecutorInfo, TradingRule
 
 
 @dataclass(frozen=True)
@@ -57,17 +62,17 @@ class Outcome:
     """One back-test, in the stock engine's own terms."""
 
     #: the stock `results`, keys and values as upstream gives them, `close_types` always a dict
-    results: dict[str, Any]
+    results: Row
     #: the ledger: list of hummingbot ExecutorInfo, in the stock engine's order
-    executors: list[Any]
+    executors: list[ExecutorInfo]
     #: list of dicts, a dict per candle, as upstream
-    pnl_timeseries: list[dict[str, Any]]
+    pnl_timeseries: list[Row]
     #: list of dicts, as upstream
-    position_held_timeseries: list[dict[str, Any]]
+    position_held_timeseries: list[Row]
     #: list of BacktestPositionHold
-    position_holds: list[Any]
+    position_holds: list[BacktestPositionHold]
     #: controller.processed_data after the run; "features" is the merged frame
-    processed_data: dict[str, Any]
+    processed_data: JsonObject
     #: name of the engine that really ran: "stock", "jump" (jumped), "step" (asked at every candle on the cheap path)
     engine: str
     #: why a slower engine than the one asked for ran; "" when it did not

@@ -12,9 +12,12 @@ import numpy as np
 from pydantic import BaseModel
 
 from tasks.engine._base import Outcome
+from tasks.named_types import JsonObject
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from tasks.upstream.names import BacktestPositionHold, ExecutorInfo
 
 #: Differences reported per part of an outcome; more of the same say nothing new.
 PER_PART = 5
@@ -32,7 +35,7 @@ class Difference:
     #: open time of the first candle on which it differs, seconds; None where a field belongs to no candle
     candle: float | None
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> JsonObject:
         """For a message."""
         return asdict(self)
 
@@ -78,11 +81,11 @@ class _IdPattern:
         return self._pairs.setdefault(one, other) == other and self._back.setdefault(other, one) == one
 
 
-def _ledger(executors: Sequence[Any]) -> list[dict[str, Any]]:
+def _ledger(executors: Sequence[ExecutorInfo]) -> list[JsonObject]:
     return [{name: getattr(info, name) for name in type(info).model_fields} | {"side": info.side} for info in executors]
 
 
-def _holds(holds: Sequence[Any]) -> list[dict[str, Any]]:
+def _holds(holds: Sequence[BacktestPositionHold]) -> list[JsonObject]:
     # The ids of the executors they came from are a set: their pattern cannot be told, their number can.
     return [{**vars(hold), "source_executor_ids": len(hold.source_executor_ids)} for hold in holds]
 

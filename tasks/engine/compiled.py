@@ -18,7 +18,7 @@ BLOCK = 256
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile a function of numbers and arrays when it is first called."""
-    options: dict[str, Any] = {"error_model": "numpy", "fastmath": False, "boundscheck": False}
+    options: dict[str, object] = {"error_model": "numpy", "fastmath": False, "boundscheck": False}
     try:
         return cast(Callable[..., Any], numba.njit(cache=True, **options)(function))
     except RuntimeError:  # no folder for the cache can be written

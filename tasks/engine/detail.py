@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tasks.engine import regimes
+from tasks.named_types import JsonObject
 
 if TYPE_CHECKING:
     from tasks.engine._base import Outcome
@@ -32,7 +33,7 @@ MAX_TRADES = 5000
 TRADE_COLUMNS = ("opened", "entry_price", "closed", "exit_price", "side", "close_type", "pnl", "executor", "level")
 
 
-def detail(outcome: Outcome) -> dict[str, Any]:
+def detail(outcome: Outcome) -> JsonObject:
     """The curves and trades of an outcome that was computed with `curves=True`. Raises ValueError without curves.
 
     `equity` is the change since the start at the candle's close; `drawdown` is equity minus its highest value so far
@@ -112,9 +113,9 @@ def _grid_trades(info: ExecutorInfo) -> Iterator[tuple[Any, ...]]:
     sign = 1 if side == "BUY" else -1
     ended = info.close_timestamp
     close_type = info.close_type.name if info.close_type is not None else ""
-    open_levels: dict[int, dict[str, Any]] = {}
+    open_levels: dict[int, JsonObject] = {}
 
-    def trade(entry: dict[str, Any], time: float | None, price: float | None, how: str) -> tuple[Any, ...]:
+    def trade(entry: JsonObject, time: float | None, price: float | None, how: str) -> tuple[Any, ...]:
         base = entry["amount_quote"] / entry["price"]
         pnl = None if price is None else float(sign * base * (price - entry["price"]))
         level = f"L{entry['level_idx']}"

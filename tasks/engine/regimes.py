@@ -20,9 +20,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+from tasks.named_types import JsonObject
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -97,7 +99,7 @@ def one_sided(found: list[Regime]) -> str:
     return ""
 
 
-def table(time: Floats, close: Floats, equity: Floats) -> dict[str, Any]:
+def table(time: Floats, close: Floats, equity: Floats) -> JsonObject:
     """The regimes of a curve as plain data, and the sentence on them."""
     found = regimes(time, close, equity)
     rows = [

@@ -16,6 +16,9 @@ from tasks.engine.equity import EquityCurve, kept_amounts
 from tasks.engine.executors import kind_of
 from tasks.engine.executors._base import side_of
 from tasks.engine.fills.exchange import MarketLimits
+from tasks.named_types import (
+    Row,
+)
 from tasks.upstream.backtest.build import controller_class, upstream_class_cache
 from tasks.upstream.backtest.failure import failure, unsupported
 from tasks.upstream.backtest.features import prepare_market_data
@@ -172,7 +175,7 @@ class _Life:
             self.kept = kept_amounts(info)
 
 
-def plain_results(results: dict[str, Any]) -> dict[str, Any]:
+def plain_results(results: Row) -> Row:
     """Upstream's results with Python's own numbers, and `close_types` {} where upstream writes 0."""
     plain = {name: value.item() if isinstance(value, np.generic) else value for name, value in results.items()}
     plain["close_types"] = {name: int(count) for name, count in (results["close_types"] or {}).items()}

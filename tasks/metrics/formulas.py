@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+
+from tasks.named_types import RowView
 
 if TYPE_CHECKING:
     from tasks.metrics.inputs import TradeLike
@@ -84,7 +86,7 @@ def profit_factor(trades: Sequence[TradeLike], equity_end: float) -> float | Non
     return float(pnl[pnl > 0].sum() / lost) if lost > 0 else None
 
 
-def win_rate_warning(results: Mapping[str, Any]) -> str:
+def win_rate_warning(results: RowView) -> str:
     """A sentence for a row whose share of winners is too good, "" for the others; `results` as the stock engine's."""
     accuracy, positions = results.get("accuracy") or 0.0, results.get("total_positions") or 0
     if accuracy <= WIN_RATE_SUSPICIOUS or positions < WIN_RATE_POSITIONS:

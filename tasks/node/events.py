@@ -7,10 +7,14 @@ how many wait.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from celery import bootsteps
 from celery.worker import state
+
+if TYPE_CHECKING:
+    from celery.worker.consumer import Consumer
+
 
 #: Seconds an event waits at most: Flower shows a chunk that much later.
 EVERY_S = 0.5
@@ -21,7 +25,7 @@ class GatheredEvents(bootsteps.StartStopStep):  # type: ignore[misc]  # celery h
 
     requires = ("celery.worker.consumer.events:Events",)
 
-    def start(self, parent: Any) -> None:
+    def start(self, parent: Consumer) -> None:
         """Called again after each reconnection, when there is a new dispatcher."""
         dispatcher, hub = parent.event_dispatcher, parent.hub
         if dispatcher is None or hub is None:
@@ -41,7 +45,7 @@ class GatheredEvents(bootsteps.StartStopStep):  # type: ignore[misc]  # celery h
 
         dispatcher.on_send_buffered = buffered
 
-    def stop(self, parent: Any) -> None:
+    def stop(self, parent: Consumer) -> None:
         """What happened last is sent when the node leaves; not over a connection that was lost, which could hang."""
         leaves = state.should_stop is not None and state.should_stop is not False  # 0 is an exit code
         if parent.event_dispatcher is not None and leaves:

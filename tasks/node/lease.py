@@ -19,7 +19,7 @@ import threading
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING
 
 from celery import bootsteps
 from celery.worker import state
@@ -28,6 +28,11 @@ from tasks.child.heartbeat import Watchdog, signs
 from tasks.protocol.keys import NODES_KEY, UNACKED_INDEX_KEY, node_heartbeat_key
 from tasks.protocol.records import NodeRecord
 from tasks.settings import Settings, versions
+
+if TYPE_CHECKING:
+    from celery.worker.consumer import Consumer
+    from redis import Redis
+
 
 #: Seconds between two heartbeats; a node is gone after NODE_EXPIRY_S without one.
 BEAT_S = 2.0
@@ -39,12 +44,12 @@ class LeaseRenewal(bootsteps.StartStopStep):  # type: ignore[misc]  # celery has
 
     requires = ("celery.worker.consumer.tasks:Tasks",)
 
-    def __init__(self, parent: Any, **options: Any):
+    def __init__(self, parent: Consumer, **options: object):
         super().__init__(parent, **options)
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def start(self, parent: Any) -> None:
+    def start(self, parent: Consumer) -> None:
         """Begin to renew; called again after each reconnection."""
         self._stop = threading.Event()
         self._thread = threading.Thread(
@@ -52,13 +57,13 @@ class LeaseRenewal(bootsteps.StartStopStep):  # type: ignore[misc]  # celery has
         )
         self._thread.start()
 
-    def stop(self, parent: Any) -> None:
+    def stop(self, parent: Consumer) -> None:
         """Stop renewing; the leases are left to run out unless the consumer starts again."""
         self._stop.set()
 
     shutdown = stop
 
-    def _renew_until(self, consumer: Any, stop: threading.Event) -> None:
+    def _renew_until(self, consumer: Consumer, stop: threading.Event) -> None:
         from redis.exceptions import RedisError
 
         from tasks.broker.connect import connect
@@ -107,7 +112,7 @@ def end_silent(late: Mapping[int, float]) -> None:
             print(text, file=sys.stderr, flush=True)  # noqa: T201  a line in the node's log
 
 
-def renew_leases(client: Any, consumer: Any) -> int:
+def renew_leases(client: Redis, consumer: Consumer) -> int:
     """Set the clock of every message this node holds to now; how many were found on the broker."""
     qos = getattr(consumer.task_consumer.channel, "qos", None)
     index_key = getattr(qos, "unacked_index_key", UNACKED_INDEX_KEY)

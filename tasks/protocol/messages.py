@@ -21,6 +21,7 @@ import ujson
 
 from tasks.errors import MessageError
 from tasks.market_names import feed_key
+from tasks.named_types import JsonObject, Row
 from tasks.protocol import names
 from tasks.protocol.returns import RETURNS, PackedReturns, pack
 from tasks.protocol.scenario import PLAIN, Scenario
@@ -96,7 +97,7 @@ class SweepDefinition:
     sweep: str
     kind: Kind
     #: the controller config as Hummingbot's conf/controllers/*.yml holds it, without the axes' values
-    controller: dict[str, Any]
+    controller: JsonObject
     #: {config key: values}, see tasks.grid
     grid: dict[str, list[Any]]
     #: first and last moment of the period, seconds since epoch, UTC
@@ -125,7 +126,7 @@ class SweepDefinition:
     #: content hash of the controllers bundle
     controllers: str = ""
     #: connector -> trading pair -> Hummingbot's TradingRule fields as strings or numbers
-    trading_rules: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
+    trading_rules: dict[str, dict[str, JsonObject]] = field(default_factory=dict)
     #: "honest" or "stock": which clock a controller has; what else it means is in the other fields
     semantics: str = "honest"
     #: price increments beyond its own at which a candle must trade to fill a resting order
@@ -154,7 +155,7 @@ class SweepDefinition:
     #: last moment of which the slices hold candles, where that is later than `end` (a hold-out), seconds; 0: `end`
     candles_end: int = 0
     #: settings of a kind: sample seeds, number of cuts, ...
-    options: dict[str, Any] = field(default_factory=dict)
+    options: JsonObject = field(default_factory=dict)
 
     def encode(self) -> bytes:
         """As bytes; equal definitions give equal bytes. Keys stay in order: the grid's order numbers the points."""
@@ -329,7 +330,7 @@ class Rows:
         chunk: str,
         node: str,
         seconds: float,
-        rows: Sequence[dict[str, Any]],
+        rows: Sequence[Row],
         memory_bytes: int = 0,
         feature_axes: Sequence[str] = (),
     ) -> Rows:
@@ -342,7 +343,7 @@ class Rows:
         returns = pack([row.get(RETURNS) for row in rows])
         return cls(chunk, node, seconds, columns, memory_bytes, feature_axes, returns)
 
-    def to_dicts(self) -> list[dict[str, Any]]:
+    def to_dicts(self) -> list[Row]:
         """One dict a row."""
         names = list(self.columns)
         return [dict(zip(names, values, strict=True)) for values in zip(*self.columns.values(), strict=True)]

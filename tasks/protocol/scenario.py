@@ -15,8 +15,11 @@ A new kind of scenario is one field here and, where it changes the candles, one 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from tasks.named_types import JsonObject
 
 if TYPE_CHECKING:
     from tasks.protocol.messages import SweepDefinition
@@ -58,7 +61,7 @@ class Scenario:
     @classmethod
     def parse(cls, text: str) -> Scenario:
         """The inverse of `str`. Raises ValueError for anything that `str` does not write."""
-        values: dict[str, Any] = {}
+        values: JsonObject = {}
         for part in text.split(",") if text else []:
             name, _, value = part.partition("=")
             reader = _READERS.get(name)
@@ -72,7 +75,7 @@ class Scenario:
 
     def applied(self, definition: SweepDefinition) -> SweepDefinition:
         """The definition with this scenario's period, engine, fills and costs; the candles are changed elsewhere."""
-        changes: dict[str, Any] = {
+        changes: JsonObject = {
             "start": definition.start if self.start is None else self.start,
             "end": definition.end if self.end is None else self.end,
             "engine": self.engine or definition.engine,
@@ -102,7 +105,7 @@ def _word(text: str) -> str:
     return text
 
 
-_READERS: dict[str, Any] = {
+_READERS: dict[str, Callable[[str], object]] = {
     "start": int,
     "end": int,
     "noise": int,

@@ -12,12 +12,12 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
 
 import ujson
 
 from tasks.errors import HummingsweepError
 from tasks.market_names import feed_key
+from tasks.named_types import JsonObject
 
 
 @dataclass(frozen=True)
@@ -171,7 +171,7 @@ class Event:
     def decode(cls, line: str) -> Event:
         """The inverse of `encode`. Raises HummingsweepError."""
         try:
-            fields: dict[str, Any] = ujson.loads(line)
+            fields: JsonObject = ujson.loads(line)
             feeds = [FeedAnswer(**{**feed, "status": Status(feed["status"])}) for feed in fields.pop("feeds")]
             rules = [RulesAnswer(**{**one, "status": Status(one["status"])}) for one in fields.pop("rules")]
             return cls(kind=Kind(fields.pop("kind")), feeds=feeds, rules=rules, **fields)

@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 from tasks.errors import HummingsweepError
 from tasks.files import written_beside
+from tasks.named_types import JsonObject
 from tasks.suggest import nearest_few
 
-Rules = dict[str, dict[str, Any]]
+Rules = dict[str, JsonObject]
 
 
 def chosen(found: Rules, pairs: tuple[str, ...], connector: str) -> Rules:

@@ -12,6 +12,7 @@ from typing import Any
 
 from tasks.errors import ExchangeError, HummingsweepError
 from tasks.intervals import interval_seconds
+from tasks.named_types import JsonObject
 from tasks.protocol.messages import SweepDefinition
 from tasks.suggest import nearest
 from tasks.sync import feed as feeds
@@ -94,8 +95,8 @@ class _Download:
     retry_policy: RetryPolicy
     traffic: Any
     _gates: dict[str, Gate] = field(default_factory=dict)
-    _throttlers: dict[str, Any] = field(default_factory=dict)
-    _markets: dict[str, Any] = field(default_factory=dict)
+    _throttlers: dict[str, object] = field(default_factory=dict)
+    _markets: JsonObject = field(default_factory=dict)
 
     async def feed(self, order: FeedOrder, answer: FeedAnswer) -> None:
         """One feed; every error ends in the answer."""

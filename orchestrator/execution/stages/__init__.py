@@ -8,7 +8,6 @@ looked at after everything that could change the choice.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from orchestrator.analysis.rank import Ranking
 from orchestrator.execution.session import SweepSession
@@ -17,9 +16,10 @@ from orchestrator.execution.stages.live import live
 from orchestrator.execution.stages.noise import noise_worlds
 from orchestrator.execution.stages.robustness import robustness
 from orchestrator.execution.stages.walk_forward import walk_forward
+from tasks.named_types import JsonObject
 
 #: (session, ranking of the sweep) -> findings; None where the sweep file does not ask for it.
-Stage = Callable[[SweepSession, Ranking], dict[str, Any] | None]
+Stage = Callable[[SweepSession, Ranking], JsonObject | None]
 
 #: name -> stage.
 STAGES: dict[str, Stage] = {
@@ -31,12 +31,12 @@ STAGES: dict[str, Stage] = {
 }
 
 
-def run_stages(session: SweepSession, ranking: Ranking, skip: Sequence[str] = ()) -> dict[str, dict[str, Any]]:
+def run_stages(session: SweepSession, ranking: Ranking, skip: Sequence[str] = ()) -> dict[str, JsonObject]:
     """Run every stage that the sweep file asks for, until an interrupt; findings by name.
 
     Raises what computing raises.
     """
-    findings: dict[str, dict[str, Any]] = {}
+    findings: dict[str, JsonObject] = {}
     for name, stage in STAGES.items():
         if name in skip:
             continue

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from orchestrator.analysis.rank import rank, scored
 from orchestrator.validation import holdout as held
 from orchestrator.validation.folds import windows_of
 from orchestrator.validation.rows import results_of
+from tasks.named_types import JsonObject
 
 if TYPE_CHECKING:
     from orchestrator.analysis.rank import Ranking
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 LOOKS = "holdout_looks"
 
 
-def holdout(session: SweepSession, ranking: Ranking) -> dict[str, Any] | None:
+def holdout(session: SweepSession, ranking: Ranking) -> JsonObject | None:
     """The answer of `orchestrator.validation.holdout.answer`; None without a hold-out, or without a ranked point.
 
     Raises BrokerError, StoreError.
@@ -50,7 +51,7 @@ def holdout(session: SweepSession, ranking: Ranking) -> dict[str, Any] | None:
     return held.answer(window, best, drawn, inside, results, looks, ascending=ranking.ascending)
 
 
-def looks_of(store: Store, definition: SweepDefinition) -> list[dict[str, Any]]:
+def looks_of(store: Store, definition: SweepDefinition) -> list[JsonObject]:
     """Every noted look at a hold-out by sweeps of this folder with the same controller on the same market."""
     about = _about(definition)
     return [

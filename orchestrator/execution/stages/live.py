@@ -7,18 +7,17 @@ more.
 
 from __future__ import annotations
 
-from typing import Any
-
 from orchestrator.analysis.live_words import sentence
 from orchestrator.analysis.rank import Ranking
 from orchestrator.execution.session import SweepSession
+from tasks.named_types import JsonObject, Row
 from tasks.protocol.messages import Kind
 
 #: Seconds that the replay at the end of a run may take, at least.
 CLOSING_S = 10.0
 
 
-def live(session: SweepSession, ranking: Ranking) -> dict[str, Any] | None:
+def live(session: SweepSession, ranking: Ranking) -> JsonObject | None:
     """See Stage; the findings of `summary`. None where nothing is ranked."""
     wanted = session.sweep.validation.live
     points = [int(row["point"]) for row in ranking.rows[: max(wanted, 1)]]
@@ -28,12 +27,12 @@ def live(session: SweepSession, ranking: Ranking) -> dict[str, Any] | None:
     return replayed(session, points, budget_s)
 
 
-def replayed(session: SweepSession, points: list[int], budget_s: float = 0.0) -> dict[str, Any]:
+def replayed(session: SweepSession, points: list[int], budget_s: float = 0.0) -> JsonObject:
     """Points replayed on the live engine. `budget_s`: seconds a replay may take; 0: the whole period."""
     return summary(session.ask(Kind.LIVE, points, watched=True, budget_s=budget_s))
 
 
-def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
+def summary(rows: list[Row]) -> JsonObject:
     """What the replays of some points say together.
 
     `points` replayed, `trades_same` (share, over all of them), mean `pnl` and `backtest_pnl` (fractions of the capital,
@@ -43,7 +42,7 @@ def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
     replays = [row["live"] for row in rows if row.get("live")]
     trades = [replay["trades"] for replay in replays]
     total = sum(sum(of.values()) for of in trades)
-    found: dict[str, Any] = {
+    found: JsonObject = {
         "points": len(replays),
         "trades_same": sum(of["same"] for of in trades) / total if total else None,
         "pnl": _mean([replay["pnl"] for replay in replays]),
@@ -58,7 +57,7 @@ def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def sentences(rows: list[dict[str, Any]]) -> list[str]:
+def sentences(rows: list[Row]) -> list[str]:
     """Each point's replay in words; `rows` as `summary` gives them."""
     return [sentence(row) for row in rows]
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from orchestrator.analysis.noise import noise_answer, world
 from orchestrator.sweepfile.skip import points_of, skip_of, spread_kept
 from tasks.grid import Grid
+from tasks.named_types import JsonObject
 
 if TYPE_CHECKING:
     from orchestrator.analysis.rank import Ranking
     from orchestrator.execution.session import SweepSession
 
 
-def noise_worlds(session: SweepSession, ranking: Ranking) -> dict[str, Any] | None:
+def noise_worlds(session: SweepSession, ranking: Ranking) -> JsonObject | None:
     """As `validate: {noise_worlds, noise_points}` asks; None where it does not. Raises BrokerError, StoreError."""
     asked = session.sweep.validation
     if not asked.noise_worlds or not ranking.rows:
@@ -21,7 +22,7 @@ def noise_worlds(session: SweepSession, ranking: Ranking) -> dict[str, Any] | No
     return run_worlds(session, asked.noise_worlds, asked.noise_points)
 
 
-def run_worlds(session: SweepSession, worlds: int, points: int) -> dict[str, Any] | None:
+def run_worlds(session: SweepSession, worlds: int, points: int) -> JsonObject | None:
     """Compute `points` points, spread over the grid, in each of so many worlds, and compare.
 
     Rows that are there already are not computed again: asking for more worlds later goes on where it stopped. None

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from orchestrator.analysis.rank import rank, scored
 from orchestrator.validation.robustness import checks_of, matrix, neighbours
 from orchestrator.validation.rows import table_of
+from tasks.named_types import JsonObject
 from tasks.protocol.scenario import Scenario
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from orchestrator.sweepfile.validate import Robustness
 
 
-def robustness(session: SweepSession, ranking: Ranking) -> dict[str, Any] | None:
+def robustness(session: SweepSession, ranking: Ranking) -> JsonObject | None:
     """The matrix of the best points under what the sweep file asks for; None where it asks for nothing.
 
     Raises BrokerError, StoreError.
@@ -27,9 +28,7 @@ def robustness(session: SweepSession, ranking: Ranking) -> dict[str, Any] | None
     return None if asked is None else under_changed_conditions(session, asked)
 
 
-def under_changed_conditions(
-    session: SweepSession, asked: Robustness, points: Sequence[int] = ()
-) -> dict[str, Any] | None:
+def under_changed_conditions(session: SweepSession, asked: Robustness, points: Sequence[int] = ()) -> JsonObject | None:
     """The matrix of `points`, or of the best ones; None when no point is ranked, or after an interrupt."""
     store, name, sweep = session.store, session.definition.sweep, session.sweep
     table = store.table(name)

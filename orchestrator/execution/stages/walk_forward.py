@@ -13,10 +13,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from orchestrator.validation.answer import answer_of, chosen_points, filled, points_to_test, walk_answer
 from orchestrator.validation.folds import windows_of
+from tasks.named_types import JsonObject
 from tasks.protocol.scenario import Scenario
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from orchestrator.validation.walk import Chosen
 
 
-def walk_forward(session: SweepSession, ranking: Ranking) -> dict[str, Any] | None:
+def walk_forward(session: SweepSession, ranking: Ranking) -> JsonObject | None:
     """The answer of `orchestrator.validation.answer.walk_answer`; None where the sweep file has no walk_forward.
 
     Raises BrokerError, StoreError.

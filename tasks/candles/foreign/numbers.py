@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -25,7 +24,7 @@ def is_number(text: str) -> bool:
     return _NUMBER.fullmatch(text.strip().strip('"').lstrip("$€£")) is not None
 
 
-def decimal_sign(columns: Iterable[Any]) -> str:
+def decimal_sign(columns: Iterable[pa.Array | pa.ChunkedArray]) -> str:
     """The sign before the decimals of all these columns: a point or a comma. Raises ValueError when it is not clear."""
     commas: set[str] = set()
     for column in columns:
@@ -48,7 +47,7 @@ def decimal_sign(columns: Iterable[Any]) -> str:
     )
 
 
-def numbers_of(column: Any, sign: str) -> NDArray[np.float64]:
+def numbers_of(column: pa.Array | pa.ChunkedArray, sign: str) -> NDArray[np.float64]:
     """A column as float64, NaN where the field is empty. Raises ValueError for what is no number."""
     if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
         return to_floats(column)

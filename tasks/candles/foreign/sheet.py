@@ -22,6 +22,7 @@ import pyarrow as pa
 from pyarrow import csv, feather, parquet
 
 from tasks.candles.foreign.numbers import is_number
+from tasks.named_types import JsonValue
 
 #: Endings of what can be read.
 ENDINGS = (".csv", ".txt", ".tsv", ".json", ".parquet", ".pq", ".feather", ".arrow", ".zip")
@@ -41,7 +42,7 @@ class Sheet:
 
     #: None where the file has no header
     names: list[str] | None
-    columns: list[Any]
+    columns: list[pa.Array | pa.ChunkedArray]
     #: what was passed over or told apart, a sentence each
     notes: list[str] = field(default_factory=list)
 
@@ -84,7 +85,7 @@ def _unpacked(path: Path, most: int | None) -> bytes:
         raise ValueError(f"cannot be unpacked ({error}); fetch it again") from error
 
 
-def _of_table(table: Any) -> Sheet:
+def _of_table(table: pa.Table) -> Sheet:
     return Sheet([str(name) for name in table.column_names], [column.combine_chunks() for column in table.columns])
 
 
@@ -107,7 +108,7 @@ def _of_text(text: str) -> Sheet:
     labels = [str(place) for place in range(width)]
     bad: list[str] = []
 
-    def note_bad(row: Any) -> str:
+    def note_bad(row: csv.InvalidRow) -> str:
         bad.append(str(row.text))
         return "skip"
 
@@ -172,7 +173,7 @@ def _of_json(text: str, *, partial: bool) -> Sheet:
     return Sheet(None, [_texts([row[place] for row in rows]) for place in range(width)])
 
 
-def _longest(document: Any) -> Any:
+def _longest(document: JsonValue) -> JsonValue:
     """The longest list of lists or objects, or object of equally long lists, in a document; empty when none is."""
     best: Any = []
 
@@ -199,7 +200,7 @@ def _longest(document: Any) -> Any:
     return best
 
 
-def _texts(values: Sequence[Any]) -> Any:
+def _texts(values: Sequence[object]) -> pa.Array:
     """As text, exactly: JSON's numbers come back as they were written."""
     texts = ["" if value is None else repr(value) if isinstance(value, float) else str(value) for value in values]
     return pa.array(texts, pa.string())

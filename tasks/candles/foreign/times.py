@@ -12,7 +12,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -38,7 +37,9 @@ _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct",
 _LEAST_S = 1e8
 
 
-def seconds_of(column: Any, clock: Any = None) -> tuple[Floats, list[str]]:
+def seconds_of(
+    column: pa.Array | pa.ChunkedArray, clock: pa.Array | pa.ChunkedArray | None = None
+) -> tuple[Floats, list[str]]:
     """Seconds of a column of times (with a second column of clock times), and what is to be said of how it was read.
 
     Raises ValueError with a sentence.
@@ -77,7 +78,7 @@ def _of_numbers(raw: Floats) -> tuple[Floats, list[str]]:
     return raw / scales, notes
 
 
-def _of_texts(texts: Any) -> tuple[Floats, list[str]]:
+def _of_texts(texts: pa.Array | pa.ChunkedArray) -> tuple[Floats, list[str]]:
     first = str(texts[0].as_py() or "")
     shape = next((one for one in (_YEAR_FIRST, _COMPACT, _YEAR_LAST, _MONTH_NAMED) if re.fullmatch(one, first)), None)
     if shape is None:

@@ -173,7 +173,7 @@ class Trajectory:
         """The fills of an executor that ended or was stopped on row `end`; None: its ExecutorInfo says all there is."""
         return [] if self.fill_row is None else None
 
-    def custom_info(self, row: int, state: State) -> dict[str, Any]:
+    def custom_info(self, row: int, state: State) -> dict[str, object]:
         """A fresh dict: upstream's ExecutorSimulation.get_custom_info."""
         candles, config = self.candles, self.config
         moved = self.fill_row if self.fill_row is not None and state.filled_amount_quote > 0 else row
@@ -227,7 +227,7 @@ class Unfilled(Trajectory):
 
 #: (candles, row of the creation, hummingbot's executor config, the run's fills) -> its life; None where the window
 #: holds no row, and the engine forgets the executor. Raises what upstream's simulator raises for that config.
-Simulation = Callable[[Candles, int, Any, "RunFills"], Trajectory | None]
+Simulation = Callable[[Candles, int, ExecutorConfigBase, "RunFills"], Trajectory | None]
 
 
 def stock_exposure(
@@ -261,7 +261,7 @@ class ExecutorKind:
     #: the simulation with any other fills, see tasks.engine.fills
     honest: Simulation
     #: (price, base) of the entries of a config, as far as they have a price of their own
-    orders: Callable[[Any], list[tuple[Decimal, Decimal]]]
+    orders: Callable[[ExecutorConfigBase], list[tuple[Decimal, Decimal]]]
     #: (simulation, rows it lived, 1 bought or -1 sold, closes=) -> (position value, quote traded) per row, of upstream
     stock_exposure: Callable[..., tuple[Floats, Floats]] = stock_exposure
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import (
+    TYPE_CHECKING,
+)
 
 import numpy as np
 
@@ -22,6 +24,7 @@ from tasks.engine.executors._base import (
     Trajectory,
 )
 from tasks.engine.executors.honest_grid import honest
+from tasks.named_types import JsonObject
 from tasks.upstream.names import (
     ExecutorConfigBase,
     ExecutorSimulation,
@@ -112,7 +115,7 @@ class Grid(Trajectory):
         self.level_prices: list[float] = prices.tolist()
         self.tp_prices: list[float] = tp_prices.tolist()
         #: every fill of the executor's whole life, from its first row on, as upstream shows them
-        self.fill_events: list[dict[str, Any]] = [
+        self.fill_events: list[JsonObject] = [
             {
                 "timestamp": float(candles.timestamp[row]),
                 "price": self.level_prices[level] if is_entry else self.tp_prices[level],
@@ -130,7 +133,7 @@ class Grid(Trajectory):
     def _build(self) -> Table:
         return _grid_table(*grid_life(*self._life)[2:6])
 
-    def custom_info(self, row: int, state: State) -> dict[str, Any]:
+    def custom_info(self, row: int, state: State) -> dict[str, object]:
         """GridExecutorSimulation.get_custom_info."""
         return {
             **super().custom_info(row, state),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -102,7 +102,7 @@ class HonestGrid(Filled):
         self.level_prices: list[float] = prices.tolist()
         self.tp_prices: list[float] = targets.tolist()
 
-    def custom_info(self, row: int, state: State) -> dict[str, Any]:
+    def custom_info(self, row: int, state: State) -> dict[str, object]:
         """GridExecutorSimulation.get_custom_info, with the fills up to the row: upstream shows those to come too."""
         return {
             **super().custom_info(row, state),
@@ -116,7 +116,7 @@ class HonestGrid(Filled):
     def _average(self, sums: Sums) -> float:
         return sums.cost / sums.base if sums.base > 0 else 0.0
 
-    def _event(self, fill: Fill) -> dict[str, Any]:
+    def _event(self, fill: Fill) -> dict[str, object]:
         """In the form of upstream's simulator."""
         return {
             "timestamp": float(self.candles.timestamp[fill.row]),

@@ -71,7 +71,7 @@ class Entry(NamedTuple):
 
 def simulate_ladder(
     candles: Candles, first: int, last: int, config: ExecutorConfigBase, run: RunFills,
-    *, orders: list[tuple[Any, Decimal, Decimal]], barriers: Barriers, before: float,
+    *, orders: list[tuple[OrderType, Decimal, Decimal]], barriers: Barriers, before: float,
 ) -> Trajectory:  # fmt: skip
     """The life of an executor that enters by `orders` (hummingbot OrderType, price, base).
 
@@ -112,7 +112,7 @@ def placed(
     side: int,
     run: RunFills,
     config: ExecutorConfigBase,
-    orders: list[tuple[Any, Decimal, Decimal]],
+    orders: list[tuple[OrderType, Decimal, Decimal]],
 ) -> list[Entry] | None:
     """Orders placed at a row's close, as the exchange rounds them; None where it refuses one."""
     limits, close = run.limits_of(config), float(candles.close[first])

@@ -13,10 +13,13 @@ from __future__ import annotations
 import hashlib
 import random
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import base58
 from pydantic import BaseModel
+
+if TYPE_CHECKING:
+    from tasks.upstream.names import PositionExecutorConfig, TradeType
 
 
 class LazyPositionConfig:
@@ -27,7 +30,9 @@ class LazyPositionConfig:
 
     __slots__ = ("_number", "_pattern", "amount", "entry_price", "side", "timestamp", "triple_barrier_config")
 
-    def __init__(self, pattern: Any, timestamp: float, side: Any, entry_price: Decimal, amount: Decimal) -> None:
+    def __init__(
+        self, pattern: PositionExecutorConfig, timestamp: float, side: TradeType, entry_price: Decimal, amount: Decimal
+    ) -> None:
         self._pattern = pattern
         self.timestamp = timestamp
         self.side = side

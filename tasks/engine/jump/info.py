@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
 
 from tasks.engine.executors._base import State, Trajectory
 from tasks.upstream.names import (
@@ -20,12 +19,12 @@ def executor_info(
     trajectory: Trajectory,
     row: int,
     state: State,
-    status: Any,
+    status: RunnableStatus,
     *,
     is_trading: bool = False,
     close_timestamp: float | None = None,
-    close_type: CloseType = None,
-) -> Any:
+    close_type: CloseType | None = None,
+) -> ExecutorInfo:
     """What upstream's ExecutorSimulation.get_executor_info_at_timestamp gives for a row."""
     config = trajectory.config
     stamped = config.timestamp

@@ -13,7 +13,10 @@ from array import array
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from sys import getrefcount
-from typing import Any, NamedTuple
+from typing import (
+    Any,
+    NamedTuple,
+)
 
 from tasks.engine.candles import Candles
 from tasks.engine.equity import EquityCurve, kept_amounts
@@ -22,7 +25,14 @@ from tasks.engine.executors.lazy_config import LazyPositionConfig
 from tasks.engine.jump.compact import Compactor, materialise
 from tasks.engine.jump.info import executor_info
 from tasks.market_names import price_key
-from tasks.upstream.names import BacktestingEngineBase, BacktestPositionHold, CloseType, RunnableStatus
+from tasks.upstream.names import (
+    BacktestingEngineBase,
+    BacktestPositionHold,
+    CloseType,
+    ExecutorConfigBase,
+    ExecutorInfo,
+    RunnableStatus,
+)
 
 #: Seconds for which an ended executor stays visible to the controller.
 WINDOW_S = BacktestingEngineBase.DEFAULT_TERMINATED_EXECUTORS_WINDOW
@@ -54,25 +64,25 @@ class Executor:
         #: its state there; None where nothing was ever filled
         self.state: State | None = None
         #: hummingbot CloseType
-        self.close_type: CloseType = None
+        self.close_type: CloseType | None = None
         self.close_timestamp: Any = None
         #: the first row on which it is older than `retry_policy` seconds: MarketMaking's note
         self.stale_row = -1
         self.retry_policy: Any = None
-        self._info: Any = None
+        self._info: ExecutorInfo = None
 
     @property
-    def config(self) -> Any:
+    def config(self) -> ExecutorConfigBase:
         """Hummingbot's executor config, the object the controller made unless nobody else held it."""
         return materialise(self.trajectory)
 
     @property
-    def known(self) -> Any:
+    def known(self) -> ExecutorConfigBase | LazyPositionConfig:
         """What reads like `config`, without one being made where nobody has read it."""
         config = self.trajectory.config
         return config if type(config) is LazyPositionConfig else materialise(self.trajectory)
 
-    def info_at(self, row: int) -> Any:
+    def info_at(self, row: int) -> ExecutorInfo:
         """A fresh ExecutorInfo of the executor on a row before its end."""
         trajectory = self.trajectory
         materialise(trajectory)
@@ -80,7 +90,7 @@ class Executor:
         return executor_info(trajectory, row, state, RunnableStatus.RUNNING, is_trading=state.filled_amount_quote > 0)
 
     @property
-    def info(self) -> Any:
+    def info(self) -> ExecutorInfo:
         """The ExecutorInfo of the ended executor, the same object each time."""
         if self._info is None:
             materialise(self.trajectory)
@@ -108,8 +118,8 @@ class Executor:
 class Trade(NamedTuple):
     """What tasks.metrics asks of an ended executor that filled something, without building its ExecutorInfo."""
 
-    filled_amount_quote: Any
-    net_pnl_quote: Any
+    filled_amount_quote: Decimal | float
+    net_pnl_quote: Decimal | float
     close_type: CloseType
 
 
@@ -151,7 +161,7 @@ class Ledger:
         #: every ended executor in upstream's order: the ledger
         self.ended: list[Executor] = []
         #: "{connector}_{pair}" -> BacktestPositionHold
-        self.holds: dict[str, Any] = {}
+        self.holds: dict[str, BacktestPositionHold] = {}
         self.steps = Steps()
         self.held: list[Held] = []
         self._curve = curve
@@ -249,13 +259,13 @@ class Ledger:
             return list(self.active.values())
         return sorted([*self.active.values(), *self._vanished], key=lambda executor: executor.number)
 
-    def executors_reader(self) -> Callable[[], list[Any]]:
+    def executors_reader(self) -> Callable[[], list[ExecutorInfo]]:
         """A function that gives what the controller sees of its executors on the current row, whenever it is called:
         the running ones, fresh ExecutorInfo, then the ended ones of the last hour."""
         row, running = self._row, self.running()
         first, count, ended = self.visible_from(), len(self.ended), self.ended
 
-        def read() -> list[Any]:
+        def read() -> list[ExecutorInfo]:
             return [one.info_at(row) for one in running] + [one.info for one in ended[first:count]]
 
         return read
@@ -270,7 +280,7 @@ class Ledger:
             self._visible += 1
         return self._visible
 
-    def positions_held(self) -> list[Any]:
+    def positions_held(self) -> list[object]:
         """PositionSummary of the open held positions at the current row's close."""
         if not self.holds:
             return []

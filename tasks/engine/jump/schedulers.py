@@ -39,7 +39,7 @@ from tasks.upstream.names import (
     TradeType,
 )
 
-Create = Callable[[Any], None]
+Create = Callable[[ExecutorConfigBase], None]
 
 UNKNOWN_POSITION = "the position to rebalance to is not known ahead"
 
@@ -123,7 +123,7 @@ class Declared(EveryCandle):
 class Directional(DecisionScheduler):
     """Reproduces create_actions_proposal and can_create_executor of DirectionalTradingControllerBase."""
 
-    def __init__(self, *args: Any, signals: Any, alike: bool) -> None:
+    def __init__(self, *args: Any, signals: npt.NDArray[np.float64], alike: bool) -> None:
         """`signals`: processed_data["signal"] on every row, numbers, shape (n,); `alike`: each executor's config is the
         one before, but for what `LazyPositionConfig` holds."""
         super().__init__(*args)
@@ -247,7 +247,7 @@ class MarketMaking(DecisionScheduler):
         for executor_id in due:
             self.ledger.stop(executor_id, keep_position=False)
 
-    def _rebalancing_orders(self) -> list[Any]:
+    def _rebalancing_orders(self) -> list[CreateExecutorAction]:
         """check_position_rebalance, where no such order is running, without its search through all executors."""
         controller, config = self.controller, self.controller.config
         required = config.get_required_base_amount(Decimal(controller.processed_data["reference_price"]))

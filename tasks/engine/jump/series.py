@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
+from collections.abc import (
+    Iterable,
+    Sequence,
+)
 from decimal import Decimal
 from functools import reduce
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +16,7 @@ import numpy.typing as npt
 from tasks.engine.candles import Candles, Floats
 from tasks.engine.jump.lazy import LazyList
 from tasks.engine.jump.ledger import Executor, Ledger
+from tasks.named_types import Row
 from tasks.upstream.names import BacktestingEngineBase, CloseType, TradeType
 
 _ZERO = Decimal("0")
@@ -69,15 +72,15 @@ class Series:
             self._valued.append(valued)
             self.total_pnl[first:end] = (self._realized[first:end] + valued.realized) + valued.unrealized
 
-    def pnl_timeseries(self) -> list[dict[str, Any]]:
+    def pnl_timeseries(self) -> list[Row]:
         """Upstream's list, a dict per candle."""
         return LazyList(self._pnl_rows)
 
-    def position_held_timeseries(self) -> list[dict[str, Any]]:
+    def position_held_timeseries(self) -> list[Row]:
         """Upstream's list, a dict per candle on which a position is held."""
         return LazyList(self._held_rows)
 
-    def _pnl_rows(self) -> list[dict[str, Any]]:
+    def _pnl_rows(self) -> list[Row]:
         rows = [
             {
                 "timestamp": timestamp,
@@ -105,7 +108,7 @@ class Series:
                 }
         return rows
 
-    def _held_rows(self) -> list[dict[str, Any]]:
+    def _held_rows(self) -> list[Row]:
         rows = []
         for valued in self._valued:
             for row, unrealized in enumerate(valued.unrealized, valued.first):
@@ -124,13 +127,13 @@ class Series:
         return rows
 
 
-def results(ledger: Ledger, series: Series, total_amount_quote: Any, final_price: Decimal | None) -> dict[str, Any]:
+def results(ledger: Ledger, series: Series, total_amount_quote: Decimal, final_price: Decimal | None) -> Row:
     """Upstream's BacktestingEngineBase.summarize_results without its frame of every executor: the same numbers."""
     ended = ledger.ended
     holds = list(ledger.holds.values())
     pnl = series.total_pnl
     if not ended or len(pnl) < 2:
-        summary: dict[str, Any] = BacktestingEngineBase.summarize_results(
+        summary: Row = BacktestingEngineBase.summarize_results(
             [executor.info for executor in ended], total_amount_quote, holds, final_price, series.pnl_timeseries()
         )
         return summary
@@ -182,7 +185,7 @@ def results(ledger: Ledger, series: Series, total_amount_quote: Any, final_price
     }
 
 
-def _figures(executor: Executor) -> tuple[Any, Decimal, Decimal, Decimal, Any]:
+def _figures(executor: Executor) -> tuple[CloseType, Decimal, Decimal, Decimal, TradeType]:
     """(close type, net pnl, fees, filled, side) as the ExecutorInfo has them, which its readers may have changed."""
     if executor.was_read:
         info = executor.info
@@ -199,7 +202,7 @@ def _figures(executor: Executor) -> tuple[Any, Decimal, Decimal, Decimal, Any]:
     )
 
 
-def _total(amounts: Any) -> Any:
+def _total(amounts: Iterable[Decimal]) -> Decimal | int:
     """The sum as pandas takes it over Decimals: one after the other, beginning with the first, rounded each time."""
     amounts = list(amounts)
     return reduce(operator.add, amounts) if amounts else 0

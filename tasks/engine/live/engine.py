@@ -186,7 +186,9 @@ class Point:
         self._ledger.finish()
         return self._outcome(controller, asked_until)
 
-    def make(self, watched: Callable[[Any], Any] = lambda kind: kind) -> Any:
+    def make(
+        self, watched: Callable[[type[ControllerBase]], type[ControllerBase]] = lambda kind: kind
+    ) -> ControllerBase:
         """The controller, before the first row. `watched`: puts another class in the place of the controller's."""
         config, market = self._config, self._market
         if not config.id or not config.id.strip():

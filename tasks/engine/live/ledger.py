@@ -12,7 +12,13 @@ from tasks.engine.executors import State
 from tasks.engine.jump.ledger import Executor, Held, Ledger
 from tasks.engine.live.pairs import Book, Books, Pair
 from tasks.market_names import price_key
-from tasks.upstream.names import BacktestPositionHold, CloseType, PerformanceReport, TradeType
+from tasks.upstream.names import (
+    BacktestPositionHold,
+    CloseType,
+    ExecutorInfo,
+    PerformanceReport,
+    TradeType,
+)
 
 #: Ended executors that a bot keeps in memory: StrategyV2Base.closed_executors_buffer.
 REMEMBERED = 100
@@ -56,7 +62,7 @@ class LiveLedger(Ledger):
             self.held.append(Held(0, positions_open))
             self._note_pairs()
 
-    def report(self) -> Callable[[], list[Any]]:
+    def report(self) -> Callable[[], list[ExecutorInfo]]:
         """A function that gives what the bot would show its controller on the current row, whenever it is called.
 
         Running executors and the last REMEMBERED that ended, in the order of their creation: fresh ExecutorInfo of
@@ -65,7 +71,7 @@ class LiveLedger(Ledger):
         row, running = self._row, self.running()
         ended = [executor for _, _, executor in self._remembered]
 
-        def read() -> list[Any]:
+        def read() -> list[ExecutorInfo]:
             still = set(running)
             known = sorted([*running, *ended], key=_number)
             infos = [one.info_at(row) if one in still else one.info for one in known]
@@ -79,7 +85,7 @@ class LiveLedger(Ledger):
         """PositionSummary of the open held positions at their own pair's close."""
         return [hold.get_position_summary(self._price(hold)) for hold in self._open_holds()]
 
-    def performance(self) -> Any:
+    def performance(self) -> PerformanceReport:
         """Hummingbot's PerformanceReport on the current row."""
         positions = self.positions_held()
         report = PerformanceReport()
@@ -126,7 +132,7 @@ class LiveLedger(Ledger):
         if len(self.held) > entries:
             self._note_pairs()
 
-    def _open_holds(self) -> list[Any]:
+    def _open_holds(self) -> list[BacktestPositionHold]:
         return [hold for hold in self.holds.values() if not hold.is_closed]
 
     def _note_pairs(self) -> None:
@@ -140,9 +146,9 @@ def _number(executor: Executor) -> int:
 class LazyPerformance:
     """A PerformanceReport that is made when someone reads it."""
 
-    def __init__(self, make: Callable[[], Any]) -> None:
-        self._make: Callable[[], Any] | None = make
-        self._report: Any = None
+    def __init__(self, make: Callable[[], PerformanceReport]) -> None:
+        self._make: Callable[[], PerformanceReport] | None = make
+        self._report: PerformanceReport | None = None
 
     def __getattr__(self, name: str) -> Any:
         if self._make is not None:

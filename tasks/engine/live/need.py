@@ -138,7 +138,7 @@ class _Trial:
         middle = point.rows // 2
         return sorted({min(middle + rows, point.rows - 1) for rows in apart})
 
-    def _watched(self, kind: Any) -> Any:
+    def _watched(self, kind: Any) -> type[ControllerBase]:
         """The controller's class; what `update_processed_data` reads of the controller is noted."""
         trial = self
 
@@ -150,7 +150,7 @@ class _Trial:
         return type(kind.__name__, (kind,), {"__module__": kind.__module__, "__getattribute__": __getattribute__})
 
 
-def _own_methods(kind: Any) -> Iterator[tuple[str, types.FunctionType]]:
+def _own_methods(kind: type) -> Iterator[tuple[str, types.FunctionType]]:
     """The functions of a controller's class and its bases up to Hummingbot's ControllerBase."""
     seen: set[str] = set()
     for one in kind.__mro__:
@@ -171,7 +171,7 @@ def _codes(code: types.CodeType) -> Iterator[types.CodeType]:
             yield from _codes(constant)
 
 
-def _written_elsewhere(kind: Any, read: set[str]) -> set[str]:
+def _written_elsewhere(kind: type, read: set[str]) -> set[str]:
     """Attributes that methods assign which `update_processed_data` does not call."""
     return {
         str(step.argval)
@@ -183,7 +183,7 @@ def _written_elsewhere(kind: Any, read: set[str]) -> set[str]:
     }
 
 
-def _constants(kind: Any) -> set[str]:
+def _constants(kind: type) -> set[str]:
     """Texts in the methods that decide."""
     return {
         constant
@@ -195,7 +195,7 @@ def _constants(kind: Any) -> set[str]:
     }
 
 
-def _different(one: dict[str, Any], other: dict[str, Any], ignored: frozenset[str]) -> str:
+def _different(one: dict[str, object], other: dict[str, object], ignored: frozenset[str]) -> str:
     """The first name whose values differ; "" where none does."""
     for name in [*one, *(name for name in other if name not in one)]:
         if name not in ignored and not (name in one and name in other and _same(one[name], other[name])):

@@ -26,6 +26,7 @@ from tasks.upstream.names import (
     BacktestingDataProvider,
     CandlesConfig,
     MarketDataProvider,
+    PriceType,
     TradingRule,
 )
 
@@ -161,11 +162,11 @@ class LiveProvider(MarketDataProvider):  # type: ignore[misc]  # upstream has no
         #: True once the engine steps
         self.stepping = False
         self.connectors = OfflineConnectors(trading_rules)
-        self.conn_settings: dict[str, Any] = {}
+        self.conn_settings: dict[str, object] = {}
         self._non_trading_connectors = self.connectors
         self._non_trading_connectors_started: dict[str, bool] = {}
         self._rates: dict[str, Decimal] = {}
-        self._rates_required: dict[str, Any] = {}
+        self._rates_required: dict[str, object] = {}
         self._rates_update_task = None
         self._rates_update_interval = 0
 
@@ -187,7 +188,7 @@ class LiveProvider(MarketDataProvider):  # type: ignore[misc]  # upstream has no
         """See that a feed is there. Raises CandlesMissing."""
         return self.get_candles_feed(config)
 
-    def initialize_candles_feed_list(self, config_list: Iterable[Any]) -> None:
+    def initialize_candles_feed_list(self, config_list: Iterable[CandlesConfig]) -> None:
         """Several feeds. Raises CandlesMissing."""
         for config in config_list:
             self.get_candles_feed(config)
@@ -243,7 +244,7 @@ class LiveProvider(MarketDataProvider):  # type: ignore[misc]  # upstream has no
 
     # prices, rates, rules
 
-    def get_price_by_type(self, connector_name: str, trading_pair: str, price_type: Any = None) -> Decimal:
+    def get_price_by_type(self, connector_name: str, trading_pair: str, price_type: PriceType | None = None) -> Decimal:
         """The close of the row's candle, whatever the type: candles know no spread. Raises ControllerError."""
         try:
             return self.prices[f"{connector_name}_{trading_pair}"]
@@ -269,7 +270,7 @@ class LiveProvider(MarketDataProvider):  # type: ignore[misc]  # upstream has no
             "A pair has a price where its candles of the resolution are among the sweep's"
         )
 
-    def get_trading_rules(self, connector_name: str, trading_pair: str) -> Any:
+    def get_trading_rules(self, connector_name: str, trading_pair: str) -> TradingRule:
         """Hummingbot's TradingRule of a pair. Raises TradingRulesMissing."""
         try:
             return self.trading_rules[connector_name][trading_pair]

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tasks.engine.live.engine import LiveOptions
+from tasks.named_types import JsonObject
 from tasks.times import iso
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ class Replay:
         trades = self.same + self.changed + self.missing + self.extra
         return self.same / trades if trades else None
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> JsonObject:
         """Plain values, fit for JSON."""
         first = self.first
         return {
@@ -214,9 +215,9 @@ class _Trials:
         return first_difference(back_test, outcome, self._time) is None
 
 
-def _trades(outcome: Outcome, until: float) -> dict[tuple[Any, ...], list[Any]]:
+def _trades(outcome: Outcome, until: float) -> dict[tuple[object, ...], list[ExecutorInfo]]:
     """Executors that filled something and were created up to a moment, by what they are matched by."""
-    found: dict[tuple[Any, ...], list[Any]] = defaultdict(list)
+    found: dict[tuple[object, ...], list[ExecutorInfo]] = defaultdict(list)
     for info in outcome.executors:
         if info.timestamp <= until and info.filled_amount_quote > 0:
             found[_key(info)].append(info)

@@ -12,6 +12,7 @@ from tasks.engine.candles import Floats
 from tasks.engine.jump.series import Series, results
 from tasks.engine.live.ledger import LiveLedger
 from tasks.engine.live.pairs import Books, Pair
+from tasks.named_types import Row
 
 if TYPE_CHECKING:
     from tasks.upstream.names import BacktestPositionHold
@@ -43,7 +44,7 @@ class PairSeries(Series):
         (self._long if net >= 0 else self._short)[rows] += abs(net) * close[rows]
         self._open[rows] += 1
 
-    def _pnl_rows(self) -> list[dict[str, Any]]:
+    def _pnl_rows(self) -> list[Row]:
         rows = super()._pnl_rows()
         for place in np.flatnonzero(self._open).tolist():
             rows[place] |= {
@@ -52,7 +53,7 @@ class PairSeries(Series):
             }
         return rows
 
-    def _held_rows(self) -> list[dict[str, Any]]:
+    def _held_rows(self) -> list[Row]:
         return [
             {
                 "timestamp": self._timestamp[place],
@@ -77,7 +78,7 @@ class _Priced:
         return self._hold.get_position_summary(self._price)
 
 
-def pair_results(ledger: LiveLedger, series: PairSeries, books: Books, total_amount_quote: Any) -> dict[str, Any]:
+def pair_results(ledger: LiveLedger, series: PairSeries, books: Books, total_amount_quote: Decimal) -> Row:
     """Upstream's summary, with held positions at the last close of their own pairs."""
     holds = {}
     for key, hold in ledger.holds.items():

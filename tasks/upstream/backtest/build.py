@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from tasks.errors import ControllerError, HummingsweepError
+from tasks.named_types import ConfigValues, JsonObject
 from tasks.nested import config_values, root_key
 from tasks.protocol.messages import FeedNeed
 from tasks.suggest import nearest, nearest_few
@@ -61,8 +62,8 @@ _CONTROLLER_BASES = (ControllerBase, DirectionalTradingControllerBase, MarketMak
 
 
 def controller_config(
-    values: Mapping[str, Any], controllers: Path, config_id: str = "", *, restored: bool = False
-) -> Any:
+    values: ConfigValues, controllers: Path, config_id: str = "", *, restored: bool = False
+) -> ControllerConfigBase:
     """A fresh hummingbot ControllerConfigBase from a config as `conf/controllers/*.yml` holds it.
 
     `values` go to the config class as they are ("a,b" strings and numeric strings are its validators' business);
@@ -98,7 +99,7 @@ def controller_config(
         raise ControllerError(f"{controller_type}/{name} refuses its config: {what}") from error
 
 
-def _nested(values: Mapping[str, Any], config_class: Any) -> dict[str, Any]:
+def _nested(values: ConfigValues, config_class: type[ControllerConfigBase]) -> JsonObject:
     """The values with those under names with dots put where the names lead. Raises ControllerError.
 
     Where the config leaves out what such a name leads into, and its class has a default for it, the other fields would
@@ -141,7 +142,7 @@ def _controller_module(root: Path, controller_type: str, name: str) -> ModuleTyp
     return module
 
 
-def controller_class(config: ControllerConfigBase) -> Any:
+def controller_class(config: ControllerConfigBase) -> type[ControllerBase]:
     """The controller class of a config: by the rule of `controller_config`, in the config class's module.
 
     A config class that overrides `get_controller_class` decides itself. Raises ControllerError.
@@ -156,7 +157,7 @@ def controller_class(config: ControllerConfigBase) -> Any:
     return known_classes()[config_class]
 
 
-def make_controller(config: ControllerConfigBase, market: MarketLike) -> Any:
+def make_controller(config: ControllerConfigBase, market: MarketLike) -> ControllerBase:
     """A controller on a provider of its own. To be called inside the event loop. Raises what the controller raises."""
     provider = SweepDataProvider(market)
     controller = controller_class(config)(config=config, market_data_provider=provider, actions_queue=None)
@@ -225,7 +226,7 @@ class _EmptySeries(dict[str, "pd.DataFrame"]):
         return pd.DataFrame({"timestamp": pd.Series(dtype="float64")})
 
 
-def _class_of(module: ModuleType, base: type, too_general: tuple[type, ...]) -> Any:
+def _class_of(module: ModuleType, base: type, too_general: tuple[type, ...]) -> type:
     found = [
         member
         for _, member in inspect.getmembers(module, inspect.isclass)
@@ -249,7 +250,7 @@ def _not_found(root: Path, controller_type: str, name: str) -> str:
     return f"{PACKAGE}/{controller_type}/{name}.py: no such controller; {hint}"
 
 
-def _culprit(config_class: Any, values: Mapping[str, Any], error: Exception) -> str:
+def _culprit(config_class: type[ControllerConfigBase], values: ConfigValues, error: Exception) -> str:
     """The key without which the config is accepted, or refused for another reason; "" when there is none."""
     for key in values:
         try:
@@ -264,7 +265,7 @@ def _culprit(config_class: Any, values: Mapping[str, Any], error: Exception) -> 
     return ""
 
 
-def _reason(detail: Any, config_class: Any) -> str:
+def _reason(detail: Any, config_class: type[ControllerConfigBase]) -> str:
     key = ".".join(str(part) for part in detail["loc"]) or "config"
     if detail["type"] == "extra_forbidden":
         if key in _MARKET:  # the sweep file must have it; the nearest valid key would be no help

@@ -24,7 +24,7 @@ class NotInABackTest(ControllerError, AttributeError):
 class OfflineConnector:
     """A spot exchange's."""
 
-    def __init__(self, name: str, trading_rules: Mapping[str, Any]):
+    def __init__(self, name: str, trading_rules: Mapping[str, TradingRule]):
         """`trading_rules`: Hummingbot's TradingRule per trading pair."""
         self.name = name
         self.display_name = name
@@ -48,13 +48,13 @@ class OfflineConnector:
 class OfflinePerpetual(OfflineConnector):
     """A perpetual exchange's; as upstream's it begins in one-way mode with leverage 1 and no positions."""
 
-    def __init__(self, name: str, trading_rules: Mapping[str, Any]):
+    def __init__(self, name: str, trading_rules: Mapping[str, TradingRule]):
         super().__init__(name, trading_rules)
         self.position_mode = PositionMode.ONEWAY
-        self.account_positions: dict[str, Any] = {}
+        self.account_positions: dict[str, object] = {}
         self._leverage: dict[str, int] = {}
 
-    def set_position_mode(self, mode: Any) -> None:
+    def set_position_mode(self, mode: PositionMode) -> None:
         """`mode`: Hummingbot's PositionMode."""
         self.position_mode = mode
 
@@ -85,7 +85,7 @@ class OfflineConnectors(dict[str, OfflineConnector]):
         """As by index."""
         return self[name]
 
-    def settings(self) -> dict[str, dict[str, Any]]:
+    def settings(self) -> dict[str, dict[str, object]]:
         """What somebody set in them, by connector and attribute; nothing for one that is as it was made."""
         changed = {}
         for name, one in self.items():

@@ -23,7 +23,6 @@ from dataclasses import dataclass, field
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from pathlib import Path
 from types import CodeType, ModuleType
-from typing import Any
 
 from tasks.errors import ControllerError
 from tasks.isolation.clock import give_clock
@@ -31,7 +30,10 @@ from tasks.isolation.clock_words import NAME as CALL_WITH_CLOCK
 from tasks.isolation.clock_words import call_with_clock, code_with_clock
 from tasks.isolation.module_state import ModuleState
 from tasks.protocol.blobs import IMPORT_PATH
-from tasks.upstream.names import BacktestingEngineBase
+from tasks.upstream.names import (
+    BacktestingEngineBase,
+    ControllerBase,
+)
 
 #: The import name of a controllers folder, as in Hummingbot.
 PACKAGE = "controllers"
@@ -49,7 +51,7 @@ class _Active:
     package: ModuleType | None = None
     #: folders of the import path
     beside: tuple[Path, ...] = ()
-    controller_classes: dict[type, Any] = field(default_factory=dict)
+    controller_classes: dict[type, type[ControllerBase]] = field(default_factory=dict)
     state: ModuleState = field(default_factory=ModuleState)
 
 
@@ -139,14 +141,14 @@ def module_state() -> ModuleState:
     return _active.state
 
 
-def known_classes() -> dict[type, Any]:
+def known_classes() -> dict[type, type[ControllerBase]]:
     """The controller class of each config class of the active folder, as far as it was asked for."""
     return _active.controller_classes
 
 
-def upstream_class_cache() -> dict[str, Any]:
+def upstream_class_cache() -> dict[str, type[ControllerBase]]:
     """Upstream's cache of controller classes: by controller_name alone, whatever type or folder they came from."""
-    cache: dict[str, Any] = BacktestingEngineBase._BacktestingEngineBase__controller_class_cache
+    cache: dict[str, type[ControllerBase]] = BacktestingEngineBase._BacktestingEngineBase__controller_class_cache
     return cache
 
 

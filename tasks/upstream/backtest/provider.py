@@ -33,6 +33,7 @@ from tasks.upstream.names import (
     BacktestingDataProvider,
     CandlesConfig,
     ControllerBase,
+    PriceType,
     TradingRule,
 )
 
@@ -116,16 +117,16 @@ class SweepDataProvider(BacktestingDataProvider):  # type: ignore[misc]  # upstr
         #: True once the engine steps: with a shift, feeds end at the current candle from then on
         self.stepping = False
         self.connectors = OfflineConnectors(market.trading_rules)
-        self.conn_settings: dict[str, Any] = {}
+        self.conn_settings: dict[str, object] = {}
         self._non_trading_connectors = self.connectors
         self._non_trading_connectors_started: dict[str, bool] = {}
         self._rates: dict[str, Decimal] = {}
-        self._rates_required: dict[str, Any] = {}
+        self._rates_required: dict[str, object] = {}
         self._rates_update_task = None
         self._rates_update_interval = 0
         self._records: dict[str, int] = {}
         #: CandlesConfig of feeds that a controller asked for through this provider
-        self.asked_feeds: list[Any] = []
+        self.asked_feeds: list[CandlesConfig] = []
         clock.follow(self)
 
     def attach(self, controller: ControllerBase) -> None:
@@ -193,7 +194,7 @@ class SweepDataProvider(BacktestingDataProvider):  # type: ignore[misc]  # upstr
             candles["timestamp"] = candles["timestamp"] + self.shift * seconds
         return candles
 
-    def get_price_by_type(self, connector_name: str, trading_pair: str, price_type: Any) -> Decimal:
+    def get_price_by_type(self, connector_name: str, trading_pair: str, price_type: PriceType) -> Decimal:
         """The current candle's close of the traded pair, whatever the type.
 
         Of another pair, and before the first candle: with a shift the last close that a controller may see of its
@@ -313,7 +314,7 @@ class SweepDataProvider(BacktestingDataProvider):  # type: ignore[misc]  # upstr
         price = self.prices.get(feed_pair(connector_name, trading_pair), Decimal("NaN"))
         return funding_info(trading_pair, known, self._time, price)
 
-    def get_trading_rules(self, connector_name: str, trading_pair: str) -> Any:
+    def get_trading_rules(self, connector_name: str, trading_pair: str) -> TradingRule:
         """Hummingbot's TradingRule of a pair. Raises TradingRulesMissing."""
         try:
             return self.trading_rules[connector_name][trading_pair]

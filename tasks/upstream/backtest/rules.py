@@ -7,6 +7,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from tasks.errors import HummingsweepError
+from tasks.named_types import JsonView
 from tasks.suggest import nearest
 from tasks.upstream.names import TradingRule
 
@@ -25,7 +26,7 @@ FLAGS = ("supports_limit_orders", "supports_market_orders")
 TOKENS = ("buy_order_collateral_token", "sell_order_collateral_token")
 
 
-def trading_rules(plain: Mapping[str, Mapping[str, Mapping[str, TradingRule]]]) -> dict[str, dict[str, Any]]:
+def trading_rules(plain: Mapping[str, Mapping[str, JsonView]]) -> dict[str, dict[str, TradingRule]]:
     """connector -> trading pair -> TradingRule, from connector -> trading pair -> fields.
 
     A field that is left out or null keeps Hummingbot's default. Raises HummingsweepError naming connector, pair and
@@ -37,7 +38,7 @@ def trading_rules(plain: Mapping[str, Mapping[str, Mapping[str, TradingRule]]]) 
     }
 
 
-def _rule(connector: str, pair: str, fields: Mapping[str, Any]) -> Any:
+def _rule(connector: str, pair: str, fields: JsonView) -> TradingRule:
     where = f"trading rules of {connector}, {pair}"
     if not isinstance(fields, Mapping):
         raise HummingsweepError(f'{where}: {fields!r} is not a set of fields such as {{"min_order_size": "0.001"}}')

@@ -19,7 +19,7 @@ from tasks.upstream.names import (
 )
 
 
-def wanted_feeds(controller: ControllerBase) -> list[Any]:
+def wanted_feeds(controller: ControllerBase) -> list[CandlesConfig]:
     """Hummingbot's CandlesConfig of each feed, each feed and depth once, in the order above.
 
     To be asked after the controller was made. Raises ControllerError for an entry of `candles_config` that is none, and
@@ -30,7 +30,7 @@ def wanted_feeds(controller: ControllerBase) -> list[Any]:
     found = list(asked() or ()) if callable(asked) else []
     found += [_candles(entry, controller) for entry in (listed if isinstance(listed, list | tuple) else ())]
     found += getattr(getattr(controller, "market_data_provider", None), "asked_feeds", ())
-    by_name: dict[tuple[str, str, str], Any] = {}
+    by_name: dict[tuple[str, str, str], CandlesConfig] = {}
     for one in found:
         key = one.connector, one.trading_pair, one.interval
         if key not in by_name or by_name[key].max_records < one.max_records:
@@ -38,7 +38,7 @@ def wanted_feeds(controller: ControllerBase) -> list[Any]:
     return list(by_name.values())
 
 
-def _candles(entry: Any, controller: ControllerBase) -> Any:
+def _candles(entry: Any, controller: ControllerBase) -> CandlesConfig:
     if isinstance(entry, CandlesConfig) or all(hasattr(entry, name) for name in ("connector", "interval")):
         return entry
     if isinstance(entry, Mapping):

@@ -6,8 +6,8 @@ A module of its own because importing it costs seconds more than the candle feed
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
 
+from tasks.named_types import JsonObject
 from tasks.upstream.backtest.rules import FLAGS, NUMBERS, TOKENS
 from tasks.upstream.imports.patches import import_quietly
 from tasks.upstream.live.exchange import Traffic, told_apart
@@ -41,7 +41,7 @@ class Market:
         except ExchangeTrouble:
             return []
 
-    async def rules(self, traffic: Traffic) -> dict[str, dict[str, Any]]:
+    async def rules(self, traffic: Traffic) -> dict[str, JsonObject]:
         """Trading pair -> fields of its TradingRule that are not at their defaults, as JSON holds them.
 
         Raises ExchangeTrouble.
@@ -55,10 +55,10 @@ class Market:
         return {pair: plain_rule(rule) for pair, rule in sorted(rules.items())}
 
 
-def plain_rule(rule: TradingRule) -> dict[str, Any]:
+def plain_rule(rule: TradingRule) -> JsonObject:
     """The inverse of tasks.upstream.backtest.rules.trading_rules for one rule: numbers as text, defaults left out."""
     usual = TradingRule(rule.trading_pair)
-    fields: dict[str, Any] = {}
+    fields: JsonObject = {}
     for name in (*NUMBERS, *FLAGS, *TOKENS):
         value = getattr(rule, name)
         if value != getattr(usual, name):
