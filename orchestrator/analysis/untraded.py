@@ -82,9 +82,17 @@ def unranked(table: pa.Table, rank_by: str, where: str | None) -> tuple[str, boo
     if not empty:
         return "", False
     if empty == len(objective):
+        why = _too_short(table) or "an annual figure needs a longer period, a ratio something to divide by"
         return (
-            f"nothing to rank: {rank_by} is empty in all {empty} rows (an annual figure needs a longer period, a ratio "
-            "something to divide by); rank by another column, such as net_pnl",
+            f"nothing to rank: {rank_by} is empty in all {empty} rows ({why}); rank by another column, such as net_pnl",
             True,
         )
     return f"{rank_by} is empty in {empty} of {len(objective)} rows; they are ranked last", False
+
+
+def _too_short(table: pa.Table) -> str:
+    """Why the rows have no annual figure, in the words of their warning; "" where they do not say so."""
+    if "warning" not in table.column_names:
+        return ""
+    parts = (part for text in table.column("warning").to_pylist() for part in (text or "").split("; "))
+    return next((part for part in parts if part.startswith(NOTHING_ANNUALISED)), "")

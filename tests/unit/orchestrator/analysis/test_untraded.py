@@ -52,6 +52,13 @@ def test_an_objective_that_is_empty_everywhere_ranks_nothing() -> None:
     assert sentence.startswith("nothing to rank: sharpe is empty in all 3 rows")
 
 
+def test_where_the_period_is_too_short_for_an_annual_figure_its_length_is_said() -> None:
+    why = "nothing is annualised (sharpe is empty): the period has 8 returns of 1h, it takes 30 returns"
+    sentence, nothing = unranked(table(sharpe=[NAN, NAN], warning=[None, f"liquidated; {why}"]), "sharpe", None)
+    assert nothing
+    assert sentence.startswith(f"nothing to rank: sharpe is empty in all 2 rows ({why})")
+
+
 def test_one_that_is_partly_empty_says_in_how_many() -> None:
     assert unranked(table(sharpe=[NAN, 1.0, 2.0]), "-sharpe", None) == (
         "-sharpe is empty in 1 of 3 rows; they are ranked last", False,
