@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from orchestrator.analysis.across import of_meta
 from orchestrator.analysis.judgement import TRUST, judge_sweep
 from orchestrator.analysis.other_parts import LOOK_AHEAD
+from orchestrator.analysis.path_bracket import winner_hangs_on_path
 from orchestrator.analysis.rank import Ranking, curve_points, rank, scored
 from orchestrator.analysis.untraded import unranked, untraded
 from orchestrator.cluster import broker
@@ -196,6 +197,8 @@ def _with_remarks(answer: Answer, sweep: Sweep, store: Store, *, note: bool = Tr
         sentence, is_nothing = unranked(table, sweep.rank_by, sweep.where)
         answer.remarks = [sentence] if sentence else []
         answer.no_answer = "unranked" if is_nothing else ""
+        if not is_nothing and (sentence := winner_hangs_on_path(table, sweep.rank_by, sweep.where)):
+            answer.remarks.append(sentence)
     if answer.no_answer:
         answer.ranking = None
     if note:

@@ -210,3 +210,13 @@ def test_a_point_that_never_opened_an_executor_is_refused_unless_forced(tmp_path
             assert promote(store, sweep, tmp_path / "bot", point=0, force=True)
         finally:
             promotion._row = row_of
+
+
+def test_what_the_row_warns_of_stands_in_the_promoted_config(tmp_path: Path) -> None:
+    sentence = "2 of 3 executors would be refused by the exchange, and trade here all the same: worth 1.5 USDT"
+    made.store(tmp_path / "run", meta={"rank_by": "net_pnl"})
+    point = ranked(tmp_path / "run", "net_pnl")[0]["point"]
+    with Store.create(tmp_path / "run") as store:
+        rows = [dict(next(iter(store.rows(store.latest(), [point]))), warning=sentence)]
+        warned = promotion._head(store.definition(store.latest()), point, "rank 1", rows[0], {})
+    assert f"# warning: {sentence}" in warned.splitlines()
