@@ -13,7 +13,7 @@ SWEEP := .venv/bin/hummingsweep
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
 
-setup: .venv/.ready  ## Python 3.12 in .venv with everything in requirements.lock (hummingbot builds for about 4 minutes)
+setup: .venv/.ready  ## Python 3.12 in .venv with everything in requirements.lock (hummingbot is built and loops are compiled: about 5 minutes)
 
 # uv itself, when the machine has none: into a folder of the project, by pip or by a small environment.
 $(TOOLS)/bin/uv:
@@ -24,10 +24,11 @@ $(TOOLS)/bin/uv:
 # Byte code is made here: under PYTHONDONTWRITEBYTECODE every start of a child would compile hummingbot's imports again.
 .venv/.ready: requirements.lock pyproject.toml | $(if $(findstring $(TOOLS),$(UV)),$(TOOLS)/bin/uv)
 	@test -x $(PYTHON) || $(UV) venv --quiet --python $(PYTHON_VERSION) .venv
-	@echo "setting up .venv (the first time hummingbot is built: about 4 minutes)"
+	@echo "setting up .venv (the first time hummingbot is built and loops are compiled: about 5 minutes)"
 	@$(UV) pip install --quiet --compile-bytecode --python $(PYTHON) -r requirements.lock
 	@$(UV) pip install --quiet --python $(PYTHON) --no-deps --editable .
 	@$(PYTHON) -m compileall -q hummingsweep orchestrator tasks
+	@test ! -f tasks/child/kernels.py || $(PYTHON) -m tasks.child.kernels
 	@touch $@
 
 examples/data: .venv/.ready examples/synthetic.py

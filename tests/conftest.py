@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 import benchmarks  # noqa: F401  found now: hummingbot puts its own folder first, where another package has this name
+from tasks.settings import Settings
 from tests.leftovers import Leftovers
 
 # the machines that run this share their cores: how long a draw takes says nothing about the code
@@ -33,7 +34,8 @@ MACHINE_LIMITS = (
 def pytest_configure(config: pytest.Config) -> None:
     """Kernels and byte code are compiled once for all processes of the tests, and for the next run of them."""
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-    os.environ.setdefault("NUMBA_CACHE_DIR", str(REPOSITORY / ".pytest_cache" / "kernels"))
+    own = Settings.read({"HUMMINGSWEEP_SETTINGS": os.devnull})
+    os.environ.setdefault("NUMBA_CACHE_DIR", str(own.cache_folder / "kernels"))
     worker = getattr(config, "workerinput", {}).get("workerid", "")
     config.stash[LEFTOVERS] = Leftovers(worker)
 

@@ -6,19 +6,14 @@ keeps between chunks (its Redis client, definitions, markets, extracted controll
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import gc
-import hashlib
 import logging
 import os
 import platform
 import resource
 import socket
-import sys
 import time
 from collections import OrderedDict
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
@@ -27,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from tasks.broker.connect import connect
 from tasks.broker.dialer import Dialer
 from tasks.child.engines import Needs
+from tasks.child.kernels import compile_kernels
 from tasks.child.log_quota import LogQuota
 from tasks.errors import BlobError, ParcelMissing, VersionMismatch
 from tasks.isolation.process_state import ProcessState
@@ -202,7 +198,6 @@ def begin(settings: Settings | None = None) -> Child:
     global _child
     settings = settings or Settings.read()
     use_utc()
-    os.environ.setdefault("NUMBA_CACHE_DIR", str(settings.cache_folder / "kernels"))
     logging.getLogger().setLevel(logging.WARNING)
 
     from tasks.isolation import blackout, clock, notes
@@ -218,10 +213,7 @@ def begin(settings: Settings | None = None) -> Child:
     if settings.lean:
         stubs.install_lean_imports()
     patches.apply()
-    from tasks.engine.executors.warm import warm
-
-    with _one_compiles(Path(os.environ["NUMBA_CACHE_DIR"])):
-        warm()  # a compiler that runs inside a point would count as the point's time
+    compile_kernels(settings)  # a compiler that runs inside a point would count as the point's time
     # what the imports left is there for good: the collector need not walk through it at every full collection
     gc.collect()
     gc.freeze()
@@ -234,30 +226,6 @@ def use_utc() -> None:
     answer on every node, and the one that a bot in Hummingbot's container gets."""
     os.environ["TZ"] = "UTC"
     time.tzset()
-
-
-@contextlib.contextmanager
-def _one_compiles(cache: Path) -> Iterator[None]:
-    """The first child of a machine compiles the kernels, which takes a minute; the others wait and find them in the
-    cache. Where they are compiled already nobody waits.
-    """
-    code = Path(__file__).parents[1] / "engine"
-    stamps = sorted((file.name, file.stat().st_mtime_ns) for file in code.rglob("*.py"))
-    done = cache / f"compiled-{hashlib.sha256(repr((sys.version, stamps)).encode()).hexdigest()[:16]}"
-    if done.exists():
-        yield
-        return
-    try:
-        cache.mkdir(parents=True, exist_ok=True)
-        lock = (cache / "compiling").open("a")
-    except OSError:  # numba says what it cannot write
-        yield
-        return
-    with lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-        with contextlib.suppress(OSError):
-            done.touch()
 
 
 def peak_memory_bytes() -> int:

@@ -1,0 +1,49 @@
+"""One process of a machine compiles the loops, the others wait for it."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+from tasks.child.kernels import _one_compiles
+
+
+def test_who_comes_second_waits_until_the_first_has_compiled(tmp_path: Path) -> None:
+    order: list[str] = []
+    waiting = threading.Event()
+
+    def second() -> None:
+        waiting.set()
+        with _one_compiles(tmp_path):
+            order.append("second")
+
+    with _one_compiles(tmp_path):
+        thread = threading.Thread(target=second)
+        thread.start()
+        waiting.wait(10)
+        thread.join(0.2)
+        order.append("first")
+    thread.join(10)
+    assert order == ["first", "second"]
+
+
+def test_where_it_was_done_nobody_waits(tmp_path: Path) -> None:
+    with _one_compiles(tmp_path):
+        pass
+    with _one_compiles(tmp_path), _one_compiles(tmp_path):
+        pass
+
+
+def test_a_compiler_that_failed_is_no_success(tmp_path: Path) -> None:
+    try:
+        with _one_compiles(tmp_path):
+            raise MemoryError
+    except MemoryError:
+        pass
+    assert not list(tmp_path.glob("compiled-*"))
+
+
+def test_a_cache_that_cannot_be_written_stops_nobody(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with _one_compiles(tmp_path / "file" / "cache"):
+        pass
