@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import ujson
 
 from tasks.child.deadline import HARD_GRACE_S
+from tasks.errors import MessageError
 from tasks.named_types import Row
 from tasks.protocol.keys import Keys, node_heartbeat_key
 from tasks.protocol.messages import Chunk, Rows, Status
@@ -75,19 +76,14 @@ class Attempts:
         """
         redis: Any = self.redis
         fields: dict[bytes, bytes] = redis.hgetall(self.keys.partial(chunk))
-        rows = {}
-        for name, value in fields.items():
-            text = name.decode()
-            if text.isdigit():
-                rows[int(text)] = ujson.loads(value)
-        marked = fields.get(_UNDER_WAY.encode())
+        rows = dict(filter(None, map(_finished_row, fields.items())))
+        marked = _mark(fields.get(_UNDER_WAY.encode(), b""))
         if marked is not None:
-            text, since, who = marked.decode().split(" ", 2)
-            point = int(text)
-            lives = redis.exists(node_heartbeat_key(who.rpartition("/")[0]))
+            point, since, who = marked
+            lives = redis.exists(node_heartbeat_key(who.node))
             deaths = int(redis.hincrby(self.keys.partial(chunk), f"deaths {point}", 1))
             if hung is None:
-                hung = bool(lives) and time.time() - float(since) >= point_timeout_s + HARD_GRACE_S
+                hung = bool(lives) and self._now() - since >= point_timeout_s + HARD_GRACE_S
             if hung:
                 rows[point] = {
                     "point": point,
@@ -108,7 +104,7 @@ class Attempts:
 
     def mark(self, chunk: str, point: int, who: str) -> None:
         """This point is under way in the child `who`."""
-        self.redis.hset(self.keys.partial(chunk), _UNDER_WAY, f"{point} {time.time()} {who}")
+        self.redis.hset(self.keys.partial(chunk), _UNDER_WAY, f"{point} {self._now()} {who}")
 
     def store_row(self, chunk: str, row: Row) -> None:
         """This point is finished; nothing is under way."""
@@ -117,8 +113,36 @@ class Attempts:
             pipeline.hdel(self.keys.partial(chunk), _UNDER_WAY)
             pipeline.execute()
 
+    def _now(self) -> float:
+        """Seconds since epoch by the broker's clock: who marks a point and who finds the mark may be two machines."""
+        redis: Any = self.redis
+        seconds, microseconds = redis.time()
+        return float(seconds + microseconds / 1e6)
+
     def _script(self, name: str) -> Any:
         return self.redis.register_script(scripts()[name])
+
+
+def _finished_row(field: tuple[bytes, bytes]) -> tuple[int, Row] | None:
+    """A point and its row as a careful attempt stored it; None for what is none: any node can write here."""
+    name, value = field
+    try:
+        row = ujson.loads(value)
+        point = int(name)
+        if row["point"] == point and Status(row["status"]):
+            return point, row
+    except (ValueError, TypeError, KeyError, RecursionError):
+        pass
+    return None
+
+
+def _mark(raw: bytes) -> tuple[int, float, ChildName] | None:
+    """The point that is under way, since when, and in which child; None where there is no readable mark."""
+    try:
+        text, since, who = raw.decode().split(" ", 2)
+        return int(text), float(since), ChildName.parse(who)
+    except (ValueError, MessageError):
+        return None
 
 
 @functools.cache

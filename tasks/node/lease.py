@@ -25,6 +25,7 @@ from celery import bootsteps
 from celery.worker import state
 
 from tasks.child.heartbeat import Watchdog, signs
+from tasks.node.broker_clock import broker_clock
 from tasks.protocol.keys import NODES_KEY, UNACKED_INDEX_KEY, node_heartbeat_key
 from tasks.protocol.records import NodeRecord
 from tasks.settings import Settings, versions
@@ -81,6 +82,7 @@ class LeaseRenewal(bootsteps.StartStopStep):  # type: ignore[misc]  # celery has
             late, looked = watchdog.look(signs(settings.cache_folder), now - looked), now
             end_silent(late)
             try:
+                broker_clock.look(client)
                 client.hset(NODES_KEY, consumer.hostname, record)
                 client.set(node_heartbeat_key(consumer.hostname), 1, ex=NODE_EXPIRY_S)
                 if time.monotonic() - renewed >= renew_s:
@@ -121,7 +123,7 @@ def renew_leases(client: Redis, consumer: Consumer) -> int:
     tags = {*getattr(qos, "_delivered", {}), *(request.message.delivery_tag for request in running)}
     if not tags:
         return 0
-    now = time.time()
+    now = broker_clock()
     # xx: a message that was acknowledged meanwhile must not come back
     client.zadd(index_key, dict.fromkeys(tags, now), xx=True)
     return len(tags)

@@ -20,6 +20,7 @@ from celery import signals
 
 from tasks.broker.app import make_app
 from tasks.errors import HummingsweepError
+from tasks.node import broker_clock
 from tasks.node.events import GatheredEvents
 from tasks.node.lease import LeaseRenewal, leave
 from tasks.settings import MEMORY_BACK, PREFIX, SINGLE_THREAD, Settings, check_broker
@@ -44,6 +45,7 @@ def main() -> int:
     os.environ["PYTHONHASHSEED"] = "0"  # the order of a set of strings would be another in every child
     if os.environ.get("HUMMINGSWEEP_NODE_STDIN") == "watch":
         threading.Thread(target=_leave_with_starter, name="starter-watch", daemon=True).start()
+    _use_broker_clock(settings)
     app = make_app(settings)
     app.steps["consumer"].update((LeaseRenewal, GatheredEvents))
 
@@ -63,6 +65,19 @@ def main() -> int:
         leave(settings, name)
         _end_group()
     return int(worker.exitcode or 0)
+
+
+def _use_broker_clock(settings: Settings) -> None:
+    """From the first chunk on; where the broker is away, from the first heartbeat on."""
+    from redis.exceptions import RedisError
+
+    from tasks.broker.connect import connect
+
+    broker_clock.install()
+    with suppress(RedisError, OSError):
+        client = connect(settings, patient=False)
+        broker_clock.broker_clock.look(client)
+        client.close()
 
 
 def _give_up_after(drain_s: float) -> None:

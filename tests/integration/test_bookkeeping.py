@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import resource
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -105,6 +106,28 @@ def test_why_the_child_ended_is_told_by_the_witness_where_there_is_one(attempts:
 def test_the_time_in_which_a_dead_node_held_a_point_is_not_the_points(attempts: Attempts) -> None:
     attempts.mark("1:0-0", 0, "gone@host/7")
     assert attempts.finished("1:0-0", point_timeout_s=-HARD_GRACE_S) == {}
+
+
+def test_a_node_whose_clock_is_off_finds_no_point_that_hung(
+    redis: Any, attempts: Attempts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A clock two minutes ahead made `timeout` of a point that had just begun on another node."""
+    redis.set(node_heartbeat_key("n@host"), 1)
+    attempts.mark("1:0-0", 0, "n@host/7")
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 120)
+    assert attempts.finished("1:0-0", point_timeout_s=60) == {}
+
+
+def test_garbage_among_the_rows_of_a_careful_attempt_is_passed_over(redis: Any, attempts: Attempts) -> None:
+    """It became an error of every point of the chunk."""
+    key = attempts.keys.partial("1:0-3")
+    attempts.store_row("1:0-3", {"point": 2, "status": "ok"})
+    fields = {"0": "no JSON", "1": '{"point": 2, "status": "ok"}', "3": '{"point": 3, "status": "fine"}', "x": "1"}
+    redis.hset(key, mapping={**fields, "4": "[]", "5": "7", "under way": "who knows"})
+    assert attempts.finished("1:0-3", 600) == {2: {"point": 2, "status": "ok"}}
+    redis.hset(key, "under way", "1 nan ../../x")
+    assert attempts.finished("1:0-3", 600) == {2: {"point": 2, "status": "ok"}}
 
 
 def test_a_chunk_that_may_not_begin_is_not_running(attempts: Attempts, redis: Any) -> None:
