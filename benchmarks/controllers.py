@@ -4,12 +4,13 @@
     DATA        a folder of candle files; the first pair in it is traded unless --pair says otherwise
 
 Each controller gets its config's own defaults, the market, and what --set gives, and is back-tested over --days from
-the first candle on, with the sweep file's defaults (shift 1, warm-up, stock fills), on the stock engine and on the
-jump-ahead engine. The table says, per controller:
+the first candle on, with shift 1 and warm-up: on the stock engine and on the jump-ahead engine with stock fills, and,
+where it needs to be called at every candle or trades several pairs, on the live engine with honest fills, as a sweep
+with its defaults does. The table says, per controller:
 
     loads       whether its module imports and its config is accepted
     executors   how many the back-test opened
-    engine      which way the jump-ahead engine took ("jump", "step"), or "live" where only the live engine can run it
+    engine      which way the jump-ahead engine took ("jump", "step"), or "live" where the live engine is taken
     equal       whether results, ledger and time series equal the stock engine's
     ratio       CPU seconds of the stock engine over those of the jump-ahead engine
     said        the one line that a row would carry: its error, its warning, or what the controller logged or swallowed
@@ -209,9 +210,14 @@ def _values(task: Task) -> dict[str, Any]:
 
 async def _compare(task: Task, values: dict[str, Any], found: Found) -> None:
     from tasks.engine.compare import compare
+    from tasks.engine.fills import FillRules
     from tasks.engine.jump.engine import JumpEngine
+    from tasks.engine.live.engine import LiveEngine
+    from tasks.engine.live.need import why_live
     from tasks.engine.stock import StockEngine
+    from tasks.isolation.notes import notes
     from tasks.isolation.seeding import seed_rng
+    from tasks.upstream.backtest.markets import has_one_market
 
     market = await _market(task, values)
 
@@ -222,11 +228,19 @@ async def _compare(task: Task, values: dict[str, Any], found: Found) -> None:
         outcome = await engine.run(config, market, curves=False)
         return outcome, time.process_time() - began
 
-    jump, jump_s = await run(JumpEngine())
-    found.engine, found.executors = jump.engine, len(jump.executors)
-    stock, stock_s = await run(StockEngine())
-    found.equal = compare(stock, jump) == []
-    found.ratio = stock_s / jump_s if jump_s else None
+    with notes.aside():
+        why = await why_live(lambda: _config(task, values), market)
+    if has_one_market(_config(task, values)):
+        jump, jump_s = await run(JumpEngine())
+        found.engine, found.executors = jump.engine, len(jump.executors)
+        stock, stock_s = await run(StockEngine())
+        found.equal = compare(stock, jump) == []
+        found.ratio = stock_s / jump_s if jump_s else None
+    if why or not found.engine:
+        found.engine, found.executors = "live", None
+        live, _ = await run(LiveEngine(FillRules()))
+        found.executors = len(live.executors)
+        found.said = why
 
 
 def _config(task: Task, values: dict[str, Any]) -> Any:

@@ -2,7 +2,8 @@
 
 Each case is a controller that looks at its candles and its executors and computes nothing, so that all of its time is
 the engine's: showing candles, prices and executors, two calls, carrying out actions. Seconds are CPU seconds of the
-process; the median of several runs on seeded synthetic candles. Exit code 1 where a candle costs more than PROMISED_MS.
+process; the fastest of several runs on seeded synthetic candles, for whatever else a machine does can only add to
+them. Exit code 1 where a candle costs more than PROMISED_MS.
 
 Real controllers follow for comparison: their own code is in their figure.
 """
@@ -13,7 +14,6 @@ import argparse
 import asyncio
 import dataclasses
 import json
-import statistics
 import sys
 import time
 from decimal import Decimal
@@ -119,7 +119,7 @@ def measure(case: str, on: Market, runs: int) -> dict[str, Any]:
         began = time.process_time()
         outcome = asyncio.run(engine.run(config, on))
         taken.append(time.process_time() - began)
-    milliseconds = statistics.median(taken[1:]) / rows * 1000
+    milliseconds = min(taken[1:]) / rows * 1000
     return {
         "case": case,
         "ms_per_candle": milliseconds,
@@ -134,11 +134,11 @@ def main() -> int:
     """Measure, print, and say whether the promise is kept."""
     parser = argparse.ArgumentParser(description="What a candle costs on the live engine.")
     parser.add_argument("--days", type=int, default=7)
-    parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--quick", action="store_true", help="two days, one run")
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--quick", action="store_true", help="two days, three runs")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
-    days, runs = (2, 1) if given.quick else (given.days, given.runs)
+    days, runs = (2, 3) if given.quick else (given.days, given.runs)
     on = market(days)
     found = [measure(case, on, runs) for case in CASES]
     if given.json:
