@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from orchestrator.analysis.rank import Ranking
     from orchestrator.sweepfile.sweep import Sweep
 
-#: Results that are shown where the rows have them, in the order of the catalogue.
-SHOWN = tuple(metric.name for metric in CATALOGUE if "terminal" in metric.shown)
+#: Results that are shown where the rows have them; those behind are the first that a narrow terminal leaves out.
+_FIRST = ("net_pnl", "max_drawdown", "sharpe")
+SHOWN = tuple(dict.fromkeys([*_FIRST, *(metric.name for metric in CATALOGUE if "terminal" in metric.shown)]))
 HONEST = "honest_"
 
 

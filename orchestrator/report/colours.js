@@ -29,15 +29,15 @@ const hummingsweepColours = (ascending) => {
       return { colorscale, zmin: low, zmax: high === low ? low + reach * 1e-9 : high };
     },
 
-    // The same as a function from a value to a colour.
-    of(t, limits) {
-      const { colorscale, zmin, zmax } = this.scale(t, limits);
-      return (value) => {
-        const share = Math.min(1, Math.max(0, (value - zmin) / (zmax - zmin || 1)));
-        const next = Math.max(1, colorscale.findIndex(([at]) => at >= share));
-        const [from, to] = [colorscale[next - 1], colorscale[next]];
-        return mixed(from[1], to[1], (share - from[0]) / (to[0] - from[0] || 1));
-      };
+    // A function from a value to a colour, for lines: each side of 0 reaches its own full colour, so that small gains
+    // beside large losses are still seen; the bar beside the lines says what is what.
+    of(t, [low, high]) {
+      const [below, above] = ends(t);
+      if (low >= 0 || high <= 0) {
+        const [from, to] = low >= 0 ? [mixed(t.middle, above, 0.2), above] : [below, mixed(t.middle, below, 0.2)];
+        return (value) => mixed(from, to, high > low ? Math.min(1, Math.max(0, (value - low) / (high - low))) : 1);
+      }
+      return (value) => (value < 0 ? mixed(t.middle, below, Math.min(1, value / low)) : mixed(t.middle, above, Math.min(1, value / high)));
     },
   };
 };

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 from orchestrator.report.checks import Check
-from orchestrator.report.text import Objective, cell_text, result_text, shown
+from orchestrator.report.text import Objective, plural, result_text, shown
 from orchestrator.results.readable import percent
 from tasks.named_types import JsonObject
 
@@ -59,7 +59,7 @@ def summary(
         figures=figures,
         members=[SimpleNamespace(name=name, value=objective.text(value)) for name, value in members.items()],
         against=[check for check in checks if check.level == "bad"][:MAX_FINDINGS],
-        equal=f"{cell_text(len(best['equal_points']))} other points have the same results"
+        equal=f"{plural(len(best['equal_points']), 'other point')} with the same results"
         if best["equal_points"]
         else "",
     )
