@@ -4,6 +4,7 @@
   line or the settings.
 - A file of the repository that a page names in `backticks` must be there: a wrong name is a warning, which `make docs`
   (strict) takes as an error.
+- `--8<-- "FILE"` is replaced by a file of the repository.
 - Every page of a folder that the navigation names only by its index (`trust/`) is added after the index, and any other
   page that it does not name at its end, under "More".
 """
@@ -50,7 +51,8 @@ def _named(nav: Any) -> Iterator[str]:
 
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
-    """Put generated tables in, and look whether the files that are named are there."""
+    """Put included files and generated tables in, and look whether the files that are named are there."""
+    markdown = re.sub(r'^--8<-- "([^"]+)"$', lambda found: included(found[1]), markdown, flags=re.MULTILINE)
     for name in missing_files(markdown):
         log.warning("%s names `%s`, which is not in the repository", page.file.src_path, name)
 
@@ -64,10 +66,15 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     return re.sub(r"<!-- generated: ([\w-]+) -->", table, markdown)
 
 
+def included(name: str) -> str:
+    """A page of the repository that is shown on the site, its links into `docs/` made those of the site."""
+    return re.sub(r"\]\((\.\./)?docs/", r"](\1", (REPOSITORY / name).read_text())
+
+
 def missing_files(markdown: str) -> list[str]:
     """Files and folders of the repository that are named in backticks and are not there."""
     named = re.findall(rf"`((?:{'|'.join(ROOMS)})/[\w./-]*)`", markdown)
-    made = ("examples/data",)
+    made = ("examples/data", "docker/.env")
     missing = [name for name in named if not name.startswith(made) and not (REPOSITORY / name).exists()]
     return missing + [name for name in re.findall(r"`(test_\w+)`", markdown) if name not in _tests()]
 

@@ -176,9 +176,10 @@ def _shown(value: Any) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-_FORMS: dict[str, tuple[tuple[str, str, str], Callable[[Any, Any, Any], tuple[Number, ...]]]] = {
+#: form -> the names of its arguments, and what makes values of them
+_FORMS: dict[str, tuple[tuple[str, ...], Callable[..., tuple[Number, ...]]]] = {
     "range": (("first", "last", "step"), _range),
     "linspace": (("a", "b", "n"), _linspace),
     "logspace": (("a", "b", "n"), _logspace),
 }
-_FORMS_TEXT = "{range: [first, last, step]}, {linspace: [a, b, n]} or {logspace: [a, b, n]}"
+_FORMS_TEXT = " or ".join(f"{{{form}: [{', '.join(parts)}]}}" for form, (parts, _) in _FORMS.items())

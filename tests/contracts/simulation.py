@@ -1,6 +1,6 @@
 """What every simulation of an executor promises, whatever its kind and the fills; see tasks.engine.executors._base.
 
-A new kind is a line in `CONFIGS`, new fills a subclass of `SimulationCase`.
+A new kind is a line in `configs`, new fills a subclass of `SimulationCase`.
 """
 
 from __future__ import annotations

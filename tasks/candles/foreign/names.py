@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 
-from tasks.candles.symbols import readings
+from tasks.candles.symbols import QUOTES, readings
 
 _INTERVAL = re.compile(r"(\d+)\s?(s|sec|m|min|h|hr|hour|d|day|w|week|M|mo)(?:s|ute|utes|)?", re.IGNORECASE)
 _WORDS = {"minute": "1m", "minutes": "1m", "hour": "1h", "hourly": "1h", "h": "1h", "d": "1d", "daily": "1d"}
@@ -18,23 +18,6 @@ _UNITS = {"sec": "s", "min": "m", "hr": "h", "hour": "h", "day": "d", "week": "w
 #: Kraken's OHLCVT files: minutes.
 _KRAKEN = re.compile(r"(?P<symbol>[A-Z0-9.]{5,})_(?P<minutes>1|5|15|30|60|240|720|1440)")
 _PAIR = re.compile(r"(?<![A-Za-z0-9])([A-Za-z0-9]{2,12})[-_/]([A-Za-z0-9]{3,5})(?![A-Za-z0-9])")
-_QUOTED = (
-    "USDT",
-    "USDC",
-    "USD",
-    "EUR",
-    "BTC",
-    "ETH",
-    "FDUSD",
-    "TUSD",
-    "BUSD",
-    "GBP",
-    "JPY",
-    "KRW",
-    "TRY",
-    "BRL",
-    "DAI",
-)
 
 
 def symbols_in(stem: str) -> list[str]:
@@ -42,7 +25,7 @@ def symbols_in(stem: str) -> list[str]:
     if kraken := _KRAKEN.fullmatch(stem):
         return readings(kraken["symbol"])
     for found in _PAIR.finditer(stem):
-        if found[2].upper() in _QUOTED and not _interval(found[1]) and not found[1].isdigit():
+        if found[2].upper() in QUOTES and not _interval(found[1]) and not found[1].isdigit():
             return readings(f"{found[1]}-{found[2]}")
     for part in re.split(r"[-_ .]", stem):
         # BTCUSD1 may be a pair of USD1, or candles of a minute

@@ -3,9 +3,13 @@
     _base      what every simulation returns (Trajectory), and what is known of a kind (ExecutorKind)
     position   dca   grid   order     the kinds
     registry   config class -> kind; `simulate`, the one way in
-    honest     what executors share under fills other than stock
+    ladder     entry at some prices, one close of the whole, under fills other than stock
+    honest_grid   the grid under fills other than stock
+    matching   when an order fills on the path of a candle
+    filled     what an executor is worth on every row, from its fills
     accepted   whether a config is still one that upstream takes
     lazy_config   configs of position executors that are made when they are read
+    warm       compiles all loops before the first point
 
 A new kind is a file with an ExecutorKind and a line in `registry`.
 """
