@@ -46,7 +46,8 @@ from orchestrator.progress.watcher import Silent
 from orchestrator.results.store import Store
 from orchestrator.sweepfile.sweep import read
 from tasks.grid import Grid
-from tasks.protocol.messages import Chunk, Kind, Rows, SweepDefinition
+from tasks.protocol.chunks import Chunk
+from tasks.protocol.messages import Kind, Rows, SweepDefinition
 from tasks.settings import Settings, versions
 
 CHUNKS = 10_000

@@ -31,7 +31,8 @@ from orchestrator.execution import publish
 from orchestrator.execution.gather import gather
 from orchestrator.progress.watcher import Silent
 from orchestrator.sweepfile.sweep import read
-from tasks.protocol.messages import Chunk, Rows
+from tasks.protocol.chunks import Chunk
+from tasks.protocol.messages import Rows
 from tasks.settings import Settings
 
 REPOSITORY = Path(__file__).resolve().parent.parent

@@ -36,7 +36,8 @@ from orchestrator.results.store import Store
 from tasks.child.point import PointRunner
 from tasks.child.process import Child, begin, child
 from tasks.engine._base import Market
-from tasks.protocol.messages import Chunk, Rows, SweepDefinition
+from tasks.protocol.chunks import Chunk
+from tasks.protocol.messages import Rows, SweepDefinition
 from tasks.protocol.returns import RETURNS
 from tasks.protocol.scenario import PLAIN, Scenario
 from tasks.settings import Settings

@@ -30,8 +30,9 @@ from orchestrator.results.store import Store
 from orchestrator.sweepfile.sweep import read
 from tasks.broker.connect import connect
 from tasks.child.attempts import Attempts
+from tasks.protocol.chunks import Chunk
 from tasks.protocol.keys import Keys
-from tasks.protocol.messages import Chunk, Rows, SweepDefinition
+from tasks.protocol.messages import Rows, SweepDefinition
 from tasks.settings import Settings
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from orchestrator.analysis.rank import Scored
+    from orchestrator.analysis.scored import Scored
 
 
 @dataclass(frozen=True)

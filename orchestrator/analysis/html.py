@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from orchestrator.results.readable import is_fraction, objective_column, percent
 from tasks.metrics.catalogue import CATALOGUE
 from tasks.metrics.columns import column
-from tasks.named_types import JsonObject, JsonView
-
-if TYPE_CHECKING:
-    from orchestrator.analysis.rank import Ranking
+from tasks.named_types import (
+    JsonObject,
+    JsonView,
+    Row,
+)
 
 #: Results beside the objective, where the rows have them.
 SHOWN = tuple(metric.name for metric in CATALOGUE if "terminal" in metric.shown)
@@ -20,7 +21,26 @@ SHOWN = tuple(metric.name for metric in CATALOGUE if "terminal" in metric.shown)
 COLOURS = {"luck": "#c0392b", "weak": "#b7791f", "evidence": "#1e8449", "untested": "#7f8c8d"}
 
 
-def ranking_html(ranking: Ranking) -> str:
+class Ranked(Protocol):
+    """What the table reads of an orchestrator.analysis.rank.Ranking."""
+
+    @property
+    def rank_by(self) -> str: ...  # noqa: D102  as there
+    @property
+    def where(self) -> str | None: ...  # noqa: D102  as there
+    @property
+    def ok(self) -> int: ...  # noqa: D102  as there
+    @property
+    def matching(self) -> int: ...  # noqa: D102  as there
+    @property
+    def groups(self) -> int: ...  # noqa: D102  as there
+    @property
+    def rows(self) -> list[Row]: ...  # noqa: D102  as there
+    @property
+    def axes(self) -> tuple[str, ...]: ...  # noqa: D102  as there
+
+
+def ranking_html(ranking: Ranked) -> str:
     """A table: rank, point, objective, `across`, axes and results as far as the rows have them."""
     if not ranking.rows:
         where = f" and meets <code>{escape(ranking.where)}</code>" if ranking.where else ""

@@ -21,6 +21,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.analysis.across import reduced
+from orchestrator.analysis.scored import Scored
 from orchestrator.results.columns import LEADING, as_numpy, axis_columns, to_rows
 from orchestrator.sweepfile.expressions import Expression, parse_objective
 from tasks.arrow import array_of, numpy_of
@@ -142,25 +143,6 @@ def curve_points(ranking: Ranking, best: int) -> list[int]:
     if ranking.across and ranking.rows and best:
         return list(ranking.rows[0]["across_points"].values())[:MAX_MEMBERS]
     return [int(row["point"]) for row in ranking.rows[:best]]
-
-
-@dataclass(frozen=True)
-class Scored:
-    """The ok points of a table with their objective; all arrays have one entry a point, in the table's order."""
-
-    #: the rows that are ok
-    table: pa.Table
-    points: Integers
-    #: NaN where there is none
-    objective: Floats
-    #: whether `where` holds
-    matching: npt.NDArray[np.bool_]
-    ascending: bool
-
-    @property
-    def score(self) -> Floats:
-        """The objective turned so that more is better."""
-        return -self.objective if self.ascending else self.objective
 
 
 def scored(table: pa.Table, rank_by: str, where: str | None = None) -> Scored:

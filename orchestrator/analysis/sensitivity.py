@@ -10,7 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.analysis.rank import Scored, scored
+from orchestrator.analysis.rank import scored
+from orchestrator.analysis.scored import Scored
 
 if TYPE_CHECKING:
     import numpy as np

@@ -29,8 +29,9 @@ from tasks.broker.app import make_app
 from tasks.broker.connect import connect
 from tasks.errors import BrokerError, HummingsweepError
 from tasks.protocol.blobs import Blobs
+from tasks.protocol.chunks import Chunk
 from tasks.protocol.keys import NODES_KEY, UNACKED_INDEX_KEY, UNACKED_KEY, node_heartbeat_key
-from tasks.protocol.messages import CHUNK_TASK, Chunk
+from tasks.protocol.messages import CHUNK_TASK
 from tasks.protocol.names import as_text
 from tasks.protocol.records import NodeRecord, readable
 from tasks.settings import LOOPBACK, Settings, check_broker, check_key, versions, without_password

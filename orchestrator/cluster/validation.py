@@ -25,7 +25,8 @@ from tasks.errors import HummingsweepError, MessageError
 from tasks.grid import Grid
 from tasks.intervals import interval_seconds
 from tasks.protocol import names
-from tasks.protocol.messages import Chunk, Rows, Status, SweepDefinition
+from tasks.protocol.chunks import Chunk
+from tasks.protocol.messages import Rows, Status, SweepDefinition
 from tasks.protocol.returns import decoded, period_ends, returns_interval, unpack
 from tasks.protocol.scenario import Scenario
 

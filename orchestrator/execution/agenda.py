@@ -15,7 +15,8 @@ from orchestrator.execution.planner import Planner, Speeds
 from orchestrator.execution.source import GridSource
 from orchestrator.sweepfile.skip import points_of, skip_of, spread_kept
 from tasks.grid import Grid
-from tasks.protocol.messages import Chunk, Rows, Status, SweepDefinition
+from tasks.protocol.chunks import Chunk
+from tasks.protocol.messages import Rows, Status, SweepDefinition
 from tasks.protocol.scenario import PLAIN, Scenario
 
 if TYPE_CHECKING:

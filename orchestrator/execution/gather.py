@@ -12,8 +12,9 @@ from orchestrator.execution.in_flight import DEPTH, InFlight, send_refused
 from orchestrator.progress.watcher import Progress, Watcher
 from tasks.errors import BrokerError
 from tasks.named_types import Row
+from tasks.protocol.chunks import Chunk
 from tasks.protocol.keys import Keys
-from tasks.protocol.messages import Chunk, SweepDefinition
+from tasks.protocol.messages import SweepDefinition
 from tasks.protocol.scenario import PLAIN, Scenario
 
 if TYPE_CHECKING:

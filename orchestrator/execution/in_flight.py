@@ -16,8 +16,8 @@ from orchestrator.cluster.bookkeeping import running_chunks
 from orchestrator.cluster.broker import message_id
 from orchestrator.execution.agenda import Agenda
 from tasks.errors import BrokerError
+from tasks.protocol.chunks import Chunk, Run
 from tasks.protocol.keys import Keys
-from tasks.protocol.messages import Chunk, Run
 from tasks.protocol.scenario import Scenario
 
 if TYPE_CHECKING:

@@ -20,7 +20,8 @@ from functools import partial
 
 from orchestrator.execution.source import PointSource
 from tasks.errors import StoreError
-from tasks.protocol.messages import Rows, runs_of
+from tasks.protocol.chunks import runs_of
+from tasks.protocol.messages import Rows
 
 #: No chunk has more points: its rows are one message.
 MAX_POINTS = 2000

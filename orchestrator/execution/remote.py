@@ -36,8 +36,9 @@ from tasks.grid import Grid
 from tasks.named_types import (
     JsonObject,
 )
+from tasks.protocol.chunks import Chunk
 from tasks.protocol.keys import Keys
-from tasks.protocol.messages import Chunk, Kind, Status, SweepDefinition
+from tasks.protocol.messages import Kind, Status, SweepDefinition
 from tasks.protocol.records import SweepState
 from tasks.settings import Settings
 

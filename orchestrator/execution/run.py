@@ -33,8 +33,9 @@ from orchestrator.sweepfile.skip import points_of
 from tasks.errors import BrokerError, MessageError
 from tasks.grid import Grid
 from tasks.protocol.blobs import EXPIRY_S
+from tasks.protocol.chunks import Chunk
 from tasks.protocol.keys import Keys, blob_key
-from tasks.protocol.messages import Chunk, Status, SweepDefinition
+from tasks.protocol.messages import Status, SweepDefinition
 from tasks.protocol.names import as_text
 from tasks.protocol.records import SweepState, SweepStatus
 from tasks.protocol.scenario import PLAIN, Scenario

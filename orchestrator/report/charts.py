@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from orchestrator.analysis.rank import Ranking, Scored
+from orchestrator.analysis.rank import Ranking
+from orchestrator.analysis.scored import Scored
 from orchestrator.analysis.sensitivity import AxisEffect, digits
 from orchestrator.report.text import DIGITS, shown
 from tasks.grid import Axis, Grid

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pyarrow as pa
 
-    from orchestrator.analysis.rank import Scored
+    from orchestrator.analysis.scored import Scored
     from orchestrator.sweepfile.sweep import Sweep
     from tasks.grid import Grid
 

@@ -18,8 +18,9 @@ import ujson
 from tasks.child.deadline import HARD_GRACE_S
 from tasks.errors import MessageError
 from tasks.named_types import Row
+from tasks.protocol.chunks import Chunk
 from tasks.protocol.keys import Keys, node_heartbeat_key
-from tasks.protocol.messages import Chunk, Rows, Status
+from tasks.protocol.messages import Rows, Status
 from tasks.protocol.records import ChildName, RunningChunk
 
 if TYPE_CHECKING:

@@ -28,8 +28,9 @@ from tasks.child.deadline import hung
 from tasks.child.process import Child, begin, child, peak_memory_bytes
 from tasks.errors import HummingsweepError, MessageError, ParcelMissing, describe
 from tasks.named_types import Row
+from tasks.protocol.chunks import Chunk
 from tasks.protocol.keys import Keys
-from tasks.protocol.messages import CHUNK_TASK, Chunk, Rows, Status, SweepDefinition
+from tasks.protocol.messages import CHUNK_TASK, Rows, Status, SweepDefinition
 from tasks.protocol.scenario import Scenario
 
 #: Seconds before a chunk that the broker refuses to keep account of is handed back.

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pandas as pd
 
-    from tasks.metrics.inputs import TradeLike
+    from tasks.metrics.ended import TradeLike
     from tasks.upstream.names import BacktestPositionHold, ControllerConfigBase, ExecutorInfo, TradingRule
 
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from tasks.named_types import RowView
 
 if TYPE_CHECKING:
-    from tasks.metrics.inputs import TradeLike
+    from tasks.metrics.ended import TradeLike
 
 Floats = npt.NDArray[np.float64]
 

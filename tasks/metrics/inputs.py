@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from tasks.intervals import interval_of
+from tasks.metrics.ended import TradeLike
 from tasks.metrics.formulas import DAY_S, max_drawdown
 from tasks.protocol.returns import period_ends, returns_interval
 
@@ -23,25 +23,6 @@ NOTHING_ANNUALISED = "nothing is annualised"
 MIN_RETURNS = 30
 #: Nor does less than a week, which would be extrapolated more than fifty times.
 MIN_DAYS = 7
-
-
-class TradeLike(Protocol):
-    """An executor of the ledger, as far as metrics read it: hummingbot's ExecutorInfo, or what has these of it."""
-
-    @property
-    def filled_amount_quote(self) -> Any:
-        """Quote traded."""
-        ...
-
-    @property
-    def net_pnl_quote(self) -> Any:
-        """Pnl after fees, quote."""
-        ...
-
-    @property
-    def close_type(self) -> Any:
-        """Hummingbot's CloseType; None while it runs."""
-        ...
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,8 @@ from tasks.candles.slicer import slice_file
 from tasks.candles.slices import Slice
 from tasks.errors import HummingsweepError
 from tasks.protocol.blobs import pack_controllers, unpack_controllers
-from tasks.protocol.messages import Chunk, Rows, SweepDefinition
+from tasks.protocol.chunks import Chunk
+from tasks.protocol.messages import Rows, SweepDefinition
 from tasks.protocol.records import NodeRecord, NodeTally, RunningChunk, SweepStatus
 from tasks.protocol.returns import encode_row, period_ends, returns_interval
 from tasks.protocol.scenario import Scenario

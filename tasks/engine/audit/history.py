@@ -24,7 +24,8 @@ import pandas as pd
 
 from tasks.engine.fills import STOCK
 from tasks.engine.fills.costs import Funding
-from tasks.engine.live.engine import LiveOptions, Point, Prepared
+from tasks.engine.live.engine import LiveOptions, Point
+from tasks.engine.live.prepared import Prepared
 from tasks.isolation.seeding import seed_rng
 from tasks.times import utc_minute
 

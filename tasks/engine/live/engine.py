@@ -20,21 +20,18 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from tasks.engine._base import Market, Outcome
-from tasks.engine.candles import Candles
 from tasks.engine.equity import EquityCurve
 from tasks.engine.executors import NotReproduced
 from tasks.engine.fills import STOCK, FillRules
 from tasks.engine.fills.costs import Funding
-from tasks.engine.fills.path import FinerPaths, Path
 from tasks.engine.jump.lazy import LazyList
 from tasks.engine.jump.series import Series, results
 from tasks.engine.live.executors import Executions
-from tasks.engine.live.known_series import SeriesTape
 from tasks.engine.live.ledger import LazyPerformance, LiveLedger
-from tasks.engine.live.pairs import Books, Pair, traded_pairs
+from tasks.engine.live.pairs import Pair, traded_pairs
+from tasks.engine.live.prepared import Prepared
 from tasks.engine.live.provider import LiveFeed, LiveProvider
 from tasks.engine.live.series import PairSeries, pair_results
-from tasks.engine.live.tape import Tape, tape
 from tasks.engine.stock import plain_results
 from tasks.errors import ControllerError, HummingsweepError
 from tasks.intervals import interval_seconds
@@ -42,7 +39,6 @@ from tasks.isolation.clock import clock
 from tasks.market_names import feed_key, price_key
 from tasks.upstream.backtest.build import controller_class
 from tasks.upstream.backtest.failure import at_candle, failure
-from tasks.upstream.backtest.funding_info import rates_frames
 from tasks.upstream.backtest.wanted import wanted_feeds
 from tasks.upstream.names import (
     ControllerBase,
@@ -111,50 +107,6 @@ class LiveEngine:
             self._markets.clear()  # one market at a time: the frames are large
             known = self._markets[id(market)] = Prepared(market)
         return known
-
-
-class Prepared:
-    """What the points of one market share."""
-
-    def __init__(self, market: Market) -> None:
-        self.market = market
-        self.seconds = interval_seconds(market.resolution)
-        self._books: dict[tuple[Pair, ...], Books] = {}
-        self._tapes: dict[Any, Tape] = {}
-        self._paths: dict[str, FinerPaths] = {}
-        #: data beside candles, by name
-        self.series = {
-            name: SeriesTape(frame) for name, frame in {**rates_frames(market.funding), **market.series}.items()
-        }
-
-    def books(self, pairs: Iterable[Pair]) -> Books:
-        """The rows and candles of some pairs, the main one first. Pairs without candles are left out, but not the main
-        one."""
-        main, *others = pairs
-        there = (main, *(pair for pair in others if feed_key(*pair, self.market.resolution) in self.market.feeds))
-        if there not in self._books:
-            self._books[there] = Books(self.market, there)
-        return self._books[there]
-
-    def known_books(self) -> Iterable[Books]:
-        """Those made so far."""
-        return self._books.values()
-
-    def tape(self, key: str, books: Books, shift: int, *, unfinished: bool) -> Tape:
-        """What a feed shows on the rows of `books`."""
-        wanted = (key, id(books), shift, unfinished)
-        if wanted not in self._tapes:
-            pair, _, interval = key.rpartition("_")
-            base = self.market.feeds.get(f"{pair}_{self.market.resolution}") if unfinished else None
-            known = books.rows + (1 - shift) * self.seconds
-            first = -math.inf if self.market.warmup else float(self.market.start)
-            self._tapes[wanted] = tape(self.market.feeds[key], interval, base, self.seconds, known, first)
-        return self._tapes[wanted]
-
-    def path(self, detail: str, pair: Pair, candles: Candles) -> Path | None:
-        """The candles inside the rows that a pair's orders fill in; None: the rows themselves."""
-        finer = self._paths.setdefault(detail, FinerPaths(detail))
-        return finer.of(candles, self.market, pair.connector, pair.trading_pair)
 
 
 class Point:

@@ -13,8 +13,8 @@ from tasks.errors import ControllerError
 
 if TYPE_CHECKING:
     from tasks.engine.fills.costs import Funding
-    from tasks.engine.live.engine import Prepared
     from tasks.engine.live.pairs import Books, Pair
+    from tasks.engine.live.prepared import Prepared
     from tasks.upstream.names import ExecutorConfigBase
 
 #: Executors that need more than candles -> what they need.

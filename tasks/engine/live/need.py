@@ -29,7 +29,8 @@ from pydantic import BaseModel
 
 from tasks.engine.fills import STOCK
 from tasks.engine.fills.costs import Funding
-from tasks.engine.live.engine import LiveOptions, Point, Prepared
+from tasks.engine.live.engine import LiveOptions, Point
+from tasks.engine.live.prepared import Prepared
 from tasks.isolation.seeding import seed_rng
 from tasks.upstream.backtest.build import controller_class
 from tasks.upstream.backtest.markets import has_one_market, markets_of

@@ -14,7 +14,8 @@ import ujson
 
 from orchestrator.cluster.validation import MAX_ROWS_BYTES, ExpectedRows, RowsRefused
 from tasks.errors import MessageError
-from tasks.protocol.messages import MAX_CHUNK_POINTS, Chunk, Rows
+from tasks.protocol.chunks import MAX_CHUNK_POINTS, Chunk
+from tasks.protocol.messages import Rows
 from tasks.protocol.returns import RETURNS, encode_row
 from tests.made import definition
 

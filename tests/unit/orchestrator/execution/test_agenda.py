@@ -7,7 +7,8 @@ from pathlib import Path
 
 from orchestrator.execution.agenda import Agenda, agenda_of, grid_item
 from orchestrator.results.store import Store
-from tasks.protocol.messages import Chunk, Rows
+from tasks.protocol.chunks import Chunk
+from tasks.protocol.messages import Rows
 from tasks.protocol.scenario import PLAIN, Scenario
 from tests.unit.orchestrator.stores import definition, ok
 

@@ -6,7 +6,7 @@ import pytest
 
 from orchestrator.execution.in_flight import LOSSES, InFlight
 from tasks.errors import BrokerError
-from tasks.protocol.messages import Chunk
+from tasks.protocol.chunks import Chunk
 
 
 def test_the_same_points_are_sent_again_so_often_only() -> None:

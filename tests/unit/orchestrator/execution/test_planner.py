@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from orchestrator.execution.planner import FIRST_POINTS, FIRST_S, MAX_POINTS, Planner
 from orchestrator.execution.source import GridSource
 from tasks.grid import Grid, spread
-from tasks.protocol.messages import Chunk, Rows
+from tasks.protocol.chunks import Chunk
+from tasks.protocol.messages import Rows
 
 
 def planned(

@@ -19,7 +19,8 @@ from orchestrator.validation.answer import chosen_points, points_to_test, walk_a
 from orchestrator.validation.folds import Window, windows_of
 from orchestrator.validation.planned import planned_candles
 from orchestrator.validation.window_rows import WindowRows
-from tasks.protocol.messages import Chunk, Rows, SweepDefinition
+from tasks.protocol.chunks import Chunk
+from tasks.protocol.messages import Rows, SweepDefinition
 from tasks.protocol.returns import RETURNS, encode_row, period_ends, returns_interval
 from tasks.protocol.scenario import Scenario
 from tests.unit.orchestrator.sweepfile.test_validate import sweep

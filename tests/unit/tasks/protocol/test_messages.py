@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.errors import MessageError
-from tasks.protocol.messages import Chunk, Kind, Rows, SweepDefinition
+from tasks.protocol.chunks import Chunk
+from tasks.protocol.messages import Kind, Rows, SweepDefinition
 
 values = st.one_of(st.none(), st.booleans(), st.integers(-(2**53), 2**53), st.floats(), st.text())
 

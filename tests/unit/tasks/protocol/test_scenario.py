@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.protocol.messages import Chunk, Kind, MessageError, SweepDefinition
+from tasks.protocol.chunks import Chunk
+from tasks.protocol.messages import Kind, MessageError, SweepDefinition
 from tasks.protocol.scenario import PLAIN, Scenario
 
 DEFINITION = SweepDefinition(
