@@ -92,7 +92,8 @@ class Cluster:
         self.app.send_task(
             CHUNK_TASK,
             args=(sweep, chunk.id, round(limit_s, 3)) if limit_s else (sweep, chunk.id),
-            argsrepr=f"('{sweep}', '{chunk.id}') {progress}".rstrip(),
+            # Flower cuts a long text off at its end: how far the sweep is comes first
+            argsrepr=f"{progress} ('{sweep}', '{chunk.id}')".lstrip(),
             task_id=message or message_id(),
             queue=self.settings.queue,
             producer=producer,
