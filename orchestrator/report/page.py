@@ -172,6 +172,7 @@ def _contents(
         live=replayed,
         asked_points=[point for point in points if point.point in first],
         details=[point for point in points if point.point not in first],
+        best_command=command("report", store.folder, "--best", "3"),
         point_command=command("report", store.folder, "--point", "N"),
         trades_command=command("trades", store.folder, "--point", "N", "--format", "csv"),
         **drawn,

@@ -39,6 +39,14 @@ def test_a_point_that_was_asked_for_comes_before_the_others(tmp_path: Path) -> N
     assert [each["point"] for each in data["details"]] == [8, 7]
 
 
+def test_a_page_without_curves_says_how_to_get_them(tmp_path: Path) -> None:
+    sweep = made.store(tmp_path)
+    with Store.open(tmp_path) as store:
+        text = write_report(store, sweep, tmp_path / "r.html").read_text()
+    assert "without the curves of a point" in text
+    assert f"hummingsweep report {tmp_path} --best 3" in html.unescape(text)
+
+
 def test_headings_say_the_unit_and_what_a_column_is(tmp_path: Path) -> None:
     text, data = page(tmp_path)
     head = re.search(
