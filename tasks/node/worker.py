@@ -20,7 +20,7 @@ from celery import signals
 
 from tasks.broker.app import make_app
 from tasks.errors import HummingsweepError
-from tasks.node import broker_clock
+from tasks.node import broker_clock, foreign_messages
 from tasks.node.events import GatheredEvents
 from tasks.node.lease import LeaseRenewal, leave
 from tasks.settings import MEMORY_BACK, PREFIX, SINGLE_THREAD, Settings, check_broker
@@ -46,6 +46,7 @@ def main() -> int:
     if os.environ.get("HUMMINGSWEEP_NODE_STDIN") == "watch":
         threading.Thread(target=_leave_with_starter, name="starter-watch", daemon=True).start()
     _use_broker_clock(settings)
+    foreign_messages.install()
     app = make_app(settings)
     app.steps["consumer"].update((LeaseRenewal, GatheredEvents))
 

@@ -28,7 +28,7 @@ import psutil
 from tests.long.farm import VISIBILITY_TIMEOUT_S, Farm, Node, farm
 
 #: Seconds without a new row and without a fault under way after which a run is given up.
-STUCK_S = 240.0
+STUCK_S = 600.0
 LOOK_EVERY_S = 0.1
 
 
