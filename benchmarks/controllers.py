@@ -37,6 +37,8 @@ sys.path.insert(0, str(REPOSITORY))
 DAY_S = 86_400
 #: Characters of the last column.
 MAX_SAID = 160
+#: What is said of a controller that only had no reason to trade.
+NO_EXECUTOR = "no executor in this period with the config's defaults"
 #: Files of a controllers folder that are none.
 _NAMES = frozenset({"id", "controller_type", "controller_name"})
 _NO_CONTROLLERS = {"__init__", "setup", "conftest"}
@@ -178,10 +180,11 @@ async def _run(task: Task) -> Found:
             found.loads = True
             await _compare(task, values, found)
     except BaseException as error:
-        found.said = str(error) if type(error).__module__.startswith("tasks.") else describe(error)
+        said = str(error) if type(error).__module__.startswith("tasks.") else describe(error)
+        found.said = "; ".join(filter(None, [said, notes.controller_log()]))
     found.said = " ".join((found.said or "; ".join(notes.warnings()) or notes.controller_log()).split())
     if found.loads and not found.executors and not found.said:
-        found.said = "no executor in this period with the config's defaults"
+        found.said = NO_EXECUTOR
     found.said = found.said if len(found.said) <= MAX_SAID else found.said[: MAX_SAID - 3] + "..."
     return found
 
@@ -240,7 +243,9 @@ async def _compare(task: Task, values: dict[str, Any], found: Found) -> None:
         found.engine, found.executors = "live", None
         live, _ = await run(LiveEngine(FillRules()))
         found.executors = len(live.executors)
-        found.said = why
+        found.said = f"live engine: {why}"
+        if not live.executors:
+            found.said = f"{NO_EXECUTOR}; {found.said}"
 
 
 def _config(task: Task, values: dict[str, Any]) -> Any:
