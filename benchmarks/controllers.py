@@ -243,9 +243,8 @@ async def _compare(task: Task, values: dict[str, Any], found: Found) -> None:
         found.engine, found.executors = "live", None
         live, _ = await run(LiveEngine(FillRules()))
         found.executors = len(live.executors)
-        found.said = f"live engine: {why}"
-        if not live.executors:
-            found.said = f"{NO_EXECUTOR}; {found.said}"
+        quiet = [] if live.executors or live.warnings else [NO_EXECUTOR]
+        found.said = "; ".join([*live.warnings, *quiet, f"live engine: {why}"])
 
 
 def _config(task: Task, values: dict[str, Any]) -> Any:
