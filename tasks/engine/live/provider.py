@@ -18,10 +18,11 @@ import pandas as pd
 
 from tasks.engine.live.frames import frame_of
 from tasks.engine.live.known_series import KnownSeries
-from tasks.errors import CandlesMissing, ControllerError, TradingRulesMissing
+from tasks.errors import CandlesMissing, ControllerError
 from tasks.intervals import interval_seconds
-from tasks.upstream.backtest.connector import OfflineConnector, OfflineConnectors
+from tasks.upstream.backtest.connector import OfflineConnector
 from tasks.upstream.backtest.funding_info import OfflineFundingInfo, funding_info, series_name
+from tasks.upstream.backtest.offline import OfflineProvider, no_series, rate_of
 from tasks.upstream.names import (
     BacktestingDataProvider,
     CandlesConfig,
@@ -146,14 +147,13 @@ class LiveFeed:
         return getattr(self.candles_df, name)
 
 
-class LiveProvider(MarketDataProvider):  # type: ignore[misc]  # upstream has no type information
+class LiveProvider(OfflineProvider, MarketDataProvider):  # type: ignore[misc]  # upstream has no type information
     """Hummingbot's MarketDataProvider for one point."""
 
     def __init__(self, feeds: Mapping[str, LiveFeed], trading_rules: Mapping[str, Mapping[str, TradingRule]]) -> None:
         # Not super().__init__(): it asks AllConnectorSettings for every connector, which imports each one's module.
         self.candles_feeds: dict[str, LiveFeed] = dict(feeds)
         self.candles_data = self.candles_feeds
-        self.trading_rules = trading_rules
         #: name -> rows of a series of the sweep file that are known; `funding:` of the sweep file is there too
         self.series: dict[str, KnownSeries] = {}
         #: "{connector}_{pair}" -> price of now, quote per base
@@ -161,23 +161,11 @@ class LiveProvider(MarketDataProvider):  # type: ignore[misc]  # upstream has no
         self._time: float = 0.0
         #: True once the engine steps
         self.stepping = False
-        self.connectors = OfflineConnectors(trading_rules)
-        self.conn_settings: dict[str, object] = {}
-        self._non_trading_connectors = self.connectors
-        self._non_trading_connectors_started: dict[str, bool] = {}
-        self._rates: dict[str, Decimal] = {}
-        self._rates_required: dict[str, object] = {}
-        self._rates_update_task = None
-        self._rates_update_interval = 0
+        self._go_offline(trading_rules)
 
     def time(self) -> float:
         """Seconds of simulated time: the open of the row's candle."""
         return self._time
-
-    @property
-    def ready(self) -> bool:
-        """Always: the engine counts feeds that are not full."""
-        return True
 
     def stop(self) -> None:
         """Nothing runs, nothing stops."""
@@ -229,11 +217,7 @@ class LiveProvider(MarketDataProvider):  # type: ignore[misc]  # upstream has no
     def get_series(self, name: str) -> pd.DataFrame:
         """The rows of a series of the sweep file (`series:`) that are known by now; a copy. Raises CandlesMissing."""
         if name not in self.series:
-            there = ", ".join(sorted(self.series)) or "none"
-            raise CandlesMissing(
-                f"series {name} is not in the sweep (there: {there}): name its file in the sweep file, "
-                f"`series: {{{name}: FILE}}`"
-            )
+            raise no_series(name, self.series)
         return self.series[name].frame()
 
     def get_funding_info(self, connector_name: str, trading_pair: str) -> OfflineFundingInfo:
@@ -256,11 +240,9 @@ class LiveProvider(MarketDataProvider):  # type: ignore[misc]  # upstream has no
         base, _, quote = pair.partition("-")
         if base == quote:
             return Decimal(1)
-        for known, price in self.prices.items():
-            if known.endswith(f"_{pair}"):
-                return price
-            if known.endswith(f"_{quote}-{base}"):
-                return 1 / price
+        rate = rate_of(pair, self.prices)
+        if rate is not None:
+            return rate
         raise ControllerError(self._no_price(pair))
 
     def _no_price(self, what: str) -> str:
@@ -269,17 +251,6 @@ class LiveProvider(MarketDataProvider):  # type: ignore[misc]  # upstream has no
             f"the price of {what} is asked for; there are prices of: {there}. "
             "A pair has a price where its candles of the resolution are among the sweep's"
         )
-
-    def get_trading_rules(self, connector_name: str, trading_pair: str) -> TradingRule:
-        """Hummingbot's TradingRule of a pair. Raises TradingRulesMissing."""
-        try:
-            return self.trading_rules[connector_name][trading_pair]
-        except KeyError:
-            raise TradingRulesMissing(
-                f'no trading rules for {trading_pair} on {connector_name}: write {{"{trading_pair}": '
-                '{"min_order_size": "...", "min_price_increment": "...", "min_base_amount_increment": "..."}} '
-                f"in trading_rules/{connector_name}.json beside the candles, or fetch them with `hummingsweep sync`"
-            ) from None
 
     def get_trading_pairs(self, connector_name: str) -> list[str]:
         """The pairs with trading rules."""
@@ -290,10 +261,6 @@ class LiveProvider(MarketDataProvider):  # type: ignore[misc]  # upstream has no
 
     # connectors: rules and settings, no exchange
 
-    def get_connector(self, connector_name: str) -> OfflineConnector:
-        """Rules and settings, no exchange."""
-        return self.connectors[connector_name]
-
     def get_connector_with_fallback(self, connector_name: str) -> OfflineConnector:
         """As `get_connector`."""
         return self.connectors[connector_name]
@@ -301,12 +268,6 @@ class LiveProvider(MarketDataProvider):  # type: ignore[misc]  # upstream has no
     def get_non_trading_connector(self, connector_name: str) -> OfflineConnector:
         """As `get_connector`."""
         return self.connectors[connector_name]
-
-    def initialize_rate_sources(self, connector_pairs: Any) -> None:
-        """No rates task is started; see `get_rate`."""
-
-    def remove_rate_sources(self, connector_pairs: Any) -> None:
-        """There are none."""
 
     def _feed(self, connector: str, trading_pair: str, interval: str) -> LiveFeed:
         key = f"{connector}_{trading_pair}_{interval}"

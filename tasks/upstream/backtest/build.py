@@ -33,8 +33,9 @@ from tasks.upstream.backtest.folder import (
     module_state,
     upstream_class_cache,
 )
+from tasks.upstream.backtest.market_like import MarketLike
 from tasks.upstream.backtest.markets import markets_of
-from tasks.upstream.backtest.provider import MarketLike, SweepDataProvider
+from tasks.upstream.backtest.provider import SweepDataProvider
 from tasks.upstream.backtest.wanted import wanted_feeds
 from tasks.upstream.names import (
     ControllerBase,

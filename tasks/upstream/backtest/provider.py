@@ -16,17 +16,19 @@ The engine's own candles (`resolution_candles`) stay raw.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
-from tasks.errors import CandlesMissing, CandlesNotCovering, ControllerError, TradingRulesMissing
+from tasks.errors import CandlesMissing, CandlesNotCovering, ControllerError
 from tasks.intervals import INTERVAL_SECONDS
 from tasks.isolation.clock import clock
 from tasks.isolation.notes import notes
-from tasks.market_names import feed_key
-from tasks.upstream.backtest.connector import OfflineConnector, OfflineConnectors
+from tasks.market_names import feed_key, price_key
+from tasks.upstream.backtest.connector import OfflineConnector
+from tasks.upstream.backtest.feed_handle import FeedHandle, InitialisedFeed
 from tasks.upstream.backtest.funding_info import OfflineFundingInfo, funding_info, rates_frames, series_name
+from tasks.upstream.backtest.market_like import MarketLike
+from tasks.upstream.backtest.offline import OfflineProvider, no_series, rate_of
 from tasks.upstream.backtest.point_feeds import PointFeeds
 from tasks.upstream.backtest.wanted import wanted_feeds
 from tasks.upstream.names import (
@@ -34,68 +36,13 @@ from tasks.upstream.names import (
     CandlesConfig,
     ControllerBase,
     PriceType,
-    TradingRule,
 )
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-class MarketLike(Protocol):
-    """The part of tasks.engine._base.Market a provider reads."""
-
-    @property
-    def feeds(self) -> Mapping[str, pd.DataFrame]:
-        """`{connector}_{PAIR}_{interval}` -> candles."""
-        ...
-
-    @property
-    def trading_rules(self) -> Mapping[str, Mapping[str, TradingRule]]:
-        """Connector -> trading pair -> rule."""
-        ...
-
-    @property
-    def start(self) -> int:
-        """First moment, seconds since epoch."""
-        ...
-
-    @property
-    def end(self) -> int:
-        """Last moment, seconds since epoch."""
-        ...
-
-    @property
-    def resolution(self) -> str:
-        """Interval the engine steps over."""
-        ...
-
-    @property
-    def shift(self) -> int:
-        """Candles by which what is derived is held back."""
-        ...
-
-    @property
-    def delay(self) -> int:
-        """Candles of `shift` that hold back controllers, too, which shift for themselves."""
-        ...
-
-    @property
-    def warmup(self) -> bool:
-        """Whether controllers see candles before the start."""
-        ...
-
-    @property
-    def series(self) -> Mapping[str, pd.DataFrame]:
-        """Name -> data beside candles."""
-        ...
-
-    @property
-    def funding(self) -> Mapping[str, Sequence[Sequence[float]]]:
-        """Trading pair -> [[seconds, rate], ...]."""
-        ...
-
-
-class SweepDataProvider(BacktestingDataProvider):  # type: ignore[misc]  # upstream has no type information
+class SweepDataProvider(OfflineProvider, BacktestingDataProvider):  # type: ignore[misc]  # upstream has no type information
     """Serves one point from a market. Cheap to make: nothing is copied until a controller asks for a feed.
 
     `candles_feeds` and `candles_data` are one dict: the store's name in this release of hummingbot and in others.
@@ -107,7 +54,6 @@ class SweepDataProvider(BacktestingDataProvider):  # type: ignore[misc]  # upstr
         self.market = market
         self.candles_feeds = PointFeeds(market.feeds, self._as_upstream, self._served, self._visible)
         self.candles_data = self.candles_feeds
-        self.trading_rules = market.trading_rules
         self.prices: dict[str, Decimal] = {}
         self.start_time: int = market.start
         self.end_time: int = market.end
@@ -116,14 +62,7 @@ class SweepDataProvider(BacktestingDataProvider):  # type: ignore[misc]  # upstr
         self.shift: int = market.shift
         #: True once the engine steps: with a shift, feeds end at the current candle from then on
         self.stepping = False
-        self.connectors = OfflineConnectors(market.trading_rules)
-        self.conn_settings: dict[str, object] = {}
-        self._non_trading_connectors = self.connectors
-        self._non_trading_connectors_started: dict[str, bool] = {}
-        self._rates: dict[str, Decimal] = {}
-        self._rates_required: dict[str, object] = {}
-        self._rates_update_task = None
-        self._rates_update_interval = 0
+        self._go_offline(market.trading_rules)
         self._records: dict[str, int] = {}
         #: CandlesConfig of feeds that a controller asked for through this provider
         self.asked_feeds: list[CandlesConfig] = []
@@ -201,12 +140,12 @@ class SweepDataProvider(BacktestingDataProvider):  # type: ignore[misc]  # upstr
         finest feed (before any is seen: the first open). Upstream gives 1 for those, and so does this without a shift
         and for a pair without candles.
         """
-        price = self.prices.get(feed_pair(connector_name, trading_pair))
+        price = self.prices.get(price_key(connector_name, trading_pair))
         if price is not None:
             return price
         if self.shift or self.market.shift:
             feeds = [
-                key for key in self.market.feeds if key.rpartition("_")[0] == feed_pair(connector_name, trading_pair)
+                key for key in self.market.feeds if key.rpartition("_")[0] == price_key(connector_name, trading_pair)
             ]
             if feeds:
                 return self._last_seen_close(min(feeds, key=lambda key: interval_seconds(key.rpartition("_")[2])))
@@ -241,10 +180,10 @@ class SweepDataProvider(BacktestingDataProvider):  # type: ignore[misc]  # upstr
         self.asked_feeds.append(config)
         return FeedHandle(self, config)
 
-    def initialize_candles_feed(self, config: CandlesConfig) -> _Initialised:
+    def initialize_candles_feed(self, config: CandlesConfig) -> InitialisedFeed:
         """To be awaited: sees that a feed is there; see `check_feed`."""
         self.asked_feeds.append(config)
-        return _Initialised(self, config)
+        return InitialisedFeed(self, config)
 
     def check_feed(self, config: CandlesConfig) -> None:
         """See that a feed is there. Raises CandlesMissing, CandlesNotCovering.
@@ -290,11 +229,7 @@ class SweepDataProvider(BacktestingDataProvider):  # type: ignore[misc]  # upstr
         Raises CandlesMissing.
         """
         if name not in self.market.series:
-            there = ", ".join(sorted(self.market.series)) or "none"
-            raise CandlesMissing(
-                f"series {name} is not in the sweep (there: {there}): name its file in the sweep file, "
-                f"`series: {{{name}: FILE}}`"
-            )
+            raise no_series(name, self.market.series)
         held_back = max(self.shift - 1, 0) * interval_seconds(self.market.resolution)
         last = min(self.end_time, self._time) if self.shift and self.stepping else self.end_time
         series = _between(self.market.series[name], float("-inf"), last - held_back).copy()
@@ -311,52 +246,23 @@ class SweepDataProvider(BacktestingDataProvider):  # type: ignore[misc]  # upstr
         name = series_name(trading_pair)
         frames = {**rates_frames(self.market.funding), **self.market.series}
         known = _between(frames[name], float("-inf"), self._time) if name in frames else None
-        price = self.prices.get(feed_pair(connector_name, trading_pair), Decimal("NaN"))
+        price = self.prices.get(price_key(connector_name, trading_pair), Decimal("NaN"))
         return funding_info(trading_pair, known, self._time, price)
-
-    def get_trading_rules(self, connector_name: str, trading_pair: str) -> TradingRule:
-        """Hummingbot's TradingRule of a pair. Raises TradingRulesMissing."""
-        try:
-            return self.trading_rules[connector_name][trading_pair]
-        except KeyError:
-            raise TradingRulesMissing(
-                f'no trading rules for {trading_pair} on {connector_name}: write {{"{trading_pair}": '
-                '{"min_order_size": "...", "min_price_increment": "...", "min_base_amount_increment": "..."}} '
-                f"in trading_rules/{connector_name}.json beside the candles, or fetch them with `hummingsweep sync`"
-            ) from None
 
     def get_rate(self, pair: str) -> Decimal:
         """The current candle's close of this pair or of its reverse. Raises ControllerError for any other."""
-        base, _, quote = pair.partition("-")
-        for known, price in self.prices.items():
-            if known.endswith(f"_{pair}"):
-                return price
-            if known.endswith(f"_{quote}-{base}"):
-                return 1 / price
+        rate = rate_of(pair, self.prices)
+        if rate is not None:
+            return rate
         raise ControllerError(f"rate of {pair} is asked for: a back-test knows the traded pair's price only")
 
     # what upstream would start or stop
-
-    @property
-    def ready(self) -> bool:
-        """Always: everything is here already."""
-        return True
 
     def stop(self) -> None:
         """Nothing runs, nothing stops; the market belongs to the other points too."""
 
     async def initialize_trading_rules(self, connector_name: str) -> None:
         """The rules are here or they are not: see `get_trading_rules`."""
-
-    def initialize_rate_sources(self, connector_pairs: Any) -> None:
-        """No rates task is started; see `get_rate`."""
-
-    def remove_rate_sources(self, connector_pairs: Any) -> None:
-        """There are none."""
-
-    def get_connector(self, connector_name: str) -> OfflineConnector:
-        """Rules and settings, no exchange."""
-        return self.connectors[connector_name]
 
     def _create_non_trading_connector(self, connector_name: str) -> OfflineConnector:
         return self.connectors[connector_name]
@@ -370,61 +276,6 @@ class SweepDataProvider(BacktestingDataProvider):  # type: ignore[misc]  # upstr
                 f"feed {key} is not in the sweep's candles (there: {there}): "
                 "name it in the controller's get_candles_config, or in candles_config of its config"
             ) from None
-
-
-def feed_pair(connector_name: str, trading_pair: str) -> str:
-    """The engine's name of a market among its prices."""
-    return f"{connector_name}_{trading_pair}"
-
-
-class FeedHandle:
-    """What `get_candles_feed` gives: awaited it is the feed's frame, as in the stock engine's provider; in a bot it is
-    an object with these attributes."""
-
-    def __init__(self, provider: SweepDataProvider, config: CandlesConfig):
-        self._provider, self._config = provider, config
-        self.interval, self.max_records = config.interval, config.max_records
-        self._trading_pair = config.trading_pair
-        self.name = config.connector
-
-    @property
-    def candles_df(self) -> pd.DataFrame:
-        """As `candles_feeds` gives it. Raises CandlesMissing, CandlesNotCovering."""
-        self._provider.check_feed(self._config)
-        key = feed_key(self._config.connector, self._config.trading_pair, self._config.interval)
-        return self._provider.candles_feeds[key]
-
-    @property
-    def ready(self) -> bool:
-        """Always: the candles are here already."""
-        return True
-
-    def start(self) -> None:
-        """Nothing has to be started."""
-
-    def stop(self) -> None:
-        """Nothing has to be stopped."""
-
-    async def start_network(self) -> None:
-        """There is no network."""
-
-    async def stop_network(self) -> None:
-        """There is no network."""
-
-    def __await__(self) -> Generator[None, None, pd.DataFrame]:
-        yield from ()
-        return self.candles_df
-
-
-class _Initialised:
-    """What `initialize_candles_feed` gives: awaited, as the stock engine does, it sees that the feed is there."""
-
-    def __init__(self, provider: SweepDataProvider, config: CandlesConfig):
-        self._provider, self._config = provider, config
-
-    def __await__(self) -> Generator[None, None, None]:
-        yield from ()
-        self._provider.check_feed(self._config)
 
 
 def _between(feed: pd.DataFrame, first: float, last: float) -> pd.DataFrame:
