@@ -243,6 +243,7 @@ def _drawn(
             "all."
         ),
         "maps": [words.map_figure(place, each, objective) for place, each in enumerate(maps)],
+        "colour_note": words.colour_note(ranking.ascending),
         "parallel": words.parallel_text(parallel, objective),
         "side_by_side": words.side_by_side_text(ranking, objective),
     }

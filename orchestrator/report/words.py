@@ -121,6 +121,12 @@ def _share(explained: float) -> str:
     return f"{explained:.0%}" if explained >= 0.01 else "less than 1%"
 
 
+def colour_note(ascending: bool) -> str:
+    """What the colours of the maps mean; `ascending`: less is better."""
+    sides = "Red is above 0 and blue below, for less is better" if ascending else "Blue is above 0 and red below"
+    return f"{sides}, the stronger the farther, on one scale for all maps."
+
+
 def map_figure(place: int, found: JsonObject, objective: Objective) -> SimpleNamespace:
     """One heat map of charts.heat_maps."""
     cells = [

@@ -76,6 +76,13 @@ def test_the_cell_of_the_best_point_is_marked(tmp_path: Path) -> None:
         assert each["best"][y][x] == max(best)
 
 
+@pytest.mark.parametrize(("rank_by", "words"), [("net_pnl", "Blue is above 0"), ("-net_pnl", "Red is above 0")])
+def test_the_colours_of_the_maps_are_explained_for_either_direction(tmp_path: Path, rank_by: str, words: str) -> None:
+    sweep = made.store(tmp_path)
+    with Store.open(tmp_path) as store:
+        assert words in write_report(store, sweep, tmp_path / "r.html", rank_by=rank_by).read_text()
+
+
 def test_one_point_has_no_distribution_but_a_sentence(tmp_path: Path) -> None:
     text, _ = page(tmp_path, grid={"bb_length": [20], "bb_std": [2.0]})
     assert "There is no distribution to draw." in text
