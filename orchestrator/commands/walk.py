@@ -21,6 +21,7 @@ from orchestrator.commands.tables import shown, table
 from orchestrator.execution import windows as stored_windows
 from orchestrator.progress.watcher import watcher_for
 from orchestrator.report.folds_words import DAY_S, between, closing_lines, percent, rule_text
+from orchestrator.report.text import Objective
 from orchestrator.results.store import resolve
 from orchestrator.sweepfile.validate import Robustness, length_text
 from tasks.errors import HummingsweepError, StoreError
@@ -116,7 +117,7 @@ def walk_lines(answer: JsonView) -> list[str]:
     axes = [each["axis"] for each in answer["parameters"]]
     columns = ["fold", "train", "test", "point", *axes, f"{objective} in", f"{objective} out"]
     columns += ["return in", "return out", "random out"]
-    rows = [_fold_cells(fold, axes) for fold in folds]
+    rows = [_fold_cells(fold, axes, Objective.of(answer["rank_by"])) for fold in folds]
     lines = table(f"walk-forward, {rule_text(answer)}", columns, rows)
     if len(folds) < answer["planned"]:
         lines.append(f"{len(folds)} of {answer['planned']} folds have their rows so far")
@@ -128,7 +129,7 @@ def walk_lines(answer: JsonView) -> list[str]:
     return lines
 
 
-def _fold_cells(fold: JsonView, axes: Sequence[str]) -> list[str]:
+def _fold_cells(fold: JsonView, axes: Sequence[str], objective: Objective) -> list[str]:
     windows = [between(fold["train_start"], fold["train_end"]), between(fold["test_start"], fold["test_end"])]
     values = fold.get("values") or {}
     return [
@@ -136,8 +137,8 @@ def _fold_cells(fold: JsonView, axes: Sequence[str]) -> list[str]:
         *windows,
         "" if fold["point"] is None else str(fold["point"]),
         *(shown(values.get(axis)) for axis in axes),
-        shown(fold.get("objective_in")),
-        shown(fold.get("objective_out")),
+        objective.text(fold.get("objective_in")),
+        objective.text(fold.get("objective_out")),
         *(percent(fold.get(name)) for name in ("return_in", "return_out", "control_out")),
     ]
 

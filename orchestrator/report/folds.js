@@ -26,8 +26,10 @@
       const text = folds.map((fold) =>
         `fold ${fold.fold + 1}<br>return in training ${percent(fold.return_in)}<br>in the test ${percent(fold.return_out)}` +
         `<br>at random ${percent(fold.control_out)}`);
-      const height = 220 + 24 * folds.length;
-      const share = Math.min(0.6, (24 * folds.length + 30) / height);
+      // without curves (a copied folder) there is no price to draw: the folds alone
+      const priced = price.time.length > 0;
+      const height = (priced ? 220 : 70) + 24 * folds.length;
+      const share = priced ? Math.min(0.6, (24 * folds.length + 30) / height) : 1;
       return plot(element, [
         { x: price.time.map(time), y: price.close, mode: "lines", line: { width: 1.2, color: t.quiet }, name: "price",
           hovertemplate: "%{x|%Y-%m-%d %H:%M}<br>%{y:.6g}<extra></extra>" },
@@ -38,7 +40,7 @@
         annotations: holdout ? [{ x: time((holdout[0] + holdout[1]) / 2), y: 1, yref: "paper", yanchor: "top",
           text: "hold-out", showarrow: false, font: { size: 11 } }] : [],
         xaxis: { type: "date", range: [time(period[0]), time(end)], anchor: "y2" },
-        yaxis: { domain: [share + 0.04, 1], title: { text: "price" } },
+        yaxis: priced ? { domain: [share + 0.04, 1], title: { text: "price" } } : { visible: false },
         yaxis2: { domain: [0, share], range: [folds.length - 0.5, -0.5], tickvals: folds.map((_, row) => row),
           ticktext: folds.map((fold) => String(fold.fold + 1)), title: { text: "fold" }, showgrid: false, zeroline: false },
       }));

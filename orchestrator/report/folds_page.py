@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from types import SimpleNamespace
 
 from orchestrator.report.folds_words import between, closing_lines, percent, rule_text
-from orchestrator.report.text import cell_text, shown
+from orchestrator.report.text import Objective, cell_text, shown
 from tasks.named_types import JsonObject, JsonView
 from tasks.protocol.messages import SweepDefinition
 
@@ -30,18 +30,20 @@ def folds_part(
         return None, {}
     walk = walk if walk and walk["folds"] else None
     data = _data(walk, holdout, details, definition)
+    objective = Objective.of(str(meta.get("rank_by") or "net_pnl"))
     part = SimpleNamespace(
         sentences=closing_lines({"walk_forward": walk, "holdout": holdout}),
         rule=rule_text(walk) if walk else "",
         fold_heads=_fold_heads(walk),
-        fold_rows=_fold_rows(walk),
+        fold_rows=_fold_rows(walk, objective),
         joined=bool(walk and walk["joined"]),
-        folds_alt=_folds_alt(walk),
+        folds_alt=_folds_alt(walk, priced=bool(data["price"]["time"])),
         joined_alt=_joined_alt(walk),
         axes=[each["axis"] for each in walk["parameters"]] if walk else [],
-        holdout_rows=_holdout_rows(holdout),
+        holdout_rows=_holdout_rows(holdout, objective),
+        holdout_ratios=_has_ratios(holdout),
         holdout_title=between(holdout["start"], holdout["end"]) if holdout else "",
-        robustness=_matrix(robustness),
+        robustness=_matrix(robustness, objective),
         regimes=regimes,
     )
     return part, data
@@ -91,7 +93,7 @@ def _fold_heads(walk: JsonView | None) -> list[str]:
     ]
 
 
-def _fold_rows(walk: JsonView | None) -> list[list[SimpleNamespace]]:
+def _fold_rows(walk: JsonView | None, objective: Objective) -> list[list[SimpleNamespace]]:
     if walk is None:
         return []
     axes = [each["axis"] for each in walk["parameters"]]
@@ -104,8 +106,8 @@ def _fold_rows(walk: JsonView | None) -> list[list[SimpleNamespace]]:
             between(fold["test_start"], fold["test_end"]),
             "none" if fold["point"] is None else str(fold["point"]),
             *(shown(values[axis]) if axis in values else "" for axis in axes),
-            cell_text(fold.get("objective_in")),
-            cell_text(fold.get("objective_out")),
+            objective.text(fold.get("objective_in")),
+            objective.text(fold.get("objective_out")),
         ]
         cells = [SimpleNamespace(text=text, css="") for text in texts]
         cells += [_signed(fold.get(name)) for name in ("return_in", "return_out", "control_out")]
@@ -118,13 +120,13 @@ def _signed(value: float | None) -> SimpleNamespace:
     return SimpleNamespace(text=percent(value), css=css)
 
 
-def _folds_alt(walk: JsonView | None) -> str:
+def _folds_alt(walk: JsonView | None, *, priced: bool) -> str:
     if walk is None:
         return ""
     won = sum((fold.get("return_out") or 0) > 0 for fold in walk["folds"])
     return (
-        f"Price over the period; below it one line a fold: training grey, test coloured by what the chosen point "
-        f"earned there. {won} of {len(walk['folds'])} test windows won."
+        f"{'Price over the period; below it one' if priced else 'One'} line a fold: training grey, test coloured by "
+        f"what the chosen point earned there. {won} of {len(walk['folds'])} test windows won."
     )
 
 
@@ -137,7 +139,7 @@ def _joined_alt(walk: JsonView | None) -> str:
     )
 
 
-def _holdout_rows(holdout: JsonView | None) -> list[list[SimpleNamespace]]:
+def _holdout_rows(holdout: JsonView | None, objective: Objective) -> list[list[SimpleNamespace]]:
     if holdout is None:
         return []
     rows = []
@@ -145,15 +147,21 @@ def _holdout_rows(holdout: JsonView | None) -> list[list[SimpleNamespace]]:
         texts = [
             f"rank {each['rank']}" if each["rank"] else "at random",
             str(each["point"]),
-            cell_text(each["objective_in"]),
-            cell_text(each["objective_out"]),
+            objective.text(each["objective_in"]),
+            objective.text(each["objective_out"]),
         ]
         cells = [SimpleNamespace(text=text, css="") for text in texts]
-        rows.append([*cells, _signed(each["return"]), SimpleNamespace(text=cell_text(each["sharpe"]), css="")])
+        ratio = [SimpleNamespace(text=cell_text(each["sharpe"]), css="")] if _has_ratios(holdout) else []
+        rows.append([*cells, _signed(each["return"]), *ratio])
     return rows
 
 
-def _matrix(robustness: JsonView | None) -> SimpleNamespace | None:
+def _has_ratios(holdout: JsonView | None) -> bool:
+    """Whether the hold-out has returns enough for a Sharpe ratio."""
+    return holdout is not None and any(each["sharpe"] is not None for each in holdout["points"])
+
+
+def _matrix(robustness: JsonView | None, objective: Objective) -> SimpleNamespace | None:
     """The matrix with a colour a cell: how much of the point's result is left."""
     if robustness is None:
         return None
@@ -162,7 +170,7 @@ def _matrix(robustness: JsonView | None) -> SimpleNamespace | None:
     rows = []
     for row in robustness["rows"]:
         cells = [
-            SimpleNamespace(text=cell_text(value), css=_kept_css(value, base, descending))
+            SimpleNamespace(text=objective.text(value), css=_kept_css(value, base, descending))
             for value, base in zip(row["values"], plain, strict=True)
         ]
         rows.append(SimpleNamespace(label=row["label"], cells=cells))

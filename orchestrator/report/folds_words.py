@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from orchestrator.report.text import cell_text
+from orchestrator.report.text import Objective, cell_text
 from tasks.named_types import JsonView
 from tasks.times import utc_day, utc_minute
 
@@ -81,12 +81,13 @@ def holdout_lines(holdout: JsonView) -> list[str]:
     first = next((each for each in holdout["points"] if each["rank"] == 1), None)
     if first is None:
         return []
-    looks = holdout["looks"]
+    looks, rank_by = holdout["looks"], holdout.get("rank_by")
+    objective = Objective.of(rank_by) if rank_by else Objective("", is_fraction=False)
     lines = [
-        f"hold-out {between(holdout['start'], holdout['end'])}: best point {first['point']} "
-        f"{cell_text(first['objective_out'])} (in sample {cell_text(first['objective_in'])}), return "
-        f"{percent(first['return'])}; median of the best {cell_text(holdout['best_median'])}, of random points "
-        f"{cell_text(holdout['random_median'])}"
+        f"hold-out {between(holdout['start'], holdout['end'])}: best point {first['point']} {objective.name} "
+        f"{objective.text(first['objective_out'])} (in sample {objective.text(first['objective_in'])}), return "
+        f"{percent(first['return'])}; median of the best {objective.text(holdout['best_median'])}, of random points "
+        f"{objective.text(holdout['random_median'])}"
     ]
     if looks > 1:
         lines.append(f"this hold-out was looked at {looks} times with this controller: with every look it says less")

@@ -40,7 +40,7 @@
       }, {
         x: ends, y: d.line, mode: "lines", line: { color: t.accent, width: 2 }, hoverinfo: "skip",
       }], layout(t, {
-        height: 320, xaxis: { title: { text: `where it was chosen: ${safe(d.measure)}` } },
+        height: 320, xaxis: { title: { text: `chosen on: ${safe(d.measure)}` } },
         yaxis: { title: { text: "on the other half" } },
         shapes: [{ type: "line", xref: "paper", x0: 0, x1: 1, y0: 0, y1: 0, line: { color: t.quiet, width: 1.5 } }],
       }));

@@ -59,7 +59,7 @@ def _splits(found: Figures) -> JsonObject | None:
         return None
     step = max(1, len(over.inside) // MAX_SPLITS)
     factor = found.per_year if over.measure is Measure.GROWTH else found.per_year**0.5
-    names = {Measure.GROWTH: "growth a year, logarithm", Measure.SORTINO: "Sortino ratio a year"}
+    names = {Measure.GROWTH: "log growth a year", Measure.SORTINO: "Sortino ratio a year"}
     inside, outside = over.inside[::step] * factor, over.outside[::step] * factor
     return {
         "inside": column(inside),

@@ -69,10 +69,11 @@ def _splits_caption(document: JsonObject) -> str:
 def _noise_caption(noise: JsonObject | None) -> str:
     if not noise or noise.get("p") is None:
         return ""
+    as_good = round(noise["p"] * (noise["worlds"] + 1)) - 1
     return (
         "Each bar counts markets made of the same candles in another order, in which nothing can be foreseen; it "
-        f"stands where the best of {noise['points']:,} points came out there. The real best is the line. "
-        f"p {noise['p']:.2g}."
+        f"stands where the best of {noise['points']:,} points came out there. The real best is the line: {as_good:,} "
+        f"of {noise['worlds']:,} such markets did as well or better (p {noise['p']:.2g})."
     )
 
 

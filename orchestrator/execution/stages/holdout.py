@@ -22,7 +22,7 @@ LOOKS = "holdout_looks"
 
 
 def holdout(session: SweepSession, ranking: Ranking) -> JsonObject | None:
-    """The answer of `orchestrator.validation.holdout.answer`; None without a hold-out, or without a ranked point.
+    """The answer of `orchestrator.validation.holdout.answer`, and `rank_by`; None without a hold-out or a ranked point.
 
     Raises BrokerError, StoreError.
     """
@@ -48,7 +48,8 @@ def holdout(session: SweepSession, ranking: Ranking) -> JsonObject | None:
     inside = dict(zip(found.points.tolist(), found.objective.tolist(), strict=True))
     results = results_of(store, name, window, sweep.rank_by, points)
     looks = held.count_looks(looks_of(store, session.definition), window)
-    return held.answer(window, best, drawn, inside, results, looks, ascending=ranking.ascending)
+    found_there = held.answer(window, best, drawn, inside, results, looks, ascending=ranking.ascending)
+    return {"rank_by": sweep.rank_by, **found_there}
 
 
 def looks_of(store: Store, definition: SweepDefinition) -> list[JsonObject]:

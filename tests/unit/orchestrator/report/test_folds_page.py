@@ -139,3 +139,39 @@ def test_sentences_say_what_random_choices_did() -> None:
     assert any(line.startswith("choosing at random: return") for line in lines)
     assert any(line.startswith("efficiency:") for line in lines)
     assert any(line.startswith("hold-out 2024-01-08 to 2024-01-09: best point 11") for line in lines)
+
+
+def test_results_that_are_fractions_read_as_percent() -> None:
+    part, _ = folds_part({**noted(), "rank_by": "net_pnl"}, [], made.definition("x-0123456789", made.GRID))
+    assert part is not None
+    assert [cell.text for cell in part.holdout_rows[0]][:4] == ["rank 1", "11", "10.00%", "0.20%"]
+    assert [cell.text for cell in part.robustness.rows[0].cells] == ["10.00%"]
+    sharpe, _ = folds_part({**noted(), "rank_by": "sharpe"}, [], made.definition("x-0123456789", made.GRID))
+    assert sharpe is not None
+    assert sharpe.holdout_rows[0][2].text == "0.1"
+    looked = {**noted()["holdout"], "rank_by": "net_pnl"}
+    assert "best point 11 net_pnl 0.20% (in sample 10.00%)" in closing_lines({"holdout": looked})[0]
+
+
+def test_without_curves_folds_are_drawn_alone_and_no_price_is_spoken_of() -> None:
+    definition = made.definition("x-0123456789", made.GRID)
+    part, data = folds_part(noted(), [], definition)
+    assert part is not None
+    assert data["price"]["time"] == []
+    assert part.folds_alt.startswith("One line a fold")
+    with_price, _ = folds_part(noted(), [detail()], definition)
+    assert with_price is not None
+    assert with_price.folds_alt.startswith("Price over the period")
+
+
+def test_a_holdout_without_returns_enough_has_no_column_of_ratios() -> None:
+    definition = made.definition("x-0123456789", made.GRID)
+    short, _ = folds_part(noted(), [], definition)
+    assert short is not None
+    assert not short.holdout_ratios  # two days
+    assert {len(row) for row in short.holdout_rows} == {5}
+    notes = noted()
+    notes["holdout"]["points"][0]["sharpe"] = 1.5
+    whole, _ = folds_part(notes, [], definition)
+    assert whole is not None
+    assert {len(row) for row in whole.holdout_rows} == {6}

@@ -56,7 +56,7 @@ def test_the_table_has_a_sentence_and_a_formula_for_every_figure() -> None:
 @pytest.mark.parametrize("rank_by", ["net_pnl", "sortino", "calmar"])
 def test_the_picture_of_splits_says_what_it_measures(rank_by: str) -> None:
     splits = trust_figures.charts(judged(rank_by=rank_by), None)["splits"]
-    expected = {"net_pnl": "growth a year, logarithm", "sortino": "Sortino ratio a year"}
+    expected = {"net_pnl": "log growth a year", "sortino": "Sortino ratio a year"}
     assert splits["measure"] == expected.get(rank_by, "Sharpe ratio a year")
 
 
