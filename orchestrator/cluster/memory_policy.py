@@ -16,7 +16,7 @@ def eviction_warning(redis: Redis) -> str:
 
     try:
         policy = str(redis.info("memory").get("maxmemory_policy", SAFE))
-    except RedisError:  # a node's user may not ask
+    except RedisError:  # a server whose users may not ask
         return ""
     if policy == SAFE:
         return ""
