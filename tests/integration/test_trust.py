@@ -10,6 +10,9 @@ import pytest
 
 from tests.integration.conftest import Cluster, Place, small_sweep
 
+#: one sweep with its audit, live replay and noise worlds, and six commands on it
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def swept(tmp_path_factory: pytest.TempPathFactory, session_cluster: Cluster) -> Iterator[tuple[Place, dict[str, Any]]]:
