@@ -40,7 +40,7 @@ from orchestrator.cluster import broker
 from orchestrator.execution import publish
 from orchestrator.execution.planner import Planner
 from orchestrator.execution.remote import _send_all
-from orchestrator.execution.run import run
+from orchestrator.execution.run import RunContext, run
 from orchestrator.execution.source import GridSource
 from orchestrator.progress.watcher import Silent
 from orchestrator.results.store import Store
@@ -77,7 +77,8 @@ def use(folder: Path, children: int) -> dict[str, Any]:
             with tempfile.TemporaryDirectory() as out, Store.create(Path(out)) as store:
                 store.add_sweep(definition, "", {"rank_by": "net_pnl", "where": None})
                 heard, whole, began = FirstToLast(store), Span(os.getpid()), time.monotonic()
-                run(running, heard, definition, Silent(), target_s=running.settings.chunk_seconds)  # type: ignore[arg-type]
+                context = RunContext(running, heard, definition, Silent())  # type: ignore[arg-type]
+                run(context, target_s=running.settings.chunk_seconds)
                 wall = time.monotonic() - began
                 whole.end()
     pids = {int(chunk.node.rpartition("/")[2]) for chunk in heard.chunks}

@@ -16,7 +16,7 @@ from contenders.work import COMPARED, WARMING, Row
 from orchestrator.cluster import broker
 from orchestrator.cluster.broker import Cluster
 from orchestrator.execution import publish
-from orchestrator.execution.run import run
+from orchestrator.execution.run import RunContext, run
 from orchestrator.progress.watcher import Silent
 from orchestrator.results.store import Store
 from orchestrator.sweepfile.sweep import Sweep as SweepFile
@@ -94,5 +94,6 @@ def empty_store(definition: SweepDefinition) -> Iterator[Store]:
 def collected(running: Cluster, definition: SweepDefinition, store: Store) -> Heard:
     """A whole sweep into a store."""
     heard = Heard(store)
-    run(running, heard, definition, Silent(), target_s=running.settings.chunk_seconds)  # type: ignore[arg-type]
+    context = RunContext(running, heard, definition, Silent())  # type: ignore[arg-type]
+    run(context, target_s=running.settings.chunk_seconds)
     return heard

@@ -66,8 +66,8 @@ def read_sweeps(redis: Redis, sweeps: Sequence[str]) -> Iterator[SweepRecords]:
             pipeline.get(keys.collector)
         # what is of another type is an exception in the answer
         answers = iter(pipeline.execute(raise_on_error=False))
-    for sweep, status, tally, running, attempts, uncollected, collector in zip(sweeps, *[answers] * 6, strict=True):
-        yield _records(sweep, status, tally, running, attempts, uncollected, collector)
+    for sweep, *found in zip(sweeps, *[answers] * 6, strict=True):
+        yield _records(sweep, found)
 
 
 def read_sweep(redis: Redis, sweep: str) -> SweepRecords:
@@ -117,10 +117,10 @@ def cancel(redis: Redis, sweep: str) -> None:
     redis.hset(keys.status, "state", SweepState.CANCELLED.value)
 
 
-def _records(
-    sweep: str, status: object, tally: object, running: object, attempts: object, uncollected: object, collector: object
-) -> SweepRecords:
-    bad = sum(isinstance(answer, Exception) for answer in (status, tally, running, attempts, uncollected, collector))
+def _records(sweep: str, answers: Sequence[object]) -> SweepRecords:
+    """`answers`: the broker's, in the order in which `read_sweeps` asks for them."""
+    status, tally, running, attempts, uncollected, collector = answers
+    bad = sum(isinstance(answer, Exception) for answer in answers)
     known = None
     if isinstance(status, dict) and status:
         try:

@@ -10,7 +10,7 @@ from orchestrator.cluster.collect import Stream
 from orchestrator.cluster.lease import CLAIM_S, collector_lease
 from orchestrator.execution import publish
 from orchestrator.execution.in_flight import LOOK_EVERY_S, LOST_AFTER_S
-from orchestrator.execution.run import Hooks, collect_waiting, run
+from orchestrator.execution.run import Hooks, RunContext, collect_waiting, run
 from orchestrator.progress.standing import Standing, standing_of
 from orchestrator.progress.watcher import Progress, Watcher
 from orchestrator.results.store import Store
@@ -132,6 +132,6 @@ class Follower:
 
             target_s = self._cluster.settings.chunk_seconds
             run(
-                self._cluster, store, definition, self._watcher,
+                RunContext(self._cluster, store, definition, self._watcher),
                 target_s=target_s, hooks=Hooks(publish_again=publish_again),
             )  # fmt: skip

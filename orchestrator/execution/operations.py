@@ -21,7 +21,7 @@ from orchestrator.cluster import broker
 from orchestrator.execution import publish
 from orchestrator.execution.planner import check_points
 from orchestrator.execution.precheck import precheck
-from orchestrator.execution.run import Hooks, Summary, run
+from orchestrator.execution.run import Hooks, RunContext, Summary, run
 from orchestrator.execution.session import SweepSession, ask, known_feeds, opened, stored_sweep
 from orchestrator.execution.stages import STAGES, run_stages
 from orchestrator.progress.watcher import Silent, Watcher
@@ -101,10 +101,7 @@ def run_sweep(
             store.forget_failed(definition.sweep)
         watcher.say(f"{sweep.name}: {_size(sweep, definition)}, ready after {time.monotonic() - started:.1f} s")
         summary = run(
-            session.cluster,
-            store,
-            definition,
-            watcher,
+            RunContext(session.cluster, store, definition, watcher),
             target_s=settings.chunk_seconds,
             estimate=estimate,
             hooks=Hooks(

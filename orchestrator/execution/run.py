@@ -81,11 +81,18 @@ class Summary:
     memory_bytes: int = 0
 
 
+@dataclass(frozen=True)
+class RunContext:
+    """What every run of a published sweep needs: who computes it, where its rows go, what it is, who is told."""
+
+    cluster: Cluster
+    store: Store
+    definition: SweepDefinition
+    watcher: Watcher
+
+
 def run(
-    cluster: Cluster,
-    store: Store,
-    definition: SweepDefinition,
-    watcher: Watcher,
+    context: RunContext,
     *,
     target_s: float,
     estimate: bool = False,
@@ -96,6 +103,7 @@ def run(
     `estimate`: stop as soon as points from all over the grid have said how expensive they are. Raises BrokerError,
     StoreError.
     """
+    store, definition = context.store, context.definition
     size = points_of(definition)
 
     def agenda() -> Agenda:
@@ -106,14 +114,11 @@ def run(
         probes = min(PROBES, size // PROBED)
         return Agenda([grid_item(store, definition, target_s=target_s, probes=probes)])
 
-    return SweepRun(cluster, store, definition, watcher, agenda, hooks or Hooks(), estimate=estimate).run()
+    return SweepRun(context, agenda, hooks or Hooks(), estimate=estimate).run()
 
 
 def compute(
-    cluster: Cluster,
-    store: Store,
-    definition: SweepDefinition,
-    watcher: Watcher,
+    context: RunContext,
     work: Mapping[Scenario, Iterable[int] | None],
     *,
     target_s: float,
@@ -127,9 +132,9 @@ def compute(
     """
 
     def agenda() -> Agenda:
-        return agenda_of(store, definition, work, target_s=target_s)
+        return agenda_of(context.store, context.definition, work, target_s=target_s)
 
-    return SweepRun(cluster, store, definition, watcher, agenda, hooks or Hooks(), stage=stage).run()
+    return SweepRun(context, agenda, hooks or Hooks(), stage=stage).run()
 
 
 @dataclass(frozen=True)
@@ -147,10 +152,7 @@ class SweepRun:
 
     def __init__(
         self,
-        cluster: Cluster,
-        store: Store,
-        definition: SweepDefinition,
-        watcher: Watcher,
+        context: RunContext,
         agenda: Callable[[], Agenda],
         hooks: Hooks,
         *,
@@ -158,10 +160,11 @@ class SweepRun:
         stage: str = "",
     ):
         """`agenda` is made when the sweep is held and earlier rows are stored. `estimate`: see `run`."""
-        self._cluster, self._store, self._definition, self._watcher = cluster, store, definition, watcher
+        self._cluster, self._store = context.cluster, context.store
+        self._definition, self._watcher = context.definition, context.watcher
         self._make_agenda, self._hooks, self._estimate, self._stage = agenda, hooks, estimate, stage
-        self._redis = cluster.redis
-        self._keys = Keys(definition.sweep)
+        self._redis = context.cluster.redis
+        self._keys = Keys(context.definition.sweep)
         self._in_flight = InFlight()
         self._generation = 0
         self._started = time.monotonic()
@@ -172,7 +175,7 @@ class SweepRun:
         self._looked, self._reported, self._kept = -10.0, -10.0, time.monotonic()
         self._first_rows: float | None = None
         self._reported_points, self._checked = -1, False
-        self._absence = Absence(watcher.say, cluster.settings.give_up_after_s)
+        self._absence = Absence(context.watcher.say, context.cluster.settings.give_up_after_s)
         #: child -> messages of rows that did not fit
         self._set_aside: Counter[str] = Counter()
 

@@ -12,7 +12,7 @@ from orchestrator.cluster import broker
 from orchestrator.execution import publish
 from orchestrator.execution.gather import gather
 from orchestrator.execution.precheck import precheck
-from orchestrator.execution.run import Hooks, Summary, compute
+from orchestrator.execution.run import Hooks, RunContext, Summary, compute
 from orchestrator.progress.watcher import Silent, Watcher
 from orchestrator.results.identity import another_sweep
 from orchestrator.results.store import Store
@@ -46,10 +46,7 @@ class SweepSession:
         BrokerError, StoreError.
         """
         summary = compute(
-            self.cluster,
-            self.store,
-            self.definition,
-            self.watcher,
+            RunContext(self.cluster, self.store, self.definition, self.watcher),
             work,
             target_s=self.settings.chunk_seconds,
             stage=stage,

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.cluster import broker
 from orchestrator.execution import publish
 from orchestrator.execution.precheck import precheck
-from orchestrator.execution.run import run
+from orchestrator.execution.run import RunContext, run
 from orchestrator.progress.watcher import Silent, Watcher
 from orchestrator.results.store import Store
 from tasks.errors import HummingsweepError
@@ -207,7 +207,7 @@ class Track:
         definition = publish.publish(sweep, cluster, Silent())
         with tempfile.TemporaryDirectory() as out, Store.create(Path(out)) as store:
             store.add_sweep(definition, sweep.text, {"rank_by": sweep.rank_by, "where": None})
-            summary = run(cluster, store, definition, Silent(), target_s=choice.chunk_seconds)
+            summary = run(RunContext(cluster, store, definition, Silent()), target_s=choice.chunk_seconds)
             if summary.interrupted:
                 raise KeyboardInterrupt
             if summary.failed == summary.points:
