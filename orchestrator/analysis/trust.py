@@ -34,10 +34,10 @@ from orchestrator.analysis.statistics import (
 )
 from orchestrator.analysis.statistics.cscv import Measure
 from orchestrator.analysis.statistics.discovery import p_values
+from tasks.intervals import interval_of
+from tasks.metrics.inputs import MIN_DAYS, MIN_RETURNS
 
 YEAR_S = 365 * 86400
-#: Below so many returns nothing is annualised and nothing is judged.
-MIN_RETURNS = 30
 #: Below so many periods in which the account of the best point moved, its returns say nothing of the next ones.
 MIN_ACTIVE = 10
 #: What a sweep is ranked by, as far as CSCV can rank by it.
@@ -122,9 +122,25 @@ class Figures:
         """Days that the returns cover."""
         return self.periods * self.interval_s / 86400
 
+    @property
+    def is_annual(self) -> bool:
+        """Whether the returns are long enough for ratios per year: two good days would be a ratio of 30."""
+        return self.periods >= MIN_RETURNS and self.days >= MIN_DAYS
+
+    @property
+    def unit(self) -> str:
+        """What `shown` is per, in words: "a year", or an interval such as "per 30m"."""
+        return "a year" if self.is_annual else f"per {interval_of(self.interval_s)}"
+
     def annual(self, sharpe: float) -> float | None:
-        """A ratio per period as one per year; None where the returns are too few to carry it."""
-        return sharpe * math.sqrt(self.per_year) if self.periods >= MIN_RETURNS else None
+        """A ratio per period as one per year; None where the returns are too few or too short to carry it."""
+        return sharpe * math.sqrt(self.per_year) if self.is_annual else None
+
+    def shown(self, sharpe: float) -> float | None:
+        """A ratio per period in `unit`; None where the returns are too few for any."""
+        if self.periods < MIN_RETURNS:
+            return None
+        return sharpe * math.sqrt(self.per_year) if self.is_annual else sharpe
 
 
 def figures(sweep: SweepReturns, *, draws: int = 1000, seed: int = 0) -> Figures:

@@ -14,8 +14,9 @@ from __future__ import annotations
 from enum import StrEnum
 
 from orchestrator.analysis.other_parts import NO_PARTS, OtherParts, percent
-from orchestrator.analysis.trust import MIN_ACTIVE, MIN_RETURNS, Figures
+from orchestrator.analysis.trust import MIN_ACTIVE, Figures
 from tasks.intervals import interval_of
+from tasks.metrics.inputs import MIN_RETURNS
 from tasks.named_types import JsonObject
 
 #: The best point's p-value: evidence at most this, luck above that.
@@ -122,17 +123,23 @@ def _headline(found: Figures, word: Verdict) -> str:
     assert found.best is not None
     assert found.family is not None
     assert found.trials is not None
-    best, luck = found.annual(found.best.sharpe), found.annual(float(found.family.by_luck.mean()))
+    digits = 1 if found.is_annual else 2
+
+    def ratio(per_period: float) -> str:
+        return f"{found.shown(per_period) or 0.0:.{digits}f}"
+
     span = f"{found.days:.0f} days" if found.days >= 2 else f"{found.days * 24:.0f} hours"
-    low, high = (found.annual(value) or 0.0 for value in found.best.bootstrap.sharpe)
+    if not found.is_annual:
+        span += ", too short to annualise"
+    low, high = map(ratio, found.best.bootstrap.sharpe)
     start = (
-        f"The best of {found.trials.raw:,} points has a Sharpe ratio of {best:.1f} a year over {span} "
-        f"(its own 90 % range: {low:.1f} to {high:.1f})"
+        f"The best of {found.trials.raw:,} points has a Sharpe ratio of {ratio(found.best.sharpe)} {found.unit} over "
+        f"{span} (its own 90 % range: {low} to {high})"
     )
     if found.best.sharpe <= 0:
         return f"{start}: it lost, so there is nothing to trade."
     usual = (
-        f"the best of as many points without any skill has {luck:.1f} on average, "
+        f"the best of as many points without any skill has {ratio(float(found.family.by_luck.mean()))} on average, "
         f"and as much in {percent(found.best.p)} of cases"
     )
     return {
@@ -170,13 +177,14 @@ def _sharpe(found: Figures | None) -> JsonObject | None:
         return None
     best, family = found.best, found.family
     record = best.min_track_record
-    interval = [found.annual(value) for value in best.bootstrap.sharpe]
+    interval = [found.shown(value) for value in best.bootstrap.sharpe]
     return {
-        "best": _short(found.annual(best.sharpe)),
+        "per": "year" if found.is_annual else interval_of(found.interval_s),
+        "best": _short(found.shown(best.sharpe)),
         "best_per_period": _short(best.sharpe),
         "interval": None if interval[0] is None else [_short(value) for value in interval],
-        "expected_by_luck": _short(found.annual(float(family.by_luck.mean()))),
-        "luck_95": _short(found.annual(float(family.by_luck[int(0.95 * family.draws)]))),
+        "expected_by_luck": _short(found.shown(float(family.by_luck.mean()))),
+        "luck_95": _short(found.shown(float(family.by_luck[int(0.95 * family.draws)]))),
         "psr": _short(best.psr),
         "dsr": {name: _short(value) for name, value in best.dsr.items()},
         "dsr_version": "2014",

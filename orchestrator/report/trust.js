@@ -21,7 +21,7 @@
         fillcolor: faded(t.warn, 0.25), name: "luck", hovertemplate: "luck's best around %{x:.2f}: %{y:.1%}<extra></extra>",
       }], layout(t, {
         height: 340, bargap: 0, barmode: "overlay", margin: { l: 8, r: 12, t: 40, b: 8 },
-        xaxis: { title: { text: "Sharpe ratio a year" } }, yaxis: { title: { text: "share" }, tickformat: ".0%" },
+        xaxis: { title: { text: `Sharpe ratio ${d.unit}` } }, yaxis: { title: { text: "share" }, tickformat: ".0%" },
         shapes: [line(d.bar, t.warn, "dot"), line(d.best, t.accent, "solid")],
         annotations: [
           mark(t, d.best, "the best point", 1, rightHalf(d.best, d.edges)),

@@ -20,7 +20,7 @@ MAX_MOMENTS = 400
 def charts(judged: Judgement, noise: JsonObject | None) -> JsonObject:
     """What the page's script draws; a chart that cannot be drawn is None. `noise`: findings of the noise worlds."""
     found = judged.figures
-    whole = found is not None and found.best is not None and found.annual(1.0) is not None
+    whole = found is not None and found.best is not None and found.shown(1.0) is not None
     return {
         "sharpe": _sharpe(found) if whole and found else None,
         "splits": _splits(found) if whole and found else None,
@@ -30,10 +30,11 @@ def charts(judged: Judgement, noise: JsonObject | None) -> JsonObject:
 
 
 def _sharpe(found: Figures) -> JsonObject | None:
-    """Annual Sharpe ratios: of all points that traded, and of the best of as many points by luck, as shares."""
+    """Sharpe ratios (annual where the period is long enough) of all points that traded, and of the best of as many by
+    luck, as shares."""
     if found.family is None or found.moments is None or found.best is None:
         return None
-    year = found.per_year**0.5
+    year = found.shown(1.0) or 1.0
     points = found.moments.sharpe[found.moments.varies] * year
     luck = found.family.by_luck * year
     best = found.best.sharpe * year
@@ -49,6 +50,7 @@ def _sharpe(found: Figures) -> JsonObject | None:
         "average": number(float(luck.mean())),
         "bar": number(float(luck[int(0.95 * len(luck))])),
         "count": len(points),
+        "unit": found.unit,
     }
 
 
@@ -58,13 +60,15 @@ def _splits(found: Figures) -> JsonObject | None:
     if over is None:
         return None
     step = max(1, len(over.inside) // MAX_SPLITS)
-    factor = found.per_year if over.measure is Measure.GROWTH else found.per_year**0.5
-    names = {Measure.GROWTH: "log growth a year", Measure.SORTINO: "Sortino ratio a year"}
+    factor = found.shown(1.0) or 1.0
+    if over.measure is Measure.GROWTH:
+        factor = found.per_year if found.is_annual else 1.0
+    names = {Measure.GROWTH: "log growth", Measure.SORTINO: "Sortino ratio"}
     inside, outside = over.inside[::step] * factor, over.outside[::step] * factor
     return {
         "inside": column(inside),
         "outside": column(outside),
-        "measure": names.get(over.measure, "Sharpe ratio a year"),
+        "measure": f"{names.get(over.measure, 'Sharpe ratio')} {found.unit}",
         "loss": number(over.probability_of_loss),
         "line": column(_line(inside, outside, over.slope)),
     }

@@ -46,11 +46,12 @@ def _sharpe_caption(document: JsonObject) -> str:
     sharpe, spa = document["sharpe"], document["spa"]
     if not sharpe or sharpe["best"] is None:
         return ""
+    digits = 1 if sharpe["per"] == "year" else 2
     return (
         f"Grey: the points of this sweep. Coloured: the best of as many points that trade alike but have no skill, "
         f"drawn {spa['draws']:,} times. Where the best point stands inside the coloured hill, luck explains it; it "
-        f"stands at {sharpe['best']:.1f}, the hill's middle at {sharpe['expected_by_luck']:.1f}, and luck passes "
-        f"{sharpe['luck_95']:.1f} in one sweep of twenty."
+        f"stands at {sharpe['best']:.{digits}f}, the hill's middle at {sharpe['expected_by_luck']:.{digits}f}, and "
+        f"luck passes {sharpe['luck_95']:.{digits}f} in one sweep of twenty."
     )
 
 
@@ -118,17 +119,19 @@ def _sharpe_rows(document: JsonObject) -> list[SimpleNamespace]:
     if not sharpe or sharpe["best"] is None:
         return []
     low, high = sharpe["interval"]
+    unit = "a year" if sharpe["per"] == "year" else f"per {sharpe['per']}"
     dsr = sharpe["dsr"]
     rows = [
         _row(
             "Sharpe ratio of the best",
-            f"{sharpe['best']:.2f} a year",
+            f"{sharpe['best']:.2f} {unit}",
             f"Its own range is {low:.1f} to {high:.1f} (90 %), taken alone.",
-            "Mean over standard deviation of the returns, times the root of the periods of a year; block bootstrap.",
+            "Mean over standard deviation of the returns, times the root of the periods of a year where the period has "
+            "seven days at least; block bootstrap.",
         ),
         _row(
             "Luck's best",
-            f"{sharpe['expected_by_luck']:.2f} a year",
+            f"{sharpe['expected_by_luck']:.2f} {unit}",
             f"What the best of as many worthless points has on average; in 1 of 20 sweeps {sharpe['luck_95']:.2f}.",
             "Mean and 95 % quantile of max (SR* - SR) over the draws of a stationary bootstrap.",
         ),

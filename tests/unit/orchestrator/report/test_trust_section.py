@@ -17,12 +17,12 @@ DAY = 86400
 NOISE = {"worlds": 3, "points": 20, "p": 0.25, "objective": "sharpe", "best": 2.0, "bests": [1.0, None, 1.5]}
 
 
-def judged(periods: int = 180, edge: float = 0.0, rank_by: str = "sharpe") -> Judgement:
+def judged(periods: int = 180, edge: float = 0.0, rank_by: str = "sharpe", interval_s: int = DAY) -> Judgement:
     returns = np.random.default_rng(1).normal(size=(periods, 80)) * 0.01
     returns[:, 5] += edge
     best = int(np.argmax(returns.mean(0) / returns.std(0)))
-    found: Figures = figures(SweepReturns(returns, DAY, best, rank_by), draws=200)
-    return Judgement(document(found), found, best, [DAY * (place + 1) for place in range(periods)])
+    found: Figures = figures(SweepReturns(returns, interval_s, best, rank_by), draws=200)
+    return Judgement(document(found), found, best, [interval_s * (place + 1) for place in range(periods)])
 
 
 def test_every_chart_is_drawn_and_explained() -> None:
@@ -67,6 +67,17 @@ def test_too_few_returns_draw_nothing_and_annualise_nothing() -> None:
     assert not any(made.values())
     assert section.verdict == "untested"
     assert not any("a year" in row.value for row in section.rows)
+
+
+def test_a_period_of_two_days_has_ratios_per_interval() -> None:
+    """A Sharpe ratio of 30 a year over two days says nothing; the verdict stood beside "nothing is annualised"."""
+    one = judged(96, interval_s=1800)
+    section = trust_words.section(one, trust_figures.charts(one, None), None)
+    values = [row.value for row in section.rows]
+    assert one.document["sharpe"]["per"] == "30m"
+    assert any(value.endswith("per 30m") for value in values)
+    assert not any("a year" in value for value in values)
+    assert "per 30m over 2 days, too short to annualise" in one.document["sentence"]
 
 
 def test_a_sweep_without_returns_has_a_verdict_and_no_figures() -> None:
