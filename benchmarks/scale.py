@@ -77,7 +77,7 @@ def conclusions(costs: Costs, found: list[tuple[Case, Outcome]], rtt_s: float) -
             good = [case.nodes for case, outcome in here if outcome.use >= GOOD]
             limited = [outcome.limit for _, outcome in here if outcome.limit]
             rows = here[0][0].rows
-            desk_s = costs.send(0) + 3 * rtt_s + costs.collect(rows) + rtt_s
+            orchestrator_s = costs.send(0) + 3 * rtt_s + costs.collect(rows) + rtt_s
             broker_s = (
                 costs.broker_send(0) + costs.broker_turn(0) + costs.broker_commit(rows) + costs.broker_collect(rows)
             )
@@ -89,7 +89,7 @@ def conclusions(costs: Costs, found: list[tuple[Case, Outcome]], rtt_s: float) -
                     "nodes_at_95_percent": max(good, default=0),
                     "limit": limited[0] if limited else "",
                     # what the orchestrator and the broker could do alone, in children kept busy
-                    "desk_feeds_children": rows * point_s / desk_s,
+                    "orchestrator_feeds_children": rows * point_s / orchestrator_s,
                     "broker_feeds_children": rows * point_s / broker_s,
                 }
             )
@@ -135,7 +135,7 @@ def text(costs: Costs, found: list[tuple[Case, Outcome]], told: list[dict[str, A
         uses = "".join(f"{here[count].use:>6.0%}" for count in nodes)
         lines.append(
             f"{one['point_s'] * 1e3:>6g}ms{one['chunk_s']:>6g}s{one['rows_per_chunk']:>6} |{uses} |"
-            f"{one['nodes_at_95_percent']:>13}  {one['limit'] or '-':<15}{one['desk_feeds_children']:>8.0f} children"
+            f"{one['nodes_at_95_percent']:>13}  {one['limit'] or '-':<15}{one['orchestrator_feeds_children']:>8.0f} children"
         )
     chunks_s = 1 / (costs.send(0) + 4 * rtt_s + costs.collect(1))
     rows_s = 1 / costs.collect.per_row if costs.collect.per_row else math.inf

@@ -42,7 +42,7 @@ def _leave(number: int, frame: FrameType | None) -> None:
 
 
 def _end(number: int, frame: FrameType | None) -> None:
-    """Told to stop by another: what was started is stopped and what was claimed given free on the way out."""
+    """Told to stop by another: what was started is stopped and what it held is given back on the way out."""
     from orchestrator.progress import streams
 
     streams.tell(f"hummingsweep: ended by {signal.Signals(number).name}")

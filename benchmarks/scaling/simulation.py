@@ -43,7 +43,7 @@ class Outcome:
 
     use: float
     points_per_s: float
-    desk_busy: float
+    orchestrator_busy: float
     broker_busy: float
     node_busy: float
 
@@ -52,7 +52,7 @@ class Outcome:
         """What holds the children back; empty when nothing does."""
         if self.use >= GOOD:
             return ""
-        busy = {"orchestrator": self.desk_busy, "broker": self.broker_busy, "node": self.node_busy}
+        busy = {"orchestrator": self.orchestrator_busy, "broker": self.broker_busy, "node": self.node_busy}
         name, share = max(busy.items(), key=lambda one: one[1])
         return name if share > 0.6 else "turns"
 
@@ -89,8 +89,8 @@ class Simulation:
         self._idle = deque(range(self._children))
         self._ready = 0
         self._batch = 0
-        self._desk_waits = False
-        self._desk_busy = 0.0
+        self._orchestrator_waits = False
+        self._orchestrator_busy = 0.0
         self._done = 0
         self._marks: list[tuple[float, float, float, float, float]] = []
         self._busy = 0
@@ -99,7 +99,7 @@ class Simulation:
 
     def run(self) -> Outcome:
         """To the end; what is reported is the middle, without start and tail."""
-        self._at(0.0, self._desk, 0)
+        self._at(0.0, self._orchestrator, 0)
         while self._events:
             now, _, what, whose = heapq.heappop(self._events)
             what(now, whose)
@@ -109,7 +109,7 @@ class Simulation:
         return Outcome(
             use=(c1 - c0) / (seconds * self._children),
             points_per_s=points / seconds,
-            desk_busy=(d1 - d0) / seconds,
+            orchestrator_busy=(d1 - d0) / seconds,
             broker_busy=(b1 - b0) / seconds,
             node_busy=(n1 - n0) / seconds / self.case.nodes,
         )
@@ -118,7 +118,7 @@ class Simulation:
         self._number += 1
         heapq.heappush(self._events, (when, self._number, what, whose))
 
-    def _desk(self, now: float, _: int) -> None:
+    def _orchestrator(self, now: float, _: int) -> None:
         """One step of orchestrator.execution.run: at most BATCH chunks of rows, then as many chunks out as are
         missing.
         """
@@ -140,13 +140,13 @@ class Simulation:
             self._at(now + seconds + wait, self._sent, 0)
         elif self._ready:
             self._batch = 0
-            self._at(now, self._desk, 0)
+            self._at(now, self._orchestrator, 0)
             return
         else:
-            self._desk_waits = True
+            self._orchestrator_waits = True
             return
-        self._desk_busy += seconds  # without what it waits for others
-        self._at(now + seconds + wait, self._desk, 0)
+        self._orchestrator_busy += seconds  # without what it waits for others
+        self._at(now + seconds + wait, self._orchestrator, 0)
 
     def _sent(self, now: float, _: int) -> None:
         if self._idle:
@@ -181,11 +181,11 @@ class Simulation:
         if self._done in (self._total // 4, self._total * 3 // 4):
             node = sum(main.busy for main in self._mains)
             self._count_busy(now, 0)
-            self._marks.append((now, self._busy_s, self._desk_busy, self._broker.busy, node))
+            self._marks.append((now, self._busy_s, self._orchestrator_busy, self._broker.busy, node))
         self._ready += 1
-        if self._desk_waits:
-            self._desk_waits = False
-            self._at(now, self._desk, 0)
+        if self._orchestrator_waits:
+            self._orchestrator_waits = False
+            self._at(now, self._orchestrator, 0)
         if self._queue:
             self._queue -= 1
             self._take(now, child)

@@ -90,7 +90,7 @@ class Embedded:
             raise BrokerError(f"{self._ended}; {GO_ON}")
 
     def _hear_all(self) -> None:
-        gone = self._guardian.poll() is not None  # asked first: its last words are there by now
+        gone = self._guardian.poll() is not None  # asked first: what it printed is there by now
         while not self._ended and (line := self._heard()):
             if "node" not in line:
                 self._ended = line.get("ended") or line["error"]

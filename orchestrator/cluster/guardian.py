@@ -39,7 +39,7 @@ SERVER_READY_S = 10.0
 #: Seconds between two looks at server and node.
 LOOK_EVERY_S = 0.5
 #: Seconds that commands have to read why a warm cluster ended.
-LAST_WORDS_S = 5.0
+LAST_READ_S = 5.0
 #: How often a node that was killed is started anew.
 NODE_RESTARTS = 2
 
@@ -117,7 +117,7 @@ def _keep(kept: _Kept, answer: JsonObject, keep: JsonObject) -> None:
             elif word:
                 folder.write({**state, **word})
                 # whoever uses it reads why before this process is gone
-                while folder.in_use() and time.monotonic() - used < LAST_WORDS_S:
+                while folder.in_use() and time.monotonic() - used < LAST_READ_S:
                     time.sleep(LOOK_EVERY_S)
                 return
     finally:

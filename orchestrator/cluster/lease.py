@@ -17,7 +17,7 @@ from tasks.protocol.keys import Keys
 from tasks.suggest import command
 
 #: Seconds a collector lease holds without being renewed, and between two renewals.
-CLAIM_S = 15
+LEASE_S = 15
 RENEW_S = 2.0
 
 
@@ -34,10 +34,10 @@ class CollectorLease:
         is alive.
         """
         left = None
-        while not self._redis.set(self._keys.collector, self._me, nx=True, ex=CLAIM_S):
+        while not self._redis.set(self._keys.collector, self._me, nx=True, ex=LEASE_S):
             before, left = left, self._redis.pttl(self._keys.collector)
             if before is None:
-                say(f"{self._owner()} was collecting this sweep; waiting up to {CLAIM_S} s whether it is still there")
+                say(f"{self._owner()} was collecting this sweep; waiting up to {LEASE_S} s whether it is still there")
             elif left > before:  # it was renewed
                 raise BrokerError(
                     f"sweep {self._keys.sweep} is being collected by {self._owner()}; "
@@ -53,7 +53,7 @@ class CollectorLease:
         owner = self._redis.get(self._keys.collector)
         if owner is None:  # the broker lost it, or it ran out and nobody wanted it
             with suppress(OutOfMemoryError):  # collecting makes room
-                self._redis.set(self._keys.collector, self._me, nx=True, ex=CLAIM_S)
+                self._redis.set(self._keys.collector, self._me, nx=True, ex=LEASE_S)
         elif owner.decode() != self._me:
             raise BrokerError(
                 f"sweep {self._keys.sweep} is now collected by {owner.decode()}, which began while this command stood "
@@ -75,7 +75,7 @@ class CollectorLease:
         while not self._released.wait(RENEW_S):
             with suppress(RedisError, BrokerError):  # the command hears of it where it works
                 if self._owner() == self._me:
-                    self._redis.expire(self._keys.collector, CLAIM_S)
+                    self._redis.expire(self._keys.collector, LEASE_S)
 
 
 @contextmanager

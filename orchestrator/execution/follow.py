@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.cluster.collect import Stream
-from orchestrator.cluster.lease import CLAIM_S, collector_lease
+from orchestrator.cluster.lease import LEASE_S, collector_lease
 from orchestrator.execution import publish
 from orchestrator.execution.in_flight import LOOK_EVERY_S, LOST_AFTER_S
 from orchestrator.execution.run import Hooks, RunContext, collect_waiting, run
@@ -92,7 +92,7 @@ class Follower:
         """A sweep that a command was running has lost it."""
         if standing.status.state != SweepState.RUNNING or standing.collector or standing.chunks_running:
             self._tended = time.monotonic()
-        return time.monotonic() - self._tended > CLAIM_S
+        return time.monotonic() - self._tended > LEASE_S
 
     def _lost(self, standing: Standing) -> bool:
         """Whether a submitted sweep's missing points are nowhere: no row, no message and no child has them.

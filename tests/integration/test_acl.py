@@ -45,7 +45,7 @@ def refused(server: Configured) -> list[dict[str, Any]]:
     return entries
 
 
-def test_desk_node_and_flower_do_their_work_and_nothing_is_refused(
+def test_orchestrator_node_and_flower_do_their_work_and_nothing_is_refused(
     server: Configured, tmp_path: Path, bare_environment: dict[str, str]
 ) -> None:
     refused(server)

@@ -96,7 +96,7 @@ def test_a_point_that_never_comes_back_is_a_timeout(attempts: Attempts, redis: A
     assert attempts.finished("1:0-0", point_timeout_s=-HARD_GRACE_S)[0]["status"] == "timeout"
 
 
-def test_why_the_child_ended_is_told_by_the_witness_where_there_is_one(attempts: Attempts, redis: Any) -> None:
+def test_why_the_child_ended_is_told_by_the_hang_marker_where_there_is_one(attempts: Attempts, redis: Any) -> None:
     redis.set(node_heartbeat_key("n@host"), 1)
     attempts.mark("1:0-0", 0, "n@host/7")
     assert attempts.finished("1:0-0", -HARD_GRACE_S, hung=False) == {}  # it died of itself; a fresh child came late

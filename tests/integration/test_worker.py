@@ -133,7 +133,7 @@ def test_a_node_needs_broker_and_key(bare_environment: dict[str, str], session_c
     assert (open_.returncode, "password" in open_.stderr) == (2, True)
 
 
-def test_a_desk_with_another_key_is_refused(place: Place) -> None:
+def test_an_orchestrator_with_another_key_is_refused(place: Place) -> None:
     finished = place.run("run", place.file, HUMMINGSWEEP_KEY="not the cluster's")
     assert finished.code == 2
     assert "no node with this orchestrator's key" in finished.err

@@ -54,15 +54,15 @@ def test_who_works_one_after_the_other_is_the_limit(
     found = outcome(scale, {}, **{name: 0.2})
     assert found.limit == limit
     assert found.points_per_s == pytest.approx(chunks_per_s * 10, rel=0.05)
-    assert {"orchestrator": found.desk_busy, "broker": found.broker_busy, "node": found.node_busy}[limit] > 0.9
+    assert {"orchestrator": found.orchestrator_busy, "broker": found.broker_busy, "node": found.node_busy}[limit] > 0.9
 
 
-def test_larger_chunks_move_the_limit_of_the_desk_in_proportion(scale: SimpleNamespace) -> None:
+def test_larger_chunks_move_the_limit_of_the_orchestrator_in_proportion(scale: SimpleNamespace) -> None:
     small, large = (outcome(scale, {"chunk_s": seconds}, send=0.5) for seconds in (1.0, 4.0))
     assert large.points_per_s == pytest.approx(4 * small.points_per_s, rel=0.05)
 
 
-def test_more_nodes_move_no_limit_of_the_desk(scale: SimpleNamespace) -> None:
+def test_more_nodes_move_no_limit_of_the_orchestrator(scale: SimpleNamespace) -> None:
     few, many = (outcome(scale, {"nodes": nodes}, send=0.2) for nodes in (4, 16))
     assert many.points_per_s == pytest.approx(few.points_per_s, rel=0.05)
 

@@ -82,7 +82,7 @@ def test_a_point_that_comes_back_leaves_nothing(tmp_path: Path) -> None:
     assert hung(tmp_path / "one") is None
 
 
-def test_without_room_for_a_witness_the_deadline_holds_all_the_same(tmp_path: Path) -> None:
+def test_without_room_for_a_hang_marker_the_deadline_holds_all_the_same(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
     async def point() -> None:
