@@ -135,7 +135,8 @@ def text(costs: Costs, found: list[tuple[Case, Outcome]], told: list[dict[str, A
         uses = "".join(f"{here[count].use:>6.0%}" for count in nodes)
         lines.append(
             f"{one['point_s'] * 1e3:>6g}ms{one['chunk_s']:>6g}s{one['rows_per_chunk']:>6} |{uses} |"
-            f"{one['nodes_at_95_percent']:>13}  {one['limit'] or '-':<15}{one['orchestrator_feeds_children']:>8.0f} children"
+            f"{one['nodes_at_95_percent']:>13}  {one['limit'] or '-':<15}"
+            f"{one['orchestrator_feeds_children']:>8.0f} children"
         )
     chunks_s = 1 / (costs.send(0) + 4 * rtt_s + costs.collect(1))
     rows_s = 1 / costs.collect.per_row if costs.collect.per_row else math.inf
