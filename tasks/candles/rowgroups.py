@@ -233,8 +233,12 @@ def _convert(file: CandleFile, target: Path) -> None:
         ) from error
 
 
+#: What is no ASCII becomes a question mark: Arrow's reader of CSV prints a traceback where a bad line is not UTF-8.
+_ASCII = bytes(byte if byte < 128 else ord("?") for byte in range(256))
+
+
 class LastByte(io.RawIOBase):
-    """A stream of text that, read through, knows whether its last line was ended."""
+    """A stream of ASCII text that, read through, knows whether its last line was ended."""
 
     def __init__(self, stream: BinaryIO):
         self._stream = stream
@@ -250,7 +254,7 @@ class LastByte(io.RawIOBase):
         data = bytes(self._stream.read(size))
         if data:
             self.ended = data.endswith(b"\n")
-        return data
+        return data if data.isascii() else data.translate(_ASCII)
 
 
 def _head(path: Path) -> tuple[list[str], str]:

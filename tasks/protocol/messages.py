@@ -160,6 +160,8 @@ class SweepDefinition:
             fields = ujson.loads(raw)
             definition = cls(**{**fields, "kind": Kind(fields["kind"])})
             check_types(definition)
+            if not all(isinstance(values, list) and values for values in definition.grid.values()):
+                raise ValueError("an axis of its grid has no list of values")
             if not 0 <= definition.start <= definition.end <= MAX_MOMENT:
                 raise ValueError("its period is none")
             names.sweep_id(definition.sweep)

@@ -12,6 +12,7 @@ _KINDS: dict[str, tuple[type, ...]] = {
     "float | None": (int, float, type(None)),
     "bool": (bool,),
     "dict": (dict,),
+    "JsonObject": (dict,),
     "list": (list,),
 }
 

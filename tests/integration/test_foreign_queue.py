@@ -14,7 +14,8 @@ from orchestrator.cluster import guardian
 from orchestrator.cluster.broker import Cluster
 from tasks.broker.connect import connect
 from tasks.node import foreign_messages
-from tasks.protocol.messages import CHUNK_TASK, Chunk
+from tasks.protocol.chunks import Chunk
+from tasks.protocol.messages import CHUNK_TASK
 from tasks.settings import Settings
 
 PROPERTIES = {"delivery_tag": "x", "delivery_info": {"exchange": "", "routing_key": "q"}, "body_encoding": "base64"}

@@ -78,6 +78,17 @@ def test_lines_are_counted_past_those_left_out(write) -> None:
     assert found["NaN"].first.startswith("line 801 ")
 
 
+def test_a_cut_line_that_is_not_utf_8_prints_no_traceback(write, capfd: pytest.CaptureFixture[str]) -> None:
+    """Arrow decodes the line for its handler, and prints what it raises there."""
+    file = write(candles(100))
+    lines = file.path.read_bytes().splitlines(keepends=True)
+    lines[30] = lines[30][:20] + b"\xad\n"
+    file.path.write_bytes(b"".join(lines))
+    found = examine(file)
+    assert kinds(found)["cut line"] == 1
+    assert capfd.readouterr().err == ""
+
+
 @pytest.mark.parametrize(
     ("name", "value", "kind"),
     [

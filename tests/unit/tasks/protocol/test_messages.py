@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
+import ujson
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -66,8 +67,8 @@ def test_a_broken_chunk_id_is_refused(text: str) -> None:
         Chunk.parse(text)
 
 
-def test_definition_round_trip_and_stable_bytes() -> None:
-    definition = SweepDefinition(
+def a_definition() -> SweepDefinition:
+    return SweepDefinition(
         sweep="s-1",
         kind=Kind.RUN,
         controller={"b": 1, "a": "0.01,0.02"},
@@ -83,6 +84,20 @@ def test_definition_round_trip_and_stable_bytes() -> None:
         point_timeout_s=600.0,
         seed=0,
     )
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("grid", {"x": 7}), ("grid", {"x": []}), ("grid", {"x": "ab"}), ("grid", [1]), ("controller", 3), ("options", 3)],
+)
+def test_a_definition_with_a_field_of_another_kind_is_refused(field: str, value: object) -> None:
+    fields = ujson.loads(a_definition().encode()) | {field: value}
+    with pytest.raises(MessageError, match="not a sweep definition"):
+        SweepDefinition.decode(ujson.dumps(fields).encode())
+
+
+def test_definition_round_trip_and_stable_bytes() -> None:
+    definition = a_definition()
     assert SweepDefinition.decode(definition.encode()) == definition
     assert definition.encode() == SweepDefinition.decode(definition.encode()).encode()
 
