@@ -167,7 +167,7 @@ class SweepDefinition:
             names.sweep_id(definition.sweep)
             for address in (*definition.slices.values(), *filter(None, [definition.controllers])):
                 names.content_hash(address)
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError, MessageError) as error:
+        except (ValueError, OverflowError, TypeError, KeyError, AttributeError, RecursionError, MessageError) as error:
             raise MessageError(f"not a sweep definition ({error})", raw) from error
         return definition
 
@@ -230,5 +230,5 @@ class Rows:
             fields = ujson.loads(raw)
             returns = fields.get("returns")
             return cls(**{**fields, "returns": None if returns is None else PackedReturns(**returns)})
-        except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        except (ValueError, OverflowError, TypeError, AttributeError, RecursionError) as error:
             raise MessageError(f"not rows ({error})", raw) from error

@@ -220,14 +220,20 @@ def readable[T, R](entries: Iterable[T], decode: Callable[[T], R]) -> tuple[list
 
 
 def _count(text: str | int) -> int:
-    number = int(text)
+    try:
+        number = int(text)
+    except OverflowError as error:  # JSON's 1e999 is infinite
+        raise ValueError(f"{text} is no count") from error
     if number not in _INTEGERS:
         raise ValueError(f"{number} is no count")
     return number
 
 
 def _number(text: str | float) -> float:
-    number = float(text)
+    try:
+        number = float(text)
+    except OverflowError as error:
+        raise ValueError("a number is too large") from error
     if not math.isfinite(number) or number < 0:
         raise ValueError(f"{number} is no number of these")
     return number

@@ -76,9 +76,10 @@ def test_noise_computes_only_new_worlds_and_says_the_same_again(swept: tuple[Pla
 def test_a_point_whose_verdict_is_luck_is_promoted_only_with_anyway(swept: tuple[Place, dict[str, Any]]) -> None:
     place, _ = swept
     verdict = place.run("run", place.file, "--json").document["trust"]["verdict"]  # from the store
-    refused = place.run("promote", "runs/test", "--to", "refused.yml")
+    refused = place.run("promote", "runs/test", "--to", "first")
     assert refused.code == (2 if verdict == "luck" else 0), refused.err
     assert ("--anyway" in refused.err) == (verdict == "luck")
-    promoted = place.run("promote", "runs/test", "--to", "config.yml", "--anyway")
+    promoted = place.run("promote", "runs/test", "--to", "bot", "--anyway")
     assert promoted.code == 0, promoted.err
-    assert f"verdict on the sweep: {verdict}. " in (place.folder / "config.yml").read_text().replace("\n# ", " ")
+    (config,) = (place.folder / "bot" / "conf" / "controllers").iterdir()
+    assert f"verdict on the sweep: {verdict}. " in config.read_text().replace("\n# ", " ")

@@ -72,6 +72,7 @@ def test_a_status_that_lacks_a_field_is_none_and_one_of_an_earlier_release_is_on
         (b"n@h", b'{"children": 4, "queue": "q", "versions": []}'),
         (b"n@h", b'{"children": 4, "queue": "q"}'),
         (b"n h", NODE.encode().encode()), (b"../x", NODE.encode().encode()), (b"\xff\xfe", NODE.encode().encode()),
+        (b"n@host", b'{"children":1e9992,"queue":"q","versions":{"python":"3.12"},"since":5.0}'),
     ],
 )  # fmt: skip
 def test_a_foreign_node_is_none(name: bytes, raw: bytes) -> None:
