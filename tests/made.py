@@ -168,3 +168,35 @@ def detail_row(point: int, *, candles: int = 2000, trades: int = 60, seed: int =
         "unfilled": 12,
     }
     return {"point": point, "status": "ok", "error": "", "detail": detail}
+
+
+CROSS = """
+from hummingbot.strategy_v2.controllers.directional_trading_controller_base import (
+    DirectionalTradingControllerBase, DirectionalTradingControllerConfigBase,
+)
+
+class CrossConfig(DirectionalTradingControllerConfigBase):
+    controller_name: str = "cross"
+    fast: int = 5
+    slow: int = 20
+
+class Cross(DirectionalTradingControllerBase):
+    pass
+"""
+
+
+def cross_inputs(folder: Path) -> None:
+    """What a sweep of the controller `cross` reads, beside its candles: source and trading rules."""
+    source = folder / "controllers" / "directional_trading" / "cross.py"
+    source.parent.mkdir(parents=True)
+    source.write_text(CROSS)
+    rules = folder / "data" / "trading_rules"
+    rules.mkdir(parents=True)
+    (rules / "binance.json").write_text('{"BTC-USDT": {"min_order_size": "0.001"}}')
+
+
+def flat_candles(folder: Path, minutes: int, without: range = range(0)) -> None:
+    """Candles of BTC-USDT at a price of 1, one a minute from 2024-01-01 on, without some."""
+    lines = ["timestamp,open,high,low,close,volume"]
+    lines += [f"{1_704_067_200 + 60 * minute},1,1,1,1,1" for minute in range(minutes) if minute not in without]
+    (folder / "data" / "candles_binance_BTC-USDT_1m.csv").write_text("\n".join(lines) + "\n")

@@ -26,7 +26,8 @@ from orchestrator.execution.controller_code import code_of
 from orchestrator.progress.streams import tell
 from orchestrator.progress.watcher import watcher_for
 from orchestrator.results.readable import currency
-from orchestrator.results.store import Store, SweepRef, resolve
+from orchestrator.results.store import Store
+from orchestrator.results.sweep_ref import SweepRef, resolve
 from orchestrator.sweepfile.sweep import read
 from tasks.errors import HummingsweepError
 from tasks.metrics.columns import column

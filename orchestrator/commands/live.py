@@ -10,7 +10,7 @@ from orchestrator.commands._shared import Broker, Children, Exit, Json, SweepNam
 from orchestrator.execution.live_replay import live_replay
 from orchestrator.execution.stages.live import sentences
 from orchestrator.progress.watcher import watcher_for
-from orchestrator.results.store import resolve
+from orchestrator.results.sweep_ref import resolve
 
 
 def live(

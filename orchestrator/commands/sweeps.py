@@ -29,7 +29,8 @@ from orchestrator.execution.run import Summary
 from orchestrator.execution.session import stored_sweep
 from orchestrator.progress.watcher import Watcher, watcher_for
 from orchestrator.report.folds_words import closing_lines
-from orchestrator.results.store import Store, resolve
+from orchestrator.results.store import Store
+from orchestrator.results.sweep_ref import resolve
 from orchestrator.sweepfile.sweep import Sweep, read
 from orchestrator.validation.planned import planned_candles
 from tasks.errors import one_line

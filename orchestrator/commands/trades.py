@@ -11,7 +11,7 @@ import typer
 from orchestrator.commands._shared import Broker, SweepName, settings_for
 from orchestrator.execution.trades import trades as compute
 from orchestrator.progress.watcher import watcher_for
-from orchestrator.results.store import resolve
+from orchestrator.results.sweep_ref import resolve
 from orchestrator.results.trade_tables import FORMATS, encoded, write
 from tasks.errors import HummingsweepError
 

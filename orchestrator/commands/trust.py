@@ -9,7 +9,7 @@ import typer
 from orchestrator.commands._shared import Broker, Children, Exit, Json, SweepName, answer_json, say, settings_for
 from orchestrator.execution import trust as steps
 from orchestrator.progress.watcher import watcher_for
-from orchestrator.results.store import resolve
+from orchestrator.results.sweep_ref import resolve
 from tasks.named_types import JsonObject
 
 

@@ -22,7 +22,7 @@ from orchestrator.execution import windows as stored_windows
 from orchestrator.progress.watcher import watcher_for
 from orchestrator.report.folds_words import DAY_S, between, closing_lines, percent, rule_text
 from orchestrator.report.text import Objective
-from orchestrator.results.store import resolve
+from orchestrator.results.sweep_ref import resolve
 from orchestrator.sweepfile.validate import Robustness, length_text
 from tasks.errors import HummingsweepError, StoreError
 from tasks.named_types import JsonView

@@ -28,7 +28,8 @@ from orchestrator.execution.source import GridSource
 from orchestrator.execution.stored import stored_standing, stored_standings
 from orchestrator.progress.standing import Standing, facts, standing_of, sweeps_on
 from orchestrator.progress.watcher import Watcher
-from orchestrator.results.store import Store, resolve
+from orchestrator.results.store import Store
+from orchestrator.results.sweep_ref import resolve
 from orchestrator.sweepfile.skip import points_of, skip_of, spread_kept
 from orchestrator.sweepfile.sweep import Sweep
 from tasks.errors import BrokerError, StoreError

@@ -8,7 +8,8 @@ from pathlib import Path
 from orchestrator.progress.standing import Standing
 from orchestrator.results.database import FILE
 from orchestrator.results.layout import StoredSweep
-from orchestrator.results.store import Store, resolve
+from orchestrator.results.store import Store
+from orchestrator.results.sweep_ref import resolve
 from orchestrator.sweepfile.skip import points_of
 from tasks.errors import HummingsweepError, StoreError
 from tasks.protocol.messages import Status

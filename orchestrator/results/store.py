@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from itertools import batched, islice
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, NamedTuple, Self
+from typing import IO, TYPE_CHECKING, Any, Self
 
 import ujson
 
@@ -30,10 +30,7 @@ from orchestrator.results.presence import Presence
 from orchestrator.results.returns import StoredReturns, read_returns, stored_form
 from orchestrator.results.unfit import MAX_POINT, count_unfit, last_point, set_aside
 from tasks.errors import StoreError
-from tasks.named_types import (
-    JsonObject,
-    Row,
-)
+from tasks.named_types import JsonObject, Row
 from tasks.protocol.messages import Rows, Status, SweepDefinition
 
 if TYPE_CHECKING:
@@ -43,8 +40,6 @@ if TYPE_CHECKING:
 BATCH = 20_000
 #: No scope has this number.
 NO_SCOPE = -1
-#: Bytes of a file's name at most, on every system.
-MAX_FILE_NAME = 255
 #: Ranges of missing points that are looked up at a time.
 GAPS = 10_000
 
@@ -428,42 +423,3 @@ class Store:
             if known.get(name) != letters:
                 connection.execute(sql("set_column"), {"scope": key, "name": name, "kinds": letters})
         return {**known, **now}
-
-
-class SweepRef(NamedTuple):
-    """What a user means by SWEEP."""
-
-    #: the output folder
-    folder: Path
-    #: the sweep's id
-    sweep: str
-
-    @classmethod
-    def find(cls, text: str, runs: Path = Path("runs")) -> SweepRef:
-        """From an output folder, a name under `runs`, a sweep id in a folder under `runs`, or a sweep file.
-
-        Of a folder with several sweeps, the latest is meant unless the id is given. Raises StoreError.
-        """
-        path = Path(text)
-        if "\0" in text or any(len(part.encode("utf-8", "surrogateescape")) > MAX_FILE_NAME for part in path.parts):
-            raise StoreError(f"{text[:80]!r}...: no folder or sweep has such a name")
-        if path.suffix in (".yml", ".yaml") and path.is_file():
-            from orchestrator.sweepfile.sweep import read
-
-            path = runs / read(path).name
-        for folder in (path, path.parent if path.name == FILE else path, runs / text):
-            if (folder / FILE).is_file():
-                with Store.open(folder) as store:
-                    return cls(folder, store.latest())
-        there = sorted(file.parent for file in runs.glob(f"*/{FILE}"))
-        for folder in there:
-            with Store.open(folder) as store:
-                if any(stored.sweep == text for stored in store.sweeps()):
-                    return cls(folder, text)
-        known = ", ".join(str(folder) for folder in there) or "none"
-        raise StoreError(f"{text}: no output folder, sweep id or name under {runs}/ (there are: {known})")
-
-
-def resolve(text: str, runs: Path = Path("runs")) -> Path:
-    """The output folder that SWEEP means, see `SweepRef.find`. Raises StoreError."""
-    return SweepRef.find(text, runs).folder

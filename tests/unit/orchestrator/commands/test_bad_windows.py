@@ -16,34 +16,18 @@ from orchestrator.sweepfile.sweep import Sweep
 from tasks.errors import CandlesMissing
 from tasks.protocol.blobs import digest_of
 from tasks.protocol.messages import FeedNeed
+from tests.made import cross_inputs, flat_candles
 
 #: 2024-01-01 00:00 UTC
 START = 1_704_067_200
 HOUR = 3600
-CONTROLLER = """
-from hummingbot.strategy_v2.controllers.directional_trading_controller_base import (
-    DirectionalTradingControllerBase, DirectionalTradingControllerConfigBase,
-)
-
-class CrossConfig(DirectionalTradingControllerConfigBase):
-    controller_name: str = "cross"
-    fast: int = 5
-
-class Cross(DirectionalTradingControllerBase):
-    pass
-"""
 
 
 @pytest.fixture
 def keys(tmp_path: Path) -> dict[str, Any]:
     """A day of 1m candles; folds of five and three hours in its first 20 hours, and a hold-out of four."""
-    source = tmp_path / "controllers" / "directional_trading" / "cross.py"
-    source.parent.mkdir(parents=True)
-    source.write_text(CONTROLLER)
-    rules = tmp_path / "data" / "trading_rules"
-    rules.mkdir(parents=True)
-    (rules / "binance.json").write_text('{"BTC-USDT": {"min_order_size": "0.001"}}')
-    candles(tmp_path)
+    cross_inputs(tmp_path)
+    flat_candles(tmp_path, 1440)
     return {
         "name": "windows",
         "controller": {
@@ -58,12 +42,6 @@ def keys(tmp_path: Path) -> dict[str, Any]:
         "candles": "data",
         "validate": {"walk_forward": {"train": "5h", "test": "3h"}, "embargo": "1h"},
     }
-
-
-def candles(folder: Path, without: range = range(0)) -> None:
-    lines = ["timestamp,open,high,low,close,volume"]
-    lines += [f"{START + 60 * minute},1,1,1,1,1" for minute in range(1440) if minute not in without]
-    (folder / "data" / "candles_binance_BTC-USDT_1m.csv").write_text("\n".join(lines) + "\n")
 
 
 def refused(keys: dict[str, Any], folder: Path) -> str:
@@ -144,7 +122,7 @@ def test_a_window_whose_candles_are_missing_is_one_line_with_the_numbers(
     keys: dict[str, Any], tmp_path: Path, hole: range, said: str
 ) -> None:
     """Which feeds there are, a child says; with them the sweep is refused before it is published."""
-    candles(tmp_path, hole)
+    flat_candles(tmp_path, 1440, hole)
     sweep = Sweep.from_mapping(keys, tmp_path / "sweep.yml")
     needs = [FeedNeed("binance", "BTC-USDT", "1m", 0)]
     with pytest.raises(CandlesMissing, match=said) as error:

@@ -12,6 +12,7 @@ from orchestrator.execution.precheck import place_of_refusal, precheck
 from orchestrator.sweepfile import config_source
 from orchestrator.sweepfile.sweep import Sweep
 from tasks.errors import CandlesMissing, HummingsweepError
+from tests.made import CROSS, cross_inputs, flat_candles
 
 
 @pytest.mark.parametrize(("there", "message"), [(False, "no such candle folder"), (True, "is a file")])
@@ -38,32 +39,11 @@ def test_a_candle_folder_that_is_none_is_named_itself(tmp_path: Path, there: boo
         precheck(sweep)
 
 
-CONTROLLER = """
-from hummingbot.strategy_v2.controllers.directional_trading_controller_base import (
-    DirectionalTradingControllerBase, DirectionalTradingControllerConfigBase,
-)
-
-class CrossConfig(DirectionalTradingControllerConfigBase):
-    controller_name: str = "cross"
-    fast: int = 5
-    slow: int = 20
-
-class Cross(DirectionalTradingControllerBase):
-    pass
-"""
-
-
 @pytest.fixture
 def keys(tmp_path: Path) -> dict[str, Any]:
     """A sweep whose controller, candles and rules are there; relative paths start in tmp_path."""
-    source = tmp_path / "controllers" / "directional_trading" / "cross.py"
-    source.parent.mkdir(parents=True)
-    source.write_text(CONTROLLER)
-    rules = tmp_path / "data" / "trading_rules"
-    rules.mkdir(parents=True)
-    (rules / "binance.json").write_text('{"BTC-USDT": {"min_order_size": "0.001"}}')
-    lines = ["timestamp,open,high,low,close,volume", *(f"{1704067200 + 60 * k},1,1,1,1,1" for k in range(3 * 1440))]
-    (tmp_path / "data" / "candles_binance_BTC-USDT_1m.csv").write_text("\n".join(lines) + "\n")
+    cross_inputs(tmp_path)
+    flat_candles(tmp_path, 3 * 1440)
     return {
         "controller": {
             "controller_type": "directional_trading",
@@ -130,9 +110,9 @@ def test_a_missing_rules_file_does_not_hide_the_other_mistakes(keys, tmp_path):
 def test_keys_are_left_to_the_child_where_the_source_does_not_say_them(keys, tmp_path):
     source = tmp_path / "controllers" / "directional_trading" / "cross.py"
     for text in (
-        CONTROLLER.replace("class CrossConfig(Dir", "class CrossConfig(make_base(), Dir"),
-        CONTROLLER.replace("    fast: int", "    model_config = {'extra': 'allow'}\n    fast: int"),
-        CONTROLLER.replace(
+        CROSS.replace("class CrossConfig(Dir", "class CrossConfig(make_base(), Dir"),
+        CROSS.replace("    fast: int", "    model_config = {'extra': 'allow'}\n    fast: int"),
+        CROSS.replace(
             "    slow: int", "    @model_validator(mode='before')\n    def renamed(cls, v): ...\n    slow: int"
         ),
         "class Nothing: pass\n",

@@ -23,7 +23,8 @@ from hypothesis import strategies as st
 
 from orchestrator.results import store as store_module
 from orchestrator.results.database import FILE
-from orchestrator.results.store import Store, SweepRef, resolve
+from orchestrator.results.store import Store
+from orchestrator.results.sweep_ref import SweepRef, resolve
 from tasks.errors import StoreError
 from tasks.grid import Grid
 from tasks.protocol.messages import Rows, Status

@@ -14,7 +14,8 @@ import pytest
 
 from orchestrator.results.database import FILE
 from orchestrator.results.export import write
-from orchestrator.results.store import Store, SweepRef
+from orchestrator.results.store import Store
+from orchestrator.results.sweep_ref import SweepRef
 from tasks.errors import StoreError
 from tests.unit.orchestrator.stores import failed, fill, ok
 
