@@ -314,8 +314,8 @@ def alarms(answer: operations.Answer) -> list[str]:
     if answer.look_ahead:
         found.append(f"LOOK-AHEAD: {answer.audit}")
     if answer.trust and answer.trust.get("verdict") == Verdict.LUCK:
-        headline, *more = str(answer.trust["sentence"]).split(". ", 1)  # the rest stands at the end
-        found.append(f"LUCK: {headline}." if more else f"LUCK: {headline}")
+        headline = str(answer.trust["sentence"]).partition(". ")[0].rstrip(".")  # the rest stands at the end
+        found.append(f"LUCK: {headline}.")
     if not sys.stdout.isatty():
         return found
     return [f"\033[1;31m{line}\033[0m" for line in found]
