@@ -25,8 +25,9 @@ from pydantic import TypeAdapter, ValidationError
 from orchestrator.execution.controllers import controllers_folder, pack
 from orchestrator.execution.precheck import markets
 from orchestrator.progress.sync_watcher import Watcher
+from orchestrator.sweepfile.keys import Moment
 from orchestrator.sweepfile.rules import load
-from orchestrator.sweepfile.sweep import Moment, Sweep
+from orchestrator.sweepfile.sweep import Sweep
 from orchestrator.sweepfile.values import no_interval
 from tasks import launch
 from tasks.errors import HummingsweepError, TradingRulesMissing

@@ -137,23 +137,11 @@ def _contents(
     objective, money = Objective.of(rank_by), currency(definition.controller, grid)
     swept = charts.Swept.of(scored(table, rank_by, where), grid)
     drawn, data = _drawn(swept, ranking, objective, _effects(table, rank_by, where, grid))
-    data |= {
-        "trust": trust,
-        "details": [
-            charts.curves(row["detail"], row["point"], _amount(definition, grid, row["point"]))
-            for row in details
-            if row.get("detail")
-        ],
-    }
+    data |= {"trust": trust, "details": _curves(details, definition, grid)}
     unseen, data["unseen"] = folds_part(meta, details, definition)
     replayed, data["live"] = live_part(meta.get("live"), store.folder)
-    found = worst_first(
-        [
-            *checks(Evidence(definition, points_of(definition), counts, ranking, table, meta.get("audit") or {})),
-            *live_checks(meta.get("live")),
-            *history_checks(meta.get("audit")),
-        ]
-    )
+    evidence = Evidence(definition, points_of(definition), counts, ranking, table, meta.get("audit") or {})
+    found = worst_first([*checks(evidence), *live_checks(meta.get("live")), *history_checks(meta.get("audit"))])
     points = words.details(details, ranking, grid, money)
     shown = tables.RankingTable(ranking, objective, grid, money)
     page = SimpleNamespace(
@@ -172,9 +160,7 @@ def _contents(
         live=replayed,
         asked_points=[point for point in points if point.point in first],
         details=[point for point in points if point.point not in first],
-        best_command=command("report", store.folder, "--best", "3"),
-        point_command=command("report", store.folder, "--point", "N"),
-        trades_command=command("trades", store.folder, "--point", "N", "--format", "csv"),
+        **_commands(store.folder),
         **drawn,
         maps_open=MAPS_OPEN,
         next_steps=next_steps(stored.sweep_file, definition, grid, ranking),
@@ -186,6 +172,24 @@ def _contents(
         written=f"{utc_minute(time.time())} UTC",
     )
     return page, data
+
+
+def _curves(details: Sequence[JsonObject], definition: SweepDefinition, grid: Grid) -> list[JsonObject]:
+    """What the script draws of every point with curves."""
+    return [
+        charts.curves(row["detail"], row["point"], _amount(definition, grid, row["point"]))
+        for row in details
+        if row.get("detail")
+    ]
+
+
+def _commands(folder: Path) -> dict[str, str]:
+    """What the page tells to type for more."""
+    return {
+        "best_command": command("report", folder, "--best", "3"),
+        "point_command": command("report", folder, "--point", "N"),
+        "trades_command": command("trades", folder, "--point", "N", "--format", "csv"),
+    }
 
 
 def _in_order(details: Sequence[JsonObject], first: Sequence[int], ranking: Ranking, grid: Grid) -> list[JsonObject]:

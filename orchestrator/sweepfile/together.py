@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from orchestrator.sweepfile.in_sample import check_holdout
 from orchestrator.sweepfile.mistakes import Mistake
 from orchestrator.sweepfile.skip import skip_for
-from orchestrator.sweepfile.validate import check_holdout
 from tasks.candles.symbols import QUOTES, readings
 from tasks.errors import BadAxis
 from tasks.intervals import interval_seconds
@@ -16,7 +16,7 @@ from tasks.suggest import nearest
 from tasks.times import utc_second
 
 if TYPE_CHECKING:
-    from orchestrator.sweepfile.sweep import Sweep
+    from orchestrator.sweepfile.keys import SweepKeys
 
 #: Keys every controller needs; each may be an axis instead.
 CONTROLLER_KEYS = ("controller_type", "controller_name")
@@ -29,17 +29,17 @@ ROW_COLUMNS = ("point", "status", "error", "engine", "seconds")
 MAX_POINTS = 2**63 - 1
 
 
-def mistakes_of(sweep: Sweep) -> list[Mistake]:
+def mistakes_of(sweep: SweepKeys) -> list[Mistake]:
     """Everything that the checks find."""
     return [mistake for check in CHECKS for mistake in check(sweep)]
 
 
-def _grid_is_not_empty(sweep: Sweep) -> Iterator[Mistake]:
+def _grid_is_not_empty(sweep: SweepKeys) -> Iterator[Mistake]:
     if not sweep.axes:
         yield Mistake(("grid",), "is empty; give at least one axis, such as bb_length: [50, 100]", BadAxis)
 
 
-def _controller_is_whole(sweep: Sweep) -> Iterator[Mistake]:
+def _controller_is_whole(sweep: SweepKeys) -> Iterator[Mistake]:
     one_pair = sweep.engine in ("jump", "stock") or sweep.controller.get("controller_type") in ON_ONE_PAIR
     for key in CONTROLLER_KEYS + (MARKET_KEYS if one_pair else ()):
         if key not in sweep.axes and not sweep.controller.get(key):
@@ -47,7 +47,7 @@ def _controller_is_whole(sweep: Sweep) -> Iterator[Mistake]:
             yield Mistake(("controller", key), text)
 
 
-def _pairs_are_written_as_hummingbot_writes_them(sweep: Sweep) -> Iterator[Mistake]:
+def _pairs_are_written_as_hummingbot_writes_them(sweep: SweepKeys) -> Iterator[Mistake]:
     pairs = [(("controller", "trading_pair"), sweep.controller.get("trading_pair"))]
     pairs += [(("grid", "trading_pair"), value) for value in sweep.axes.get("trading_pair", ())]
     for path, pair in pairs:
@@ -57,7 +57,7 @@ def _pairs_are_written_as_hummingbot_writes_them(sweep: Sweep) -> Iterator[Mista
             yield Mistake(path, f"{pair!r}: a trading pair is written BASE-QUOTE; {hint}")
 
 
-def _axes_lead_somewhere(sweep: Sweep) -> Iterator[Mistake]:
+def _axes_lead_somewhere(sweep: SweepKeys) -> Iterator[Mistake]:
     for name in sweep.axes:
         root = root_key(name)
         if name in ROW_COLUMNS:
@@ -71,13 +71,13 @@ def _axes_lead_somewhere(sweep: Sweep) -> Iterator[Mistake]:
                 yield Mistake(("grid", name), f"leads nowhere: controller: {error}", BadAxis)
 
 
-def _points_can_be_numbered(sweep: Sweep) -> Iterator[Mistake]:
+def _points_can_be_numbered(sweep: SweepKeys) -> Iterator[Mistake]:
     if sweep.grid.size > MAX_POINTS:
         text = f"{sweep.grid.size:.1e} points are too many to number; take values away"
         yield Mistake(("grid",), text, BadAxis)
 
 
-def _skip_can_be_decided(sweep: Sweep) -> Iterator[Mistake]:
+def _skip_can_be_decided(sweep: SweepKeys) -> Iterator[Mistake]:
     if sweep.skip is None or not sweep.axes or sweep.grid.size > MAX_POINTS:
         return
     try:
@@ -91,14 +91,14 @@ def _skip_can_be_decided(sweep: Sweep) -> Iterator[Mistake]:
         )
 
 
-def _across_is_over_axes(sweep: Sweep) -> Iterator[Mistake]:
+def _across_is_over_axes(sweep: SweepKeys) -> Iterator[Mistake]:
     for axis in sweep.across:
         if axis not in sweep.axes:
             text = f"is no axis of the grid; the nearest is `{nearest(axis, sweep.axes)}`"
             yield Mistake(("across", axis), text)
 
 
-def _fill_detail_is_finer(sweep: Sweep) -> Iterator[Mistake]:
+def _fill_detail_is_finer(sweep: SweepKeys) -> Iterator[Mistake]:
     if not sweep.fill_detail:
         return
     finer, own = interval_seconds(sweep.fill_detail), interval_seconds(sweep.resolution)
@@ -107,7 +107,7 @@ def _fill_detail_is_finer(sweep: Sweep) -> Iterator[Mistake]:
         yield Mistake(("fill_detail",), text)
 
 
-def _funding_is_of_a_pair(sweep: Sweep) -> Iterator[Mistake]:
+def _funding_is_of_a_pair(sweep: SweepKeys) -> Iterator[Mistake]:
     if sweep.funding and sweep.texts.isdisjoint(sweep.funding):  # a few others may come from a file for many sweeps
         pair = next(iter(sweep.funding))
         near = nearest(pair, sorted(sweep.texts))
@@ -115,7 +115,7 @@ def _funding_is_of_a_pair(sweep: Sweep) -> Iterator[Mistake]:
         yield Mistake(("funding", pair), text)
 
 
-def _period_has_a_length(sweep: Sweep) -> Iterator[Mistake]:
+def _period_has_a_length(sweep: SweepKeys) -> Iterator[Mistake]:
     if sweep.period.end <= sweep.start:
         text = f"{utc_second(sweep.period.end)} is not after period.start {utc_second(sweep.start)}; swap or mend them"
         yield Mistake(("period", "end"), text)
@@ -123,7 +123,7 @@ def _period_has_a_length(sweep: Sweep) -> Iterator[Mistake]:
         yield Mistake(*wrong)
 
 
-CHECKS: tuple[Callable[[Sweep], Iterator[Mistake]], ...] = (
+CHECKS: tuple[Callable[[SweepKeys], Iterator[Mistake]], ...] = (
     _grid_is_not_empty,
     _controller_is_whole,
     _pairs_are_written_as_hummingbot_writes_them,

@@ -13,8 +13,8 @@ import numpy as np
 
 from orchestrator.analysis.rank import scored
 from orchestrator.sweepfile.expressions import parse_objective
+from orchestrator.sweepfile.in_sample import resolution_s
 from orchestrator.sweepfile.skip import points_of
-from orchestrator.sweepfile.validate import resolution_s
 from orchestrator.validation.choice import Order, choose, draw
 from orchestrator.validation.crossing import cross, rank_correlation
 from orchestrator.validation.folds import Windows, windows_of

@@ -6,7 +6,7 @@
     anchored  |========== train =========|e|- test -|
 
 A window is closed on both ends, as a sweep's period: its last moment is the open of its last candle, which closes where
-the next window may begin. Windows begin and end at multiples of `orchestrator.sweepfile.validate.grain_s`, so that no
+the next window may begin. Windows begin and end at multiples of `orchestrator.sweepfile.in_sample.grain_s`, so that no
 candle of a longer interval lies half in one.
 """
 
@@ -15,7 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from orchestrator.sweepfile import validate
+from orchestrator.sweepfile.in_sample import embargo_s, grain_s, holdout_start, resolution_s
 from orchestrator.sweepfile.validate import length_text
 from tasks.errors import SweepFileError
 from tasks.protocol.scenario import Scenario
@@ -71,25 +71,25 @@ class Windows:
 def windows_of(sweep: Sweep) -> Windows:
     """The windows a sweep file asks for. Raises SweepFileError with the numbers when they do not fit the period."""
     in_sample = Window(sweep.start, sweep.end)
-    first = validate.holdout_start(sweep)
+    first = holdout_start(sweep)
     holdout = None if first is None else Window(first, sweep.period.end)
-    embargo = validate.embargo_s(sweep)
+    embargo = embargo_s(sweep)
     walk = sweep.validation.walk_forward
     if walk is None:
         return Windows(in_sample, (), holdout, embargo, 0)
     # without a hold-out the last moment of the period is where the last test window may end
-    end = sweep.period.end if first is None else sweep.end + validate.resolution_s(sweep)
+    end = sweep.period.end if first is None else sweep.end + resolution_s(sweep)
     _check(sweep, walk, end - sweep.start, embargo)
     folds = _folds(sweep, walk, end, embargo)
     if not folds:
         raise _too_short(sweep, walk, end - sweep.start, embargo)
-    left_over = end - folds[-1].test.end - validate.resolution_s(sweep)
+    left_over = end - folds[-1].test.end - resolution_s(sweep)
     return Windows(in_sample, tuple(folds), holdout, embargo, max(0, left_over))
 
 
 def _folds(sweep: Sweep, walk: WalkForward, end: int, embargo: int) -> list[Fold]:
     """As many whole folds as fit before `end`."""
-    grain, resolution = validate.grain_s(sweep), validate.resolution_s(sweep)
+    grain, resolution = grain_s(sweep), resolution_s(sweep)
     step = walk.step or walk.test
     folds: list[Fold] = []
     while len(folds) <= MAX_FOLDS:
@@ -112,7 +112,7 @@ def _folds(sweep: Sweep, walk: WalkForward, end: int, embargo: int) -> list[Fold
 
 def _check(sweep: Sweep, walk: WalkForward, length: int, embargo: int) -> None:
     """What does not fit, whatever the period's moments. Raises SweepFileError."""
-    grain, step = validate.grain_s(sweep), walk.step or walk.test
+    grain, step = grain_s(sweep), walk.step or walk.test
 
     def wrong(key: str, text: str) -> SweepFileError:
         return SweepFileError(f"{sweep.place('validate', 'walk_forward', key)}: {text}")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from orchestrator.sweepfile.in_sample import resolution_s
 from orchestrator.sweepfile.skip import points_of
-from orchestrator.sweepfile.validate import resolution_s
 from orchestrator.validation.answer import cost
 from orchestrator.validation.folds import windows_of
 from orchestrator.validation.robustness import checks_of

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator.sweepfile import validate
+from orchestrator.sweepfile import in_sample, validate
 from orchestrator.sweepfile.sweep import Sweep, sweep_id
 from tasks.errors import SweepFileError, UnknownKey
 
@@ -37,17 +37,17 @@ class TestWhatItSays:
 
     def test_the_plain_sweep_ends_before_the_embargo_and_the_holdout(self) -> None:
         found = sweep(validate={"holdout": "30d", "embargo": "2d"})
-        assert validate.holdout_start(found) == START + 60 * DAY
+        assert in_sample.holdout_start(found) == START + 60 * DAY
         assert found.end == START + 58 * DAY - 60
         assert found.definition().end == found.end
 
     def test_a_fraction_is_of_the_whole_period(self) -> None:
-        assert validate.holdout_start(sweep(validate={"holdout": 0.2, "embargo": 0})) == START + 72 * DAY
+        assert in_sample.holdout_start(sweep(validate={"holdout": 0.2, "embargo": 0})) == START + 72 * DAY
 
     def test_a_boundary_is_no_inside_of_the_longest_candle_the_sweep_names(self) -> None:
         controller = {**SWEEP["controller"], "interval": "4h"}
         found = sweep(controller=controller, validate={"holdout": "25h", "embargo": "1h"})
-        first = validate.holdout_start(found)
+        first = in_sample.holdout_start(found)
         assert first is not None
         assert first % (4 * 3600) == 0
         assert (found.end + 60) % (4 * 3600) == 0
@@ -73,15 +73,17 @@ class TestWhatItSays:
 class TestEmbargo:
     def test_auto_is_the_longest_time_limit_of_config_and_axes(self) -> None:
         nested = {**SWEEP["controller"], "triple_barrier_config": {"time_limit": 3600}}
-        assert validate.embargo_s(sweep(controller=nested)) == 3600
+        assert in_sample.embargo_s(sweep(controller=nested)) == 3600
         grid = {"triple_barrier_config.time_limit": [60, 86400], "a": [1, 2]}
-        assert validate.embargo_s(sweep(controller=nested, grid=grid)) == 86400
+        assert in_sample.embargo_s(sweep(controller=nested, grid=grid)) == 86400
 
     def test_auto_is_the_base_configs_where_a_directional_controller_says_nothing(self) -> None:
-        assert validate.embargo_s(sweep(controller={**SWEEP["controller"], "controller_type": "market_making"})) == 2700
+        assert (
+            in_sample.embargo_s(sweep(controller={**SWEEP["controller"], "controller_type": "market_making"})) == 2700
+        )
 
     def test_auto_is_nothing_for_a_generic_controller_without_a_time_limit(self) -> None:
-        assert validate.embargo_s(sweep()) == 0
+        assert in_sample.embargo_s(sweep()) == 0
 
 
 class TestWhatIsWrong:
