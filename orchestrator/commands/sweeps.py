@@ -186,17 +186,23 @@ def cancel(sweep: SweepName, broker: Broker = "", json: Json = False) -> None:
 
 
 def list_sweeps(broker: Broker = "", json: Json = False) -> None:
-    """The sweeps on the broker.
+    """The sweeps on the broker; without one, those that this machine runs and those of the folders in `runs`.
 
     Examples:
+      hummingsweep list
       hummingsweep list --broker redis://192.0.2.1:6379/0
     """
-    found = remote.sweeps(settings_for(broker))
+    settings = settings_for(broker)
+    found = remote.sweeps(settings)
     if json:
         answer_json(found)
         return
     if not found:
-        say("no sweeps on this broker")
+        say(
+            "no sweeps on this broker"
+            if settings.broker
+            else "no sweeps: none runs on this machine, and `runs` has none"
+        )
     for one in found:
         say(
             f"{one['sweep']}  {one['state']}  {one['done']}/{one['points']} points, "

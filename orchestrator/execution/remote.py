@@ -123,11 +123,15 @@ def cancel(reference: str, settings: Settings) -> tuple[str, str]:
 
 
 def sweeps(settings: Settings, say: Callable[[str], object] = lambda _: None) -> list[JsonObject]:
-    """The sweeps on the broker, the newest first; without one, those of the output folders in `runs`."""
-    if not _any_broker(settings):
-        return [facts(one.sweep, one.status) for one in stored_standings()]
-    with broker.session(_cluster_settings(settings), say=say) as cluster:
-        return list(sweeps_on(cluster))
+    """The sweeps on the broker, the newest first; without one, those that this machine runs and those in `runs`."""
+    running: list[JsonObject] = []
+    if _any_broker(settings):
+        with broker.session(_cluster_settings(settings), say=say) as cluster:
+            running = list(sweeps_on(cluster))
+    if settings.broker:
+        return running
+    named = {one["sweep"] for one in running}
+    return running + [facts(one.sweep, one.status) for one in stored_standings() if one.sweep not in named]
 
 
 def _without_broker(reference: str, settings: Settings) -> Standing | None:

@@ -1,0 +1,160 @@
+"""How long a person waits: the first run, the next command, and a mistake until it is told.
+
+    python benchmarks/waiting.py [--command hummingsweep] [--against OLD_COMMAND] [--rounds 1] [--to FILE]
+
+Every command is a process of its own, run as a user types it, on a copy of the quickstart. With `--against` both sides
+take turns: the answer is a table of both in Markdown. A mistake is one change of the sweep file; what the
+command says about it stands in the table, so a message that does not help is seen.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import yaml
+
+EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
+
+#: What is wrong -> the change of the sweep file: dotted key -> value; None takes the key away.
+MISTAKES: Mapping[str, Mapping[str, object]] = {
+    "a column in `where` with a slip": {"where": "total_position >= 5"},
+    "a column in `rank_by` with a slip": {"rank_by": "sharp"},
+    "an axis that the controller does not have": {"grid.bb_lenght": [20, 40]},
+    "a key that the controller does not have": {"controller.cooldown_tme": 300},
+    "a key that the sweep file does not have": {"fils": "honest"},
+    "a list as one text": {"grid.bb_length": "20,40,60"},
+    "a symbol for a pair": {"controller.trading_pair": "BTCUSDT"},
+    "a period beyond the candles": {"period": {"start": "2024-03-01", "end": "2024-04-01"}},
+    "an end before the start": {"period": {"start": "2024-01-04", "end": "2024-01-02"}},
+    "a date that is none": {"period": {"start": "2024-13-02", "end": "2024-01-04"}},
+    "a folder that is not there": {"candles": "dta"},
+    "a controller that is not there": {"controller.controller_name": "band_reversal"},
+    "no axis": {"grid": {}},
+}
+
+
+@dataclass
+class Side:
+    """One installed `hummingsweep`, with a folder of its own to work in."""
+
+    command: str
+    folder: Path
+    #: what was waited for -> seconds, one for each round
+    seconds: dict[str, list[float]] = field(default_factory=dict)
+    #: mistake -> the line that told it
+    told: dict[str, str] = field(default_factory=dict)
+
+    def run(self, what: str, *arguments: str) -> str:
+        """Run one command, note its seconds under `what`, and give what it said."""
+        # Python's byte code is kept, as it is for a user
+        environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+        environment["XDG_CACHE_HOME"] = str(self.folder / "cache")
+        began = time.perf_counter()
+        done = subprocess.run(
+            [self.command, *arguments], cwd=self.folder, env=environment, capture_output=True, text=True, check=False
+        )
+        self.seconds.setdefault(what, []).append(time.perf_counter() - began)
+        return done.stderr + done.stdout
+
+    def write(self, changes: Mapping[str, object], name: str = "sweep.yml") -> None:
+        """The quickstart with other values for some keys, as a sweep file of the folder."""
+        keys = yaml.safe_load((EXAMPLES / "quickstart.yml").read_text())
+        for path, value in changes.items():
+            *parents, last = path.split(".")
+            holder = keys
+            for parent in parents:
+                holder = holder[parent]
+            holder[last] = value
+        (self.folder / name).write_text(yaml.safe_dump(keys, sort_keys=False))
+
+
+def side(command: str, folder: Path) -> Side:
+    """A folder with the quickstart's controller and candles."""
+    folder.mkdir(parents=True)
+    shutil.copytree(EXAMPLES / "controllers", folder / "controllers")
+    shutil.copytree(EXAMPLES / "data", folder / "data")
+    return Side(command, folder)
+
+
+def wait_for_answers(one: Side) -> None:
+    """The commands of a first quarter of an hour, each once."""
+    shutil.rmtree(one.folder / "runs", ignore_errors=True)
+    one.write({"grid": {"bb_length": [20]}, "where": None})
+    one.run("one point, nothing is running", "run", "sweep.yml", "--out", "runs/one")
+    one.write({"grid": {"bb_length": [20, 40], "bb_std": [1.5, 2.0]}, "where": None})
+    one.run("four points, a few seconds later", "run", "sweep.yml", "--out", "runs/four")
+    one.write({"grid.bb_length": {"linspace": [20, 100, 8]}})
+    one.run("512 points", "run", "sweep.yml", "--out", "runs/many")
+    one.run("the same again, nothing to compute", "run", "sweep.yml", "--out", "runs/many")
+    one.run("the page with the curves of a point", "report", "runs/many", "--point", "3")
+
+
+def make_mistakes(one: Side) -> None:
+    """Every mistake of the table."""
+    for mistake, changes in MISTAKES.items():
+        one.write(changes)
+        said = one.run(mistake, "run", "sweep.yml", "--out", "runs/mistake")
+        shutil.rmtree(one.folder / "runs" / "mistake", ignore_errors=True)
+        one.told[mistake] = _message(said)
+
+
+def _message(said: str) -> str:
+    """The line that tells the mistake: the first that names the file or an error, without terminal's colours."""
+    lines = [re.sub(r"\x1b\[[0-9;]*m", "", line).strip() for line in said.splitlines()]
+    lines = [line for line in lines if line]
+    telling = [line for line in lines if "sweep.yml" in line or "rror" in line]
+    return (telling or lines or [""])[0]
+
+
+def tables(sides: list[Side]) -> list[str]:
+    """Both tables as Markdown; seconds are the least of the rounds."""
+    waits = [what for what in sides[0].seconds if what not in MISTAKES]
+    heads = ["seconds"] if len(sides) == 1 else ["before", "now"]
+    lines = [f"| waiting for | {' | '.join(heads)} |", "|---|" + "---|" * len(sides)]
+    lines += [f"| {what} | {' | '.join(f'{min(one.seconds[what]):.1f}' for one in sides)} |" for what in waits]
+    lines += ["", f"| mistake | what is told | {' | '.join(heads)} |", "|---|---|" + "---|" * len(sides)]
+    for mistake in sides[0].told:
+        times = " | ".join(f"{min(one.seconds[mistake]):.2f}" for one in sides)
+        told = sides[-1].told[mistake].replace("|", "\\|")
+        lines.append(f"| {mistake} | {told} | {times} |")
+    return lines
+
+
+def main() -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--command", default="hummingsweep", help="the command that is measured")
+    parser.add_argument("--against", help="an older one, measured in turn with it")
+    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--to", type=Path, help="write the tables there, Markdown")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="waiting-") as temporary:
+        commands = [command for command in (arguments.against, arguments.command) if command]
+        sides = [side(command, Path(temporary) / str(number)) for number, command in enumerate(commands)]
+        try:
+            for _ in range(arguments.rounds):
+                for one in sides:
+                    wait_for_answers(one)
+                    make_mistakes(one)
+                    one.run("down", "down")
+                    del one.seconds["down"]
+        finally:
+            for one in sides:
+                one.run("down", "down")
+    text = "\n".join(tables(sides))
+    print(text)
+    if arguments.to:
+        arguments.to.write_text(text + "\n")
+
+
+if __name__ == "__main__":
+    main()
