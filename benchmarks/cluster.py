@@ -81,24 +81,24 @@ def use(folder: Path, children: int) -> dict[str, Any]:
                 run(context, target_s=running.settings.chunk_seconds)
                 wall = time.monotonic() - began
                 whole.end()
-    pids = {int(chunk.node.rpartition("/")[2]) for chunk in heard.chunks}
-    points = sum(len(chunk) for chunk in heard.chunks)
+    pids = {int(chunk.node.rpartition("/")[2]) for chunk in heard.taken}
+    points = sum(len(chunk) for chunk in heard.taken)
     span, between = heard.span, heard.moments[-1] - heard.moments[0]
     assert span is not None
     busy, free = span.of(pids), between * children - span.others_s
     return {
         "points": points,
         "children": children,
-        "chunks": len(heard.chunks),
+        "chunks": len(heard.taken),
         "seconds": wall,
         "points_per_s": points / wall,
         "use": busy / (between * children),
         "use_of_free": busy / max(busy, free),
         "children_cpu_ms": whole.of(pids) / points * 1000,
         "all_cpu_ms": whole.of() / points * 1000,
-        "outside_rows_of_chunk": 1 - sum(sum(chunk.columns["seconds"]) for chunk in heard.chunks)
-        / sum(chunk.seconds for chunk in heard.chunks),
-        "ok": all(set(chunk.columns["status"]) == {"ok"} for chunk in heard.chunks),
+        "outside_rows_of_chunk": 1 - sum(sum(chunk.columns["seconds"]) for chunk in heard.taken)
+        / sum(chunk.seconds for chunk in heard.taken),
+        "ok": all(set(chunk.columns["status"]) == {"ok"} for chunk in heard.taken),
     }  # fmt: skip
 
 

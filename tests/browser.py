@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 #: Names of the program, Debian's first.
@@ -35,6 +36,10 @@ FLAGS = (
     "--disable-sync",
     "--disable-dev-shm-usage",
     "--hide-scrollbars",
+    # a headless page is never in front; without these the browser starves it on a busy machine
+    "--disable-renderer-backgrounding",
+    "--disable-backgrounding-occluded-windows",
+    "--disable-background-timer-throttling",
     "--remote-debugging-port=0",
 )
 READY_S = 60.0
@@ -46,7 +51,7 @@ def program() -> str | None:
     return found or (str(MAC_PROGRAM) if MAC_PROGRAM.is_file() else None)
 
 
-@dataclass
+@dataclass(eq=False)
 class Page:
     """One tab. What it logged and asked for is gathered from the start."""
 
@@ -131,6 +136,7 @@ class Browser:
 
     process: subprocess.Popen[bytes]
     port: int
+    pages: list[Page] = field(default_factory=list)
 
     @classmethod
     def start(cls, profile: Path) -> Browser:
@@ -177,7 +183,17 @@ class Browser:
         colours = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
         page.call("Emulation.setEmulatedMedia", features=colours)
         page.load(url)
+        self.pages.append(page)
         return page
+
+    def close_pages(self, *kept: Page) -> None:
+        """Close the tabs that were opened, except `kept`: each holds memory and draws."""
+        for page in self.pages:
+            if page not in kept:
+                with contextlib.suppress(RuntimeError, OSError, ConnectionClosed):
+                    page.call("Page.close")
+                page.connection.close()
+        self.pages = [page for page in self.pages if page in kept]
 
     def __enter__(self) -> Self:
         return self

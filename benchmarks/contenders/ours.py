@@ -30,13 +30,13 @@ class Heard:
 
     def __init__(self, store: Store):
         self._store = store
-        self.chunks: list[Rows] = []
-        #: time.monotonic() when a chunk was stored, as `chunks`
+        self.taken: list[Rows] = []
+        #: time.monotonic() when a chunk was stored, as `taken`
         self.moments: list[float] = []
 
     def insert(self, sweep: str, rows: Rows) -> int:
         stored = self._store.insert(sweep, rows)
-        self.chunks.append(rows)
+        self.taken.append(rows)
         self.moments.append(time.monotonic())
         return stored
 
@@ -57,7 +57,7 @@ def ours(folder: Path, workers: int) -> Iterator[Sweep]:
         def rows(points: list[int]) -> Iterator[Row]:
             definition = definitions[len(points)]
             heard = collected(running, definition, ready[len(points)])
-            for moment, chunk in zip(heard.moments, heard.chunks, strict=True):
+            for moment, chunk in zip(heard.moments, heard.taken, strict=True):
                 pid = int(chunk.node.rpartition("/")[2])
                 for row in chunk.to_dicts():
                     found = {name: row.get(name) for name in COMPARED} if row["status"] == "ok" else {"": row["error"]}

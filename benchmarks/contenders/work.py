@@ -110,6 +110,8 @@ def prepare(folder: Path, points: int, kind: str, name: str = "peers") -> Path:
         },
         "period": {"start": START, "end": START + 60 * (rows - 1)},
         # as the stock engine does it, so that it can be called directly
+        "engine": "jump",
+        "fills": "stock",
         "shift": 0,
         "warmup": False,
         "candles": "candles",
@@ -142,6 +144,8 @@ class _Here:
         from tasks.engine.jump.engine import JumpEngine
         from tasks.engine.jump.shared import SharedFeatures
         from tasks.grid import Grid
+        from tasks.intervals import interval_seconds
+        from tasks.protocol.returns import returns_interval
         from tasks.upstream.backtest.rules import trading_rules
         from tasks.upstream.imports import patches
 
@@ -158,6 +162,8 @@ class _Here:
             )  # fmt: skip
         finally:
             shutil.rmtree(mirror, ignore_errors=True)  # the map stays
+        resolution_s = interval_seconds(self.definition.resolution)
+        self.returns_interval_s = returns_interval(self.definition.start, self.definition.end, resolution_s)
         self.loop = asyncio.new_event_loop()
         # what a child of this project spares its points is its own doing; with `peers.py --share` it is everybody's
         shared = None
@@ -192,7 +198,7 @@ def compute(folder: str, point: int) -> Row:
     here = _here(folder)
     config = here.config(point)
     outcome = here.loop.run_until_complete(here.engine.run(config, here.market))
-    row = _results(outcome, config, here.market)
+    row = _results(outcome, config, here.market, "", here.returns_interval_s)
     return point, {name: row[name] for name in COMPARED}, os.getpid(), time.perf_counter() - started
 
 

@@ -35,6 +35,29 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return written(tmp_path_factory.mktemp("small"))
 
 
+@pytest.fixture(scope="module")
+def desktop(browser: Browser, report: Path) -> Page:
+    """The report in a wide window, every chart drawn; for tests that leave it as it was."""
+    page = opened(browser, report)
+    scrolled_through(page)
+    return page
+
+
+@pytest.fixture(scope="module")
+def phone(browser: Browser, report: Path) -> Page:
+    """The same on a phone."""
+    page = opened(browser, report, width=390, height=844, phone=True)
+    scrolled_through(page)
+    return page
+
+
+@pytest.fixture(autouse=True)
+def closed_tabs(browser: Browser, desktop: Page, phone: Page) -> Iterator[None]:
+    """Every tab that a test opens is closed after it."""
+    yield
+    browser.close_pages(desktop, phone)
+
+
 def written(folder: Path, **changes: object) -> Path:
     sweep = made.store(folder, **changes)  # type: ignore[arg-type]
     details = [made.detail_row(7), made.detail_row(8)]
@@ -68,19 +91,15 @@ def scrolled_through(page: Page) -> None:
     page.wait_for(DRAWN, 20)
 
 
-@pytest.mark.parametrize(
-    "device", [{}, {"dark": True}, {"width": 390, "height": 844, "phone": True}], ids=["desktop", "dark", "phone"]
-)
-def test_it_draws_everything_and_asks_for_nothing(
-    browser: Browser, report: Path, device: dict[str, bool | int]
-) -> None:
-    page = opened(browser, report, **device)
-    scrolled_through(page)
-    assert page.evaluate("document.querySelectorAll('[data-chart]').length") == 2 + 2 + 1 + 4 + 6 + 1
-    width = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
-    assert width[0] <= width[1], "the page is wider than the window"
-    assert page.errors == []
-    assert page.requests == [report.as_uri()]
+def test_it_draws_everything_and_asks_for_nothing(browser: Browser, report: Path, desktop: Page, phone: Page) -> None:
+    dark = opened(browser, report, dark=True)
+    scrolled_through(dark)
+    for page in (desktop, dark, phone):
+        assert page.evaluate("document.querySelectorAll('[data-chart]').length") == 2 + 2 + 1 + 4 + 6 + 1
+        width = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
+        assert width[0] <= width[1], "the page is wider than the window"
+        assert page.errors == []
+        assert page.requests == [report.as_uri()]
 
 
 def test_the_browser_itself_refuses_requests(browser: Browser, report: Path) -> None:
@@ -102,8 +121,8 @@ def test_100_000_points_open(browser: Browser, tmp_path: Path) -> None:
     assert page.requests == [report.as_uri()]
 
 
-def test_a_heading_sorts_the_ranking(browser: Browser, report: Path) -> None:
-    page = opened(browser, report)
+def test_a_heading_sorts_the_ranking(desktop: Page) -> None:
+    page = desktop
     column = "[...document.querySelectorAll('.sortable tbody tr')].map((row) => Number(row.cells[1].textContent))"
     head = "document.querySelectorAll('.sortable thead th')[1]"
     before = page.evaluate(column)
@@ -114,8 +133,8 @@ def test_a_heading_sorts_the_ranking(browser: Browser, report: Path) -> None:
     assert page.evaluate(column) == sorted(before, reverse=True)
 
 
-def test_trades_are_a_table_that_sorts_and_can_be_saved(browser: Browser, report: Path) -> None:
-    page = opened(browser, report)
+def test_trades_are_a_table_that_sorts_and_can_be_saved(desktop: Page) -> None:
+    page = desktop
     fold = "document.querySelector('details[data-trades]')"
     page.evaluate(f"{fold}.open = true")
     page.wait_for(f"{fold}.querySelector('tbody tr')")
@@ -134,8 +153,9 @@ def test_trades_are_a_table_that_sorts_and_can_be_saved(browser: Browser, report
     assert page.errors == []
 
 
-def test_the_first_columns_stay_when_a_phone_scrolls_the_ranking(browser: Browser, report: Path) -> None:
-    page = opened(browser, report, width=390, height=844, phone=True)
+def test_the_first_columns_stay_when_a_phone_scrolls_the_ranking(phone: Page) -> None:
+    page = phone
+    page.evaluate("document.querySelector('.sticky').scrollLeft = 0")
     left = "document.querySelector('.sticky tbody tr').cells[{}].getBoundingClientRect().left"
     before = page.evaluate(left.format(4))
     page.evaluate("document.querySelector('.sticky').scrollLeft = 60")
@@ -145,8 +165,8 @@ def test_the_first_columns_stay_when_a_phone_scrolls_the_ranking(browser: Browse
     assert page.evaluate(left.format(4)) == pytest.approx(before - 60, abs=1)
 
 
-def test_dragging_along_an_axis_chooses_lines(browser: Browser, report: Path) -> None:
-    page = opened(browser, report)
+def test_dragging_along_an_axis_chooses_lines(desktop: Page) -> None:
+    page = desktop
     page.evaluate("document.getElementById('parallel').scrollIntoView()")
     page.wait_for("document.querySelector('svg.parallel')")
     box = page.evaluate(
@@ -171,31 +191,33 @@ def test_dragging_along_an_axis_chooses_lines(browser: Browser, report: Path) ->
     assert page.errors == []
 
 
-def test_maps_change_from_mean_to_best(browser: Browser, report: Path) -> None:
-    page = opened(browser, report)
-    drawn(page)
+def test_maps_change_from_mean_to_best(desktop: Page) -> None:
+    page = desktop
     first = "document.querySelector('[data-chart=map]').data[0].z[0][0]"
     mean = page.evaluate(first)
     page.evaluate("document.getElementById('statistic').value = 'best'")
     page.evaluate("document.getElementById('statistic').dispatchEvent(new Event('change'))")
     page.settle()
     assert page.evaluate(first) > mean
+    page.evaluate("document.getElementById('statistic').value = 'mean'")
+    page.evaluate("document.getElementById('statistic').dispatchEvent(new Event('change'))")
 
 
-def test_charts_follow_a_switch_to_dark(browser: Browser, report: Path) -> None:
-    page = opened(browser, report)
-    drawn(page)
+def test_charts_follow_a_switch_to_dark(desktop: Page) -> None:
+    page = desktop
     colour = "document.querySelector('[data-chart=distribution]').layout.font.color"
     light = page.evaluate(colour)
     page.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark"}])
     page.settle()
     assert page.evaluate(colour) != light
+    page.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "light"}])
+    page.settle()
+    assert page.evaluate(colour) == light
     assert page.errors == []
 
 
-def test_no_button_sends_a_chart_away(browser: Browser, report: Path) -> None:
-    page = opened(browser, report)
-    drawn(page)
+def test_no_button_sends_a_chart_away(desktop: Page) -> None:
+    page = desktop
     buttons = page.evaluate("[...new Set([...document.querySelectorAll('.modebar-btn')].map((b) => b.dataset.title))]")
     assert sorted(buttons) == ["Download plot as a PNG", "Pan", "Reset axes", "Zoom"]
 

@@ -381,7 +381,7 @@ SHIFTS = st.sampled_from([0, 0, 0, 1])
 QUIET = {"deadline": None, "suppress_health_check": list(HealthCheck), "print_blob": True}
 
 
-@settings(max_examples=200, **QUIET)
+@settings(max_examples=80, **QUIET)
 @given(CASES, CANDLES, SHIFTS)
 def test_any_controller_on_any_candles(config: Any, candles: pd.DataFrame, shift: int) -> None:
     check(config, candles, shift)

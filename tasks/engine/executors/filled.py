@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -32,10 +33,14 @@ class Sums(NamedTuple):
     traded: float
 
 
+#: Before the first fill.
+NOTHING = Sums(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+
+
 class Filled(Trajectory):
     """An executor with its fills."""
 
-    __slots__ = ("_before", "_ending", "_fills", "_funding", "_keeps", "_run", "_side", "_stop")
+    __slots__ = ("_before", "_between", "_ending", "_fills", "_funding", "_keeps", "_run", "_side", "_stop")
 
     #: net_pnl_pct is the pnl over all that was traded, not over all that was entered
     per_traded = False
@@ -55,6 +60,8 @@ class Filled(Trajectory):
         self._funding = run.funding_per_base(config.trading_pair)
         self._stop: Fill | None = None
         self._ending: State | None = None
+        #: sums without funding, and the rows from .. until for which they hold: between two fills
+        self._between: tuple[int, float, Sums] = (0, -1, NOTHING)
 
     def at(self, row: int) -> State:
         """One row, without the table."""
@@ -78,7 +85,7 @@ class Filled(Trajectory):
             # what ends on the row that creates it can still be kept there, and then was not sold
             closed = self._fills[-1] if row == self.last and self._fills[-1].base < 0 and not self._keeps else None
             if closed is not None and closed.level < 0:
-                self._fills = self._fills[:-1]
+                self._take_only(self._fills[:-1])
                 sums = self._sums(row)
             if sums.base == 0:  # nothing to keep: it ends as any other stop
                 return self._state(row, sums)._replace(filled_amount_quote=0.0)
@@ -127,16 +134,30 @@ class Filled(Trajectory):
 
     def _sums(self, row: int) -> Sums:
         """Over the fills up to a row, with the funding paid until then."""
-        sums = Sums(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
-        funding, since = 0.0, 0
+        if self._funding is not None:
+            return self._sums_and_funding(row, self._funding)
+        since, until, sums = self._between
+        if since <= row < until:
+            return sums
+        since, until, sums = self.first, math.inf, NOTHING
+        for fill in self._fills:
+            if fill.row > row:
+                until = fill.row
+                break
+            sums, since = _with(sums, fill, self._side), fill.row
+        self._between = (since, until, sums)
+        return sums
+
+    def _sums_and_funding(self, row: int, rates: Floats) -> Sums:
+        sums, funding, since = NOTHING, 0.0, 0
         for fill in self._fills:
             if fill.row > row:
                 break
-            if self._funding is not None and sums.base > 0:
-                funding += self._side * sums.base * float(self._funding[since + 1 : fill.row + 1].sum())
+            if sums.base > 0:
+                funding += self._side * sums.base * float(rates[since + 1 : fill.row + 1].sum())
             sums, since = _with(sums, fill, self._side), fill.row
-        if self._funding is not None and sums.base > 0:
-            funding += self._side * sums.base * float(self._funding[since + 1 : row + 1].sum())
+        if sums.base > 0:
+            funding += self._side * sums.base * float(rates[since + 1 : row + 1].sum())
         return sums._replace(funding=funding)
 
     def _columns(self, end: int) -> tuple[Floats, Floats, Floats, Floats, Floats]:
@@ -193,7 +214,11 @@ class Filled(Trajectory):
                 buys = (fill.base > 0) == (self._side > 0)
                 used[0 if buys else 1, candle] -= abs(fill.base)
         if self._fills and self._fills[-1].row > row:
-            self._fills = [fill for fill in self._fills if fill.row <= row]
+            self._take_only([fill for fill in self._fills if fill.row <= row])
+
+    def _take_only(self, fills: list[Fill]) -> None:
+        """These fills happened, and no others."""
+        self._fills, self._between = fills, (0, -1, NOTHING)
 
 
 def fills_of(events: Floats, first: int, run: RunFills) -> list[Fill]:
