@@ -1,4 +1,4 @@
-"""How often the verdict is wrong: `python benchmarks/calibrate.py [--markets 400] [--candles FILE] [--engine 40]`.
+"""How often the verdict is wrong: `python benchmarks/calibrate.py [--markets 400] [--edges 400] [--candles FILE] [--engine 40]`.
 
 Part one, simulated (benchmarks/workloads/nulls.py): sweeps without any skill on random walks with fat tails and, with
 `--candles`, on the moves of real candles with drawn signs. How often is the verdict "evidence"? Then the same sweeps
@@ -83,10 +83,12 @@ def judged(
     )
 
 
-def simulated(markets: int, candles: Path | None, strengths: tuple[float, ...] = STRENGTHS) -> Iterator[Judged]:
-    """Every market without an edge and with each strength of it."""
+def simulated(
+    markets: range, candles: Path | None, edges: int, strengths: tuple[float, ...] = STRENGTHS
+) -> Iterator[Judged]:
+    """Every market (its seed) without an edge, those below `edges` also with each strength of it."""
     rules = list(RULES)
-    for seed in range(markets):
+    for seed in markets:
         rng = np.random.default_rng([seed, 7])
         days, points = int(rng.choice(DAYS)), int(rng.choice(POINTS))
         ranked_by = ("sharpe", "net_pnl")[seed // len(rules) % 2]
@@ -94,7 +96,7 @@ def simulated(markets: int, candles: Path | None, strengths: tuple[float, ...] =
         sweep = null_sweep(rules[seed % len(rules)], points, days, seed, file)
         yield judged(sweep, sweep.returns, 0.0, None, ranked_by, seed)
         bar = expected_maximum(sweep.returns.shape[1]) * np.sqrt(365 / days)
-        for strength in strengths:
+        for strength in strengths if seed < edges else ():
             yield judged(sweep, *_edge_first(sweep, strength, bar, seed), ranked_by, seed)
 
 
@@ -157,6 +159,7 @@ def main() -> None:
     """The command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--markets", type=int, default=400, help="simulated markets")
+    parser.add_argument("--edges", type=int, default=400, help="so many of them also with planted edges")
     parser.add_argument(
         "--candles", type=Path, help="a 1m candle file (CSV) whose moves get drawn signs, for a third of them"
     )
@@ -165,7 +168,7 @@ def main() -> None:
     parser.add_argument("--to", type=Path, help="write every verdict there, JSON")
     arguments = parser.parse_args()
     began = time.monotonic()
-    found = list(simulated(arguments.markets, arguments.candles))
+    found = list(simulated(range(arguments.markets), arguments.candles, arguments.edges))
     found += on_the_engine(arguments.engine, arguments.engine_days)
     print("\n".join(tables(found)))
     print(f"\n{len(found)} sweeps judged in {time.monotonic() - began:.0f} s")

@@ -20,7 +20,7 @@ from tasks.metrics.inputs import MIN_RETURNS
 from tasks.named_types import JsonObject
 
 #: The best point's p-value: evidence at most this, luck above that.
-EVIDENCE_P = 0.03
+EVIDENCE_P = 0.02
 LUCK_P = 0.20
 #: PBO from which the choice of the point, not the strategy, is called luck.
 PBO_CHANCE = 0.5

@@ -36,26 +36,36 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def desktop(browser: Browser, report: Path) -> Page:
-    """The report in a wide window, every chart drawn; for tests that leave it as it was."""
-    page = opened(browser, report)
-    scrolled_through(page)
-    return page
+def open_pages(browser: Browser, report: Path) -> dict[str, Page]:
+    """The report in a wide window and on a phone, every chart drawn, for tests that leave it as it was."""
+    pages = {
+        "desktop": opened(browser, report),
+        "phone": opened(browser, report, width=390, height=844, phone=True),
+    }
+    for page in pages.values():
+        page.call("Page.bringToFront")
+        scrolled_through(page)
+    return pages
 
 
-@pytest.fixture(scope="module")
-def phone(browser: Browser, report: Path) -> Page:
-    """The same on a phone."""
-    page = opened(browser, report, width=390, height=844, phone=True)
-    scrolled_through(page)
-    return page
+@pytest.fixture
+def desktop(open_pages: dict[str, Page]) -> Page:
+    """In front: a tab behind another one is not told of a change of colours."""
+    open_pages["desktop"].call("Page.bringToFront")
+    return open_pages["desktop"]
+
+
+@pytest.fixture
+def phone(open_pages: dict[str, Page]) -> Page:
+    open_pages["phone"].call("Page.bringToFront")
+    return open_pages["phone"]
 
 
 @pytest.fixture(autouse=True)
-def closed_tabs(browser: Browser, desktop: Page, phone: Page) -> Iterator[None]:
+def closed_tabs(browser: Browser, open_pages: dict[str, Page]) -> Iterator[None]:
     """Every tab that a test opens is closed after it."""
     yield
-    browser.close_pages(desktop, phone)
+    browser.close_pages(*open_pages.values())
 
 
 def written(folder: Path, **changes: object) -> Path:
@@ -123,8 +133,8 @@ def test_100_000_points_open(browser: Browser, tmp_path: Path) -> None:
 
 def test_a_heading_sorts_the_ranking(desktop: Page) -> None:
     page = desktop
-    column = "[...document.querySelectorAll('.sortable tbody tr')].map((row) => Number(row.cells[1].textContent))"
-    head = "document.querySelectorAll('.sortable thead th')[1]"
+    column = "[...document.querySelector('.sortable').tBodies[0].rows].map((row) => Number(row.cells[1].textContent))"
+    head = "document.querySelector('.sortable').tHead.rows[0].cells[1]"
     before = page.evaluate(column)
     page.evaluate(f"{head}.querySelector('button').click()")
     assert page.evaluate(f"{head}.getAttribute('aria-sort')") == "ascending"
@@ -208,11 +218,9 @@ def test_charts_follow_a_switch_to_dark(desktop: Page) -> None:
     colour = "document.querySelector('[data-chart=distribution]').layout.font.color"
     light = page.evaluate(colour)
     page.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark"}])
-    page.settle()
-    assert page.evaluate(colour) != light
+    page.wait_for(f"{colour} !== '{light}'", 20)
     page.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "light"}])
-    page.settle()
-    assert page.evaluate(colour) == light
+    page.wait_for(f"{colour} === '{light}'", 20)
     assert page.errors == []
 
 
