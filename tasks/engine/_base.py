@@ -57,7 +57,7 @@ class Market:
     delay: int = 0
 
 
-@dataclass
+@dataclass(repr=False)
 class Outcome:
     """One back-test, in the stock engine's own terms."""
 
@@ -97,6 +97,10 @@ class Outcome:
     #: the fills of each entry of `executors`, where the engine knows them better than an ExecutorInfo says
     #: (tasks.engine.executors.filled.Fill); None: what the ExecutorInfo says is all there is
     fills: Sequence[Sequence[Any] | None] | None = None
+
+    def __repr__(self) -> str:
+        """Short: asyncio.run writes its result out, twice, and a ledger in full takes seconds."""
+        return f"Outcome({self.engine}, {len(self.timestamps) if self.timestamps is not None else '?'} candles)"
 
 
 class Engine(Protocol):

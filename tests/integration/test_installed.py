@@ -84,6 +84,7 @@ def test_it_installs_into_an_empty_environment(uv: str, wheel: Path, clone: Path
     )
 
 
+@pytest.mark.long
 @pytest.mark.timeout(900)
 def test_uv_tool_install_from_a_clone_gives_a_command_that_runs_a_sweep(
     uv: str, clone: Path, alone: Place, tmp_path: Path

@@ -51,6 +51,8 @@ class _Active:
     package: ModuleType | None = None
     #: folders of the import path
     beside: tuple[Path, ...] = ()
+    #: what was imported before the folder became active: nothing of it lies there
+    before: dict[str, ModuleType] = field(default_factory=dict)
     controller_classes: dict[type, type[ControllerBase]] = field(default_factory=dict)
     state: ModuleState = field(default_factory=ModuleState)
 
@@ -78,6 +80,7 @@ def activate(controllers: Path) -> Path:
     if _finder not in sys.meta_path:
         sys.meta_path.insert(0, _finder)
         sys.meta_path.append(_last_finder)
+    _active.before = dict(sys.modules)
     _active.beside = tuple(sorted(root.parent.glob(f"{IMPORT_PATH}*")))
     tops = {file.stem for folder in _active.beside for file in folder.iterdir()}
     _active.state = ModuleState(inside=(f"{PACKAGE}.", *(f"{top}." for top in sorted(tops))), whole=frozenset(tops))
@@ -107,13 +110,16 @@ def deactivate() -> None:
     """Unload every module that came from the active folder, and the classes upstream and this module remember."""
     folders = [folder for folder in (_active.root, *_active.beside) if folder is not None]
     for name, module in list(sys.modules.items()):
-        if name == PACKAGE or name.startswith(_PREFIXES) or name in _ALIASES or _lies_in(module, folders):
+        if _active.before.get(name) is module:  # thousands of modules; to look at each costs more than a run
+            continue
+        if name == PACKAGE or name.startswith(_PREFIXES) or name in _ALIASES or (folders and _lies_in(module, folders)):
             del sys.modules[name]
     for name in OUTER_PACKAGES:
         if isinstance(sys.modules.get(name), _Outer):
             del sys.modules[name]
     _active.root = _active.package = None
     _active.beside = ()
+    _active.before = {}
     _active.controller_classes.clear()
     _active.state = ModuleState()
     upstream_class_cache().clear()

@@ -21,7 +21,7 @@ from tasks.engine.jump.engine import JumpEngine
 from tasks.upstream.names import TradingRule
 
 CONNECTOR, PAIR = "binance_perpetual", "DOGE-USDT"
-DAYS = 4
+DAYS = 2
 #: fractions of the price; from one that fills every other minute to one that fills a few times a day
 SPREADS = (0.0005, 0.001, 0.002, 0.004)
 
