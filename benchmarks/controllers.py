@@ -1,6 +1,6 @@
-"""What each controller of a folder does here: `python benchmarks/controllers.py FOLDER --candles DATA [--markdown]`.
+"""What each controller of a folder does here: `python benchmarks/controllers.py FOLDER... --candles DATA`.
 
-    FOLDER      a controllers folder or a project that holds one; nothing in it is changed
+    FOLDER      a controllers folder or a project that holds one; nothing in it is changed. Of several, one table
     DATA        a folder of candle files; the first pair in it is traded unless --pair says otherwise
 
 Each controller gets its config's own defaults, the market, and what --set gives, and is back-tested over --days from
@@ -15,7 +15,11 @@ with its defaults does. The table says, per controller:
     ratio       CPU seconds of the stock engine over those of the jump-ahead engine
     said        the one line that a row would carry: its error, its warning, or what the controller logged or swallowed
 
-Every controller runs in a process of its own (forked: Linux), with at most --timeout seconds.
+The last line sums up: how many load, open executors, say instead what they need or what is wrong, only had no reason to
+trade, are silent; and how many of those that both engines ran are equal.
+
+A folder is packed and unpacked as a sweep sends it to a node, with the folders of --import-path beside it. Every
+controller runs in a process of its own (forked: Linux), with at most --timeout seconds.
 """
 
 from __future__ import annotations
@@ -24,9 +28,12 @@ import argparse
 import asyncio
 import multiprocessing
 import os
+import re
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -36,7 +43,7 @@ sys.path.insert(0, str(REPOSITORY))
 
 DAY_S = 86_400
 #: Characters of the last column.
-MAX_SAID = 160
+MAX_SAID = 280
 #: What is said of a controller that only had no reason to trade.
 NO_EXECUTOR = "no executor in this period with the config's defaults"
 #: Files of a controllers folder that are none.
@@ -61,9 +68,12 @@ class Found:
 class Task:
     """What a process of its own is asked."""
 
+    #: the unpacked bundle, which holds `controllers/`
     controllers: str
     controller_type: str
     name: str
+    #: how the table names it
+    label: str
     candles: str
     connector: str
     pair: str
@@ -75,30 +85,50 @@ class Task:
 
 def main() -> int:
     arguments = _arguments()
-    from orchestrator.execution.controllers import controllers_folder
     from tasks.candles.formats import demand_folder, find
     from tasks.child.process import begin
+    from tasks.errors import HummingsweepError
     from tasks.settings import Settings
 
-    folder = controllers_folder(arguments.folder)
-    demand_folder(arguments.candles)
-    files = [file for file in find(arguments.candles) if arguments.pair in (None, file.pair)]
+    try:
+        demand_folder(arguments.candles)
+        files = [file for file in find(arguments.candles) if arguments.pair in (None, file.pair)]
+    except HummingsweepError as error:
+        print(error, file=sys.stderr)
+        return 2
     if not files:
         print(f"{arguments.candles}: no candles of {arguments.pair or 'any pair'}", file=sys.stderr)
         return 2
-    start = arguments.start or _first_day(files[0])
-    rows: list[Found] = []
     begin(Settings())
-    for controller_type, name in controllers_in(folder):
-        task = Task(
-            str(folder), controller_type, name, str(arguments.candles), files[0].connector, files[0].pair, start,
-            start + int(arguments.days * DAY_S), dict(pair.split("=", 1) for pair in arguments.set),
-        )  # fmt: skip
-        rows.append(_in_a_process(task, arguments.timeout))
-        print(f"{len(rows)}: {rows[-1].controller}: {rows[-1].said}", file=sys.stderr)
+    rows: list[Found] = []
+    with tempfile.TemporaryDirectory() as scratch:
+        try:
+            for task in _tasks(arguments, files[0], Path(scratch)):
+                rows.append(_in_a_process(task, arguments.timeout))
+                print(f"{len(rows)}: {rows[-1].controller}: {rows[-1].said}", file=sys.stderr)
+        except HummingsweepError as error:
+            print(error, file=sys.stderr)
+            return 2
     for line in table(rows):
         print(line)
     return 0
+
+
+def _tasks(arguments: argparse.Namespace, file: Any, scratch: Path) -> Iterator[Task]:
+    """One for each controller of each folder. `file`: the candle file of the pair. Raises HummingsweepError."""
+    from orchestrator.execution.controllers import controllers_folder
+    from tasks.protocol.blobs import pack_controllers, unpack_controllers
+
+    start = arguments.start or _first_day(file)
+    for folder in arguments.folder:
+        beside = [place for place in (folder / named for named in arguments.import_path) if place.is_dir()]
+        bundle = unpack_controllers(pack_controllers(controllers_folder(folder), beside), scratch)
+        before = f"{folder.name}: " if len(arguments.folder) > 1 else ""
+        for kind, name in controllers_in(bundle / "controllers"):
+            yield Task(
+                str(bundle), kind, name, f"{before}{kind}/{name}", str(arguments.candles), file.connector, file.pair,
+                start, start + int(arguments.days * DAY_S), dict(pair.split("=", 1) for pair in arguments.set),
+            )  # fmt: skip
 
 
 def controllers_in(folder: Path) -> Iterator[tuple[str, str]]:
@@ -127,14 +157,16 @@ def table(rows: list[Found]) -> list[str]:
             row.said.replace("|", "\\|"),
         ]
         lines.append(f"| {' | '.join(cells)} |")
-    traded = sum(bool(row.executors) for row in rows)
-    silent = sum(not row.executors and not row.said for row in rows)
+    idle = [row for row in rows if not row.executors]
+    no_reason = sum(row.said.startswith(NO_EXECUTOR) for row in idle)
+    silent = sum(not row.said for row in idle)
     compared = [row for row in rows if row.equal is not None]
     lines += [
         "",
-        f"{len(rows)} controllers: {sum(row.loads for row in rows)} load, {traded} open executors, "
-        f"{sum(bool(row.equal) for row in compared)} of {len(compared)} that both engines ran are equal, "
-        f"{silent} neither trade nor say why.",
+        f"{len(rows)} controllers: {sum(row.loads for row in rows)} load, {len(rows) - len(idle)} open executors, "
+        f"{len(idle) - no_reason - silent} say instead what they need or what is wrong, {no_reason} had no reason to "
+        f"trade in this period, {silent} neither trade nor say why; {sum(bool(row.equal) for row in compared)} of "
+        f"{len(compared)} that both engines ran are equal.",
     ]
     return lines
 
@@ -146,15 +178,14 @@ def _in_a_process(task: Task, timeout_s: float) -> Found:
     process = context.Process(target=_send, args=(task, sender))
     process.start()
     sender.close()
-    label = f"{task.controller_type}/{task.name}"
     try:
         if not receiver.poll(timeout_s):
-            return Found(label, said=f"took longer than {timeout_s:g} s")
+            return Found(task.label, said=f"took longer than {timeout_s:g} s")
         answer: Found = receiver.recv()
         return answer
     except EOFError:
         process.join()
-        return Found(label, said=f"its process ended with code {process.exitcode}")
+        return Found(task.label, said=f"its process ended with code {process.exitcode}")
     finally:
         process.kill()
         process.join()
@@ -171,7 +202,7 @@ async def _run(task: Task) -> Found:
     from tasks.isolation.notes import notes
     from tasks.upstream.backtest.build import controller_config
 
-    found = Found(f"{task.controller_type}/{task.name}")
+    found = Found(task.label)
     notes.clear()
     try:
         with clock.simulated(task.start):
@@ -181,12 +212,18 @@ async def _run(task: Task) -> Found:
             await _compare(task, values, found)
     except BaseException as error:
         said = str(error) if type(error).__module__.startswith("tasks.") else describe(error)
-        found.said = "; ".join(filter(None, [said, notes.controller_log()]))
+        found.said = "; ".join(filter(None, [said, *notes.warnings(), *_other_lines(notes.controller_log(), said)]))
     found.said = " ".join((found.said or "; ".join(notes.warnings()) or notes.controller_log()).split())
     if found.loads and not found.executors and not found.said:
         found.said = NO_EXECUTOR
     found.said = found.said if len(found.said) <= MAX_SAID else found.said[: MAX_SAID - 3] + "..."
     return found
+
+
+def _other_lines(log: str, said: str) -> list[str]:
+    """The lines of a controller's log that are not the error which is said, caught on its way."""
+    behind_type = re.compile(r"^(?:caught )?(?:\w+: )?")
+    return [line for line in log.split(" | ") if line and behind_type.sub("", line)[:100] not in said]
 
 
 def _values(task: Task) -> dict[str, Any]:
@@ -231,19 +268,35 @@ async def _compare(task: Task, values: dict[str, Any], found: Found) -> None:
         outcome = await engine.run(config, market, curves=False)
         return outcome, time.process_time() - began
 
+    async def attempt(engine: Any) -> tuple[Any, float]:
+        """The outcome or, of an engine that raised, the error."""
+        try:
+            return await run(engine)
+        except Exception as error:
+            return error, 0.0
+
     with notes.aside():
         why = await why_live(lambda: _config(task, values), market)
     if has_one_market(_config(task, values)):
-        jump, jump_s = await run(JumpEngine())
-        found.engine, found.executors = jump.engine, len(jump.executors)
-        stock, stock_s = await run(StockEngine())
-        found.equal = compare(stock, jump) == []
-        found.ratio = stock_s / jump_s if jump_s else None
+        with notes.aside() if why else nullcontext():  # what is said is that of the engine that a sweep takes
+            jump, jump_s = await attempt(JumpEngine())
+            stock, stock_s = await attempt(StockEngine())
+        failed = [outcome for outcome in (jump, stock) if isinstance(outcome, Exception)]
+        if len(failed) == 1 or (failed and str(jump) != str(stock)):
+            found.equal, found.said = False, f"one engine alone: {failed[0]}"
+            return
+        if failed and not why:
+            raise failed[0]
+        if not failed:
+            found.engine, found.executors = jump.engine, len(jump.executors)
+            found.equal = compare(stock, jump) == []
+            found.ratio = stock_s / jump_s if jump_s else None
+            found.said = "; ".join(jump.warnings)
     if why or not found.engine:
         found.engine, found.executors = "live", None
         live, _ = await run(LiveEngine(FillRules()))
         found.executors = len(live.executors)
-        quiet = [] if live.executors or live.warnings else [NO_EXECUTOR]
+        quiet = [] if live.executors or live.warnings else [notes.controller_log() or NO_EXECUTOR]
         found.said = "; ".join([*live.warnings, *quiet, f"live engine: {why}"])
 
 
@@ -287,7 +340,13 @@ def _first_day(file: Any) -> int:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("folder", type=Path, nargs="?", default=Path("controllers"), help="controllers or a project")
+    parser.add_argument(
+        "folder", type=Path, nargs="*", default=[Path("controllers")], help="controllers or a project; several may be"
+    )
+    parser.add_argument(
+        "--import-path", action="append", default=[], metavar="FOLDER",
+        help="folder of modules that controllers import, relative to each FOLDER, as import_path of a sweep file",
+    )  # fmt: skip
     parser.add_argument("--candles", type=Path, default=Path("data/candles"), help="folder of candle files")
     parser.add_argument("--pair", help="trading pair; default: that of the first candle file")
     parser.add_argument(

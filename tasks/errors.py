@@ -26,12 +26,20 @@ PointTimeout(BaseException)       raised inside a point that takes longer than p
 
 from __future__ import annotations
 
+import difflib
+import re
 import traceback
-from collections.abc import Sequence
-from typing import Self
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
 
 #: Characters of an error that travel in a row.
 LONGEST = 2000
+#: Columns of a frame that are compared with one that is missing, and named where none is like it.
+MAX_COLUMNS, NAMED_COLUMNS = 1000, 8
+#: Fields that are named of those that pydantic refuses.
+MAX_REFUSALS = 3
+
+_QUOTED = re.compile(r"'([^']+)'")
 
 
 class HummingsweepError(Exception):
@@ -142,9 +150,43 @@ def describe(error: BaseException) -> str:
 def words(error: BaseException) -> str:
     """What an error says; a controller's own exception may fail at that, too."""
     try:
-        return str(error)
+        if type(error).__name__ == "ValidationError" and hasattr(error, "errors") and hasattr(error, "title"):
+            return f"{error.title}: {_refusals(error.errors())}"
+        return str(error) + (_columns_there(error) if isinstance(error, KeyError) else "")
     except Exception as second:
         return f"(its __str__ raises {type(second).__name__})"
+
+
+def _refusals(details: Sequence[Mapping[str, Any]]) -> str:
+    """What pydantic refuses, without the values that it prints in full and the address of its documentation."""
+    said = []
+    for detail in details[:MAX_REFUSALS]:
+        place = ".".join(map(str, detail["loc"]))
+        said.append(": ".join(filter(None, [place, detail["msg"].removeprefix("Value error, ")])))
+    more = len(details) - len(said)
+    return "; ".join([*said, *([f"and {more} more"] if more else [])])
+
+
+def _columns_there(error: KeyError) -> str:
+    """Of a DataFrame that was asked for a column it does not have: those most like it; "" for any other KeyError.
+
+    pandas names only the missing one. The frame is found on the way that the error took, without importing pandas.
+    """
+    frames = [
+        frame.f_locals["self"]
+        for frame, _ in traceback.walk_tb(error.__traceback__)
+        if type(frame.f_locals.get("self")).__name__ == "DataFrame"
+    ]
+    if not frames:
+        return ""
+    there = [str(column) for column in list(frames[-1].columns)[:MAX_COLUMNS]]
+    missing = _QUOTED.search(str(error))
+    if missing is None or missing.group(1) in there:
+        return ""
+    alike = difflib.get_close_matches(missing.group(1), there, n=2)
+    if alike:
+        return f": no such column; the nearest there: {', '.join(alike)}"
+    return f": no such column; there are: {', '.join(there[:NAMED_COLUMNS]) or 'none'}"
 
 
 def one_line(text: str) -> str:

@@ -78,4 +78,8 @@ def helper_hint(error: str, sweep: Sweep) -> str:
     for parent in islice(folder.parents, MAX_PARENTS):
         if (parent / name).is_dir() or (parent / f"{name}.py").is_file():
             return f". {name} lies in {parent}: add `import_path: [{parent}]` to the sweep file"
+    inside = sorted(folder.rglob(f"{name}.py"))
+    if inside:
+        module = ".".join(["controllers", *inside[0].relative_to(folder).with_suffix("").parts])
+        return f". {name} lies in the controllers folder: import it as {module}"
     return ""

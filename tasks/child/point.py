@@ -99,7 +99,7 @@ class PointRunner:
         except ParcelMissing:
             raise
         except HummingsweepError as error:
-            row |= {"status": Status.ERROR.value, "error": one_line(str(error))}
+            row |= {"status": Status.ERROR.value, "error": one_line(self._with_cause(str(error)))}
         except BaseException as error:  # a controller may raise anything, KeyboardInterrupt too; the sweep goes on
             row |= {"status": Status.ERROR.value, "error": describe(error)}
         finally:
@@ -107,7 +107,16 @@ class PointRunner:
         row["seconds"] = time.perf_counter() - started
         if self._definition.kind is not Kind.PROBE:
             row["controller_log"] = notes.controller_log()
+        if "warning" not in row and notes.warnings():  # of a point that ended in an error: they often say why
+            row["warning"] = _joined(*notes.warnings())
         return row
+
+    def _with_cause(self, error: str) -> str:
+        """The error of a probe, which has no column for what the controller logged and swallowed before it."""
+        said = notes.controller_log()
+        if self._definition.kind is not Kind.PROBE or not said:
+            return error
+        return f"{error}; before that: {said}"
 
     def _clock(self) -> AbstractContextManager[None]:
         """Honest: controllers get the back-test's time. Otherwise the wall clock, as on the stock engine."""

@@ -257,7 +257,6 @@ class LiveProvider(OfflineProvider, MarketDataProvider):  # type: ignore[misc]  
         return list(self.trading_rules.get(connector_name, {}))
 
     quantize_order_price = BacktestingDataProvider.quantize_order_price
-    quantize_order_amount = BacktestingDataProvider.quantize_order_amount
 
     # connectors: rules and settings, no exchange
 

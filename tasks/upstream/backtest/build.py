@@ -9,11 +9,9 @@ from __future__ import annotations
 import importlib
 import inspect
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -35,6 +33,7 @@ from tasks.upstream.backtest.folder import (
 )
 from tasks.upstream.backtest.market_like import MarketLike
 from tasks.upstream.backtest.markets import markets_of
+from tasks.upstream.backtest.probe import NoMarket, ProbeDataProvider
 from tasks.upstream.backtest.provider import SweepDataProvider
 from tasks.upstream.backtest.wanted import wanted_feeds
 from tasks.upstream.names import (
@@ -44,11 +43,7 @@ from tasks.upstream.names import (
     DirectionalTradingControllerConfigBase,
     MarketMakingControllerBase,
     MarketMakingControllerConfigBase,
-    TradingRule,
 )
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 __all__ = [
     "PACKAGE", "activate", "controller_class", "controller_config", "deactivate", "feed_needs", "is_loaded",
@@ -158,9 +153,11 @@ def controller_class(config: ControllerConfigBase) -> type[ControllerBase]:
     return known_classes()[config_class]
 
 
-def make_controller(config: ControllerConfigBase, market: MarketLike) -> ControllerBase:
+def make_controller(
+    config: ControllerConfigBase, market: MarketLike, provider_class: type[SweepDataProvider] = SweepDataProvider
+) -> ControllerBase:
     """A controller on a provider of its own. To be called inside the event loop. Raises what the controller raises."""
-    provider = SweepDataProvider(market)
+    provider = provider_class(market)
     controller = controller_class(config)(config=config, market_data_provider=provider, actions_queue=None)
     provider.attach(controller)
     return controller
@@ -174,9 +171,9 @@ def feed_needs(config: ControllerConfigBase, resolution: str, shift: int = 1) ->
     To be called inside an event loop: some controllers start tasks when they are made. Raises ControllerError.
     """
     traded = markets_of(config)
-    market = _NoMarket(resolution=resolution, shift=shift)
+    market = NoMarket(resolution=resolution, shift=shift)
     try:
-        controller = make_controller(config, market)
+        controller = make_controller(config, market, ProbeDataProvider)
         wanted = wanted_feeds(controller)
     except HummingsweepError:
         raise
@@ -197,34 +194,6 @@ def feed_needs(config: ControllerConfigBase, resolution: str, shift: int = 1) ->
         if known is None or known.max_records < need.max_records:
             needs[need.key] = need
     return list(needs.values())
-
-
-@dataclass(frozen=True)
-class _NoMarket:
-    """A market without candles, to ask a controller which it needs."""
-
-    resolution: str
-    shift: int
-    feeds: Mapping[str, pd.DataFrame] = field(default_factory=dict)
-    trading_rules: Mapping[str, Mapping[str, TradingRule]] = field(default_factory=dict)
-    series: Mapping[str, pd.DataFrame] = field(default_factory=lambda: _EmptySeries())
-    funding: Mapping[str, Sequence[Sequence[float]]] = field(default_factory=dict)
-    start: int = 0
-    end: int = 0
-    warmup: bool = False
-    delay: int = 0
-
-
-class _EmptySeries(dict[str, "pd.DataFrame"]):
-    """Whatever series a controller asks for while it is made, without a row."""
-
-    def __contains__(self, name: object) -> bool:
-        return True
-
-    def __missing__(self, name: str) -> pd.DataFrame:
-        import pandas as pd
-
-        return pd.DataFrame({"timestamp": pd.Series(dtype="float64")})
 
 
 def _class_of(module: ModuleType, base: type, too_general: tuple[type, ...]) -> type:

@@ -58,4 +58,9 @@ def in_users_words(error: BaseException) -> str:
     if frames:
         file = frames[-1].filename.rpartition("/controllers/")[2]
         text += f" (controllers/{file}, line {frames[-1].lineno})"
+    if isinstance(error, AttributeError) and error.name == "candles_config":
+        text += (
+            "; Hummingbot's base of configs has no candles_config any more: name the feeds in get_candles_config, or "
+            "give the config class a field `candles_config: list[CandlesConfig] = []`"
+        )
     return " ".join(text.split())

@@ -24,12 +24,13 @@ from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from pathlib import Path
 from types import CodeType, ModuleType
 
-from tasks.errors import ControllerError
+from tasks.errors import ControllerError, words
 from tasks.isolation.clock import give_clock
 from tasks.isolation.clock_words import NAME as CALL_WITH_CLOCK
 from tasks.isolation.clock_words import call_with_clock, code_with_clock
 from tasks.isolation.module_state import ModuleState
 from tasks.protocol.blobs import IMPORT_PATH
+from tasks.upstream.backtest.missing_import import advice
 from tasks.upstream.names import (
     BacktestingEngineBase,
     ControllerBase,
@@ -168,23 +169,14 @@ def guarded[T](work: Callable[[], T], root: Path, what: str) -> T:
         else:
             frames = [frame for frame in traceback.extract_tb(error.__traceback__) if _below(frame.filename, root)]
             file, line = (frames[-1].filename, frames[-1].lineno or 0) if frames else (what, 0)
-            text = f"{type(error).__name__}: {error}"
-            if isinstance(error, ModuleNotFoundError) and error.name:
-                text += f"; {_advice(error.name, root)}"
+            text = f"{type(error).__name__}: {words(error)}"
+            if isinstance(error, ImportError):
+                source = (frames[-1].line or "") if frames else ""
+                text = "; ".join(filter(None, [text, advice(error, source, (PACKAGE, *OUTER_PACKAGES))]))
+            elif type(error).__name__ == "PydanticUserError":
+                text += "; Hummingbot has pydantic 2 since its release 2.5, and this was written for pydantic 1"
         where = f"{PACKAGE}/{Path(file).relative_to(root).as_posix()}" if _below(file, root) else file
         raise ControllerError(f"{where}, line {line}: raises on import: {' '.join(text.split())}") from error
-
-
-def _advice(module: str, root: Path) -> str:
-    """What to do about a module that is not found."""
-    top = module.partition(".")[0]
-    if top in (PACKAGE, *OUTER_PACKAGES):
-        return "the controllers folder has no such file; helpers of controllers travel with them when they lie in it"
-    return (
-        f"where {top} is a folder or file of yours, name the folder that holds it in the sweep file, "
-        f"`import_path: [FOLDER]`; where it is a package, install it beside hummingsweep on every node "
-        f"(pip install {top.replace('_', '-')})"
-    )
 
 
 def _below(file: str, root: Path) -> bool:

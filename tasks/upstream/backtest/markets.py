@@ -37,7 +37,7 @@ def markets_of(config: ControllerConfigBase) -> list[tuple[str, str]]:
     if not found:
         raise ControllerError(
             f"{config.controller_name} names no market: its config has no connector_name and trading_pair, and its "
-            "update_markets names none"
+            "update_markets names none; without a market there is nothing to back-test"
         )
     return list(found)
 

@@ -7,7 +7,9 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from tasks.errors import CandlesMissing, TradingRulesMissing
+from tasks.isolation.notes import notes
 from tasks.upstream.backtest.connector import OfflineConnector, OfflineConnectors
+from tasks.upstream.names import BacktestingDataProvider
 
 if TYPE_CHECKING:
     from tasks.upstream.names import TradingRule
@@ -27,6 +29,8 @@ class OfflineProvider:
         self._rates_required: dict[str, object] = {}
         self._rates_update_task = None
         self._rates_update_interval = 0
+        #: (connector, pair) of which it was said that an amount was rounded to 0
+        self._said_zero: set[tuple[str, str]] = set()
 
     @property
     def ready(self) -> bool:
@@ -43,6 +47,20 @@ class OfflineProvider:
                 '{"min_order_size": "...", "min_price_increment": "...", "min_base_amount_increment": "..."}} '
                 f"in trading_rules/{connector_name}.json beside the candles, or fetch them with `hummingsweep sync`"
             ) from None
+
+    def quantize_order_amount(self, connector_name: str, trading_pair: str, amount: Decimal) -> Decimal:
+        """As upstream: rounded down to the exchange's increment. Where nothing is left of it, that is said once."""
+        rounded: Decimal = BacktestingDataProvider.quantize_order_amount(self, connector_name, trading_pair, amount)
+        market = (connector_name, trading_pair)
+        if not rounded and amount > 0 and market not in self._said_zero:
+            self._said_zero.add(market)
+            increment = self.get_trading_rules(*market).min_base_amount_increment
+            notes.warn(
+                f"an amount of {amount:.6g} {trading_pair.partition('-')[0]} was rounded down to 0: "
+                f"{connector_name}'s min_base_amount_increment is {increment}; give more, such as a larger "
+                "total_amount_quote"
+            )
+        return rounded
 
     def initialize_rate_sources(self, connector_pairs: object) -> None:
         """No rates task is started; see `get_rate`."""

@@ -66,6 +66,9 @@ class SweepDataProvider(OfflineProvider, BacktestingDataProvider):  # type: igno
         self._records: dict[str, int] = {}
         #: CandlesConfig of feeds that a controller asked for through this provider
         self.asked_feeds: list[CandlesConfig] = []
+        #: and of those whose candles it read while it was made, which makes a bot start them
+        self.read_feeds: list[CandlesConfig] = []
+        self._attached = False
         clock.follow(self)
 
     def attach(self, controller: ControllerBase) -> None:
@@ -78,6 +81,7 @@ class SweepDataProvider(OfflineProvider, BacktestingDataProvider):  # type: igno
         for wanted in wanted_feeds(controller):
             key = self._generate_candle_feed_key(wanted)
             self._records[key] = max(self._records.get(key, 0), wanted.max_records)
+        self._attached = True
         self.candles_feeds.forget_taken()
 
     # what a controller asks
@@ -97,7 +101,14 @@ class SweepDataProvider(OfflineProvider, BacktestingDataProvider):  # type: igno
         key = feed_key(connector_name, trading_pair, interval)
         if self.candles_feeds.is_put_in(key) and not self._as_upstream():
             return self.candles_feeds[key].copy()  # it derived this from what it was shown
-        return self._shown(key, interval, until=self._visible_until(interval))
+        shown = self._shown(key, interval, until=self._visible_until(interval))
+        if not self._attached:
+            self.read_feeds.append(
+                CandlesConfig(
+                    connector=connector_name, trading_pair=trading_pair, interval=interval, max_records=max_records
+                )
+            )
+        return shown
 
     def _as_upstream(self) -> bool:
         """Whether controllers see feeds as the stock engine shows them: whole and raw."""

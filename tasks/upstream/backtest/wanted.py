@@ -5,11 +5,12 @@ config.candles_config       a list in the config, often filled when the controll
                             older Hummingbot and quants-lab read
 initialize_candles_feed,    of the data provider, called while the controller was made
 get_candles_feed
+get_candles_df              of the data provider, likewise, for a feed that is named in no other way: a bot starts it
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from tasks.errors import ControllerError
@@ -29,13 +30,21 @@ def wanted_feeds(controller: ControllerBase) -> list[CandlesConfig]:
     listed = getattr(controller.config, "candles_config", None)
     found = list(asked() or ()) if callable(asked) else []
     found += [_candles(entry, controller) for entry in (listed if isinstance(listed, list | tuple) else ())]
-    found += getattr(getattr(controller, "market_data_provider", None), "asked_feeds", ())
+    provider = getattr(controller, "market_data_provider", None)
+    by_name = _deepest([*found, *getattr(provider, "asked_feeds", ())])
+    read = _deepest(getattr(provider, "read_feeds", ()))
+    # how many candles a controller reads says nothing of a feed for which it names another number itself
+    return [*by_name.values(), *(one for name, one in read.items() if name not in by_name)]
+
+
+def _deepest(feeds: Iterable[CandlesConfig]) -> dict[tuple[str, str, str], CandlesConfig]:
+    """Each feed once, with the most candles that are asked for."""
     by_name: dict[tuple[str, str, str], CandlesConfig] = {}
-    for one in found:
+    for one in feeds:
         key = one.connector, one.trading_pair, one.interval
         if key not in by_name or by_name[key].max_records < one.max_records:
             by_name[key] = one
-    return list(by_name.values())
+    return by_name
 
 
 def _candles(entry: Any, controller: ControllerBase) -> CandlesConfig:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchmarks.controllers import Found, controllers_in, table
+from benchmarks.controllers import NO_EXECUTOR, Found, controllers_in, table
 
 
 def test_files_that_define_a_config_are_controllers_however_deep_they_lie(tmp_path: Path) -> None:
@@ -36,10 +36,12 @@ def test_the_sums_below_the_table_count_who_is_silent() -> None:
             Found("generic/c", said="raises on import"),
             Found("generic/d", loads=True, executors=48, engine="live", said="its features are empty"),
             Found("generic/e", loads=True, executors=0, engine="jump", equal=True),
+            Found("generic/f", loads=True, executors=0, engine="jump", equal=True, said=NO_EXECUTOR),
         ]
     )
     assert lines[2] == "| generic/a | yes | 3 | jump | yes | 2.0 |  |"
     assert lines[3] == "| generic/b | yes | 0 | step | **no** |  | no \\| order |"
     assert lines[-1] == (
-        "5 controllers: 4 load, 2 open executors, 2 of 3 that both engines ran are equal, 1 neither trade nor say why."
+        "6 controllers: 5 load, 2 open executors, 2 say instead what they need or what is wrong, 1 had no reason to "
+        "trade in this period, 1 neither trade nor say why; 3 of 4 that both engines ran are equal."
     )

@@ -89,4 +89,7 @@ def test_an_error_about_a_missing_helper_names_the_folder_that_has_it(tmp_path: 
     error = "controllers/generic/a.py, line 1: raises on import: ModuleNotFoundError: No module named 'core'"
     assert f"import_path: [{tmp_path}]" in helper_hint(error, sweep)
     assert helper_hint("No module named 'talib'", sweep) == ""
+    write(tmp_path, "app/controllers/generic/rates/source.py")
+    said = helper_hint("No module named 'source'", sweep)
+    assert said.endswith("source lies in the controllers folder: import it as controllers.generic.rates.source")
     assert helper_hint("something else", sweep) == ""

@@ -214,6 +214,39 @@ def test_each_feed_is_needed_once_with_its_largest_warmup(root):
     assert needs(config, "15m", 3)[0] == FeedNeed(*feed, "15m", 3)
 
 
+READS_WHILE_MADE = (
+    HEAD
+    + """
+class ReadsConfig(DirectionalTradingControllerConfigBase):
+    controller_name: str = "reads"
+
+class Reads(DirectionalTradingControllerBase):
+    def __init__(self, config, *args, **kwargs):
+        super().__init__(config, *args, **kwargs)
+        asked = config.connector_name, config.trading_pair
+        provider = self.market_data_provider
+        self.frames = [provider.get_candles_df(*asked, "3m", 900), provider.get_candles_df("okx", "ETH-USDT", "5m", 40)]
+        self.frames.append(provider.candles_feeds["okx_ETH-USDT_5m"])
+
+    def get_candles_config(self):
+        return [CandlesConfig(connector=self.config.connector_name, trading_pair=self.config.trading_pair,
+                              interval="3m", max_records=50)]
+"""
+)
+
+
+def test_candles_that_a_controller_reads_while_it_is_made_are_empty_then_and_a_feed_it_needs(write_controllers):
+    folder = write_controllers({"directional_trading/reads.py": READS_WHILE_MADE})
+    values = {key: value for key, value in VALUES.items() if key not in ("length", "candles_connector")}
+    config = controller_config({**values, "controller_name": "reads"}, folder)
+    traded = ("binance_perpetual", "BTC-USDT")
+    assert needs(config, "1m") == [
+        FeedNeed(*traded, "1m", 1),
+        FeedNeed(*traded, "3m", 50),  # what the controller names, not what it reads
+        FeedNeed("okx", "ETH-USDT", "5m", 40),
+    ]
+
+
 def test_a_default_of_none_is_explained(root):
     config = controller_config({key: value for key, value in VALUES.items() if key != "candles_connector"}, root)
     with pytest.raises(ControllerError, match=r'connector = None.*`candles_connector: ""`'):
@@ -227,6 +260,21 @@ def test_a_controller_that_cannot_be_made(root):
         match=r"raises before the first candle: RuntimeError: no such thing "
         r"\(controllers/generic/raises.py, line 15\)",
     ):
+        needs(config, "1m")
+
+
+def test_a_config_without_candles_config_which_hummingbots_base_had_is_told_what_to_write(write_controllers):
+    source = HEAD + (
+        "\nclass OlderConfig(DirectionalTradingControllerConfigBase):\n    controller_name: str = 'older'\n"
+        "class Older(DirectionalTradingControllerBase):\n"
+        "    def __init__(self, config, *args, **kwargs):\n"
+        "        config.candles_config = config.candles_config or []\n"
+        "        super().__init__(config, *args, **kwargs)\n"
+    )
+    values = {key: value for key, value in VALUES.items() if key != "candles_connector"}
+    folder = write_controllers({"directional_trading/older.py": source})
+    config = controller_config({**values, "controller_name": "older"}, folder)
+    with pytest.raises(ControllerError, match=r"older before the first candle: AttributeError.*get_candles_config, or"):
         needs(config, "1m")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+from decimal import Decimal
 from types import SimpleNamespace
 
 import pandas as pd
@@ -11,7 +12,9 @@ import pytest
 
 from tasks.errors import CandlesMissing, CandlesNotCovering, ControllerError, TradingRulesMissing
 from tasks.intervals import INTERVAL_SECONDS
+from tasks.isolation.notes import notes
 from tasks.upstream.backtest.provider import SweepDataProvider
+from tasks.upstream.backtest.rules import trading_rules
 from tasks.upstream.names import BacktestingDataProvider, CandlesConfig
 
 FEED = ("binance_perpetual", "BTC-USDT")
@@ -221,3 +224,20 @@ def test_a_controller_that_shifts_for_itself_is_held_back_by_a_delay(make_market
     market = dataclasses.replace(make_market(shift=2), delay=1)
     frame = attached(market, ("1m", 5), shifts_itself=True).get_candles_df(*FEED, "1m")
     assert frame["timestamp"].iloc[0] == START + 60
+
+
+def test_an_amount_that_is_rounded_down_to_nothing_is_said_once(make_market):
+    quantum = Decimal("0.001")
+    rule = {"min_order_size": "0.001", "min_price_increment": "0.1", "min_base_amount_increment": str(quantum)}
+    rules = trading_rules({FEED[0]: {FEED[1]: rule}})
+    provider = attached(dataclasses.replace(make_market(), trading_rules=rules))
+    notes.clear()
+    assert provider.quantize_order_amount(*FEED, quantum * Decimal("2.5")) == 2 * quantum
+    assert notes.warnings() == []
+    assert [provider.quantize_order_amount(*FEED, quantum / part) for part in (2, 3)] == [0, 0]
+    (said,) = notes.warnings()
+    assert said.endswith(
+        f"BTC was rounded down to 0: binance_perpetual's min_base_amount_increment is {quantum}; give more, such as a "
+        "larger total_amount_quote"
+    )
+    notes.clear()
