@@ -15,6 +15,7 @@ cannot be changed on the way. Whoever holds the key may say which code runs; the
 
 from __future__ import annotations
 
+import fcntl
 import functools
 import hashlib
 import hmac
@@ -25,6 +26,7 @@ import tarfile
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -262,7 +264,8 @@ def _pack(bundle: tarfile.TarFile, folder: Path, name: str, files: Iterator[Path
 def unpack_controllers(data: bytes, into: Path) -> Path:
     """Extract a bundle under `into`/<hash> once and return that folder, which holds `controllers/`.
 
-    Paths that leave the folder, links and devices are refused (tarfile's data filter). Raises BlobError.
+    A folder that another process put there meanwhile stays: its modules may be being imported. Paths that leave the
+    folder, links and devices are refused (tarfile's data filter). Raises BlobError.
     """
     target = into / digest_of(data)[:32]
     if unpacked(digest_of(data), into):
@@ -275,17 +278,23 @@ def unpack_controllers(data: bytes, into: Path) -> Path:
                 raise BlobError(f"a controllers bundle over {BUNDLE_LIMIT_BYTES >> 20} MB is refused")
             bundle.extractall(beside, filter="data")
         (beside / BUNDLE).write_bytes(data)
-        shutil.rmtree(target, ignore_errors=True)  # there, but not as it was
-        try:
-            beside.rename(target)
-        except OSError:
-            if not target.is_dir():  # another child was first: theirs is the same
-                raise
+        with _alone(into, target.name):  # the children of a node meet a new sweep at the same moment
+            if not unpacked(digest_of(data), into):
+                shutil.rmtree(target, ignore_errors=True)  # there, but not as it was
+                beside.rename(target)
     except (tarfile.TarError, OSError) as error:
         raise BlobError(f"a controllers bundle cannot be unpacked: {error}") from error
     finally:
         shutil.rmtree(beside, ignore_errors=True)
     return target
+
+
+@contextmanager
+def _alone(folder: Path, name: str) -> Iterator[None]:
+    """No other process of this machine is inside for the same folder and name."""
+    with (folder / f".lock-{name}").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def unpacked(digest: str, into: Path) -> Path | None:

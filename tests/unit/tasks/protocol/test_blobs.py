@@ -6,6 +6,7 @@ import io
 import os
 import shutil
 import tarfile
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -45,6 +46,21 @@ def test_unpack_gives_the_files_back(tmp_path: Path) -> None:
     target = unpack_controllers(bundle, tmp_path / "into")
     assert (target / "controllers" / "directional" / "a.py").read_text() == "x = 1"
     assert unpack_controllers(bundle, tmp_path / "into") == target
+
+
+def test_what_another_child_unpacks_meanwhile_is_not_taken_away(tmp_path: Path, monkeypatch) -> None:
+    bundle, into = pack_controllers(folder_with(tmp_path / "controllers", a="v = 1")), tmp_path / "into"
+    make_folder, theirs = tempfile.mkdtemp, []
+
+    def another_is_faster(**options: object) -> str:
+        monkeypatch.setattr(tempfile, "mkdtemp", make_folder)
+        theirs.append((unpack_controllers(bundle, into) / "controllers").stat().st_ino)
+        return make_folder(**options)
+
+    monkeypatch.setattr(tempfile, "mkdtemp", another_is_faster)
+    target = unpack_controllers(bundle, into)
+    assert [(target / "controllers").stat().st_ino] == theirs
+    assert not list(into.glob(".unpack-*"))
 
 
 def test_what_a_controller_did_to_its_own_files_is_mended(tmp_path: Path) -> None:
