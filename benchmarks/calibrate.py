@@ -1,4 +1,4 @@
-"""How often the verdict is wrong: `python benchmarks/calibrate.py [--markets 400] [--edges 400] [--candles FILE] [--engine 40]`.
+"""How often the verdict is wrong: `python benchmarks/calibrate.py`, with its options in `--help`.
 
 Part one, simulated (benchmarks/workloads/nulls.py): sweeps without any skill on random walks with fat tails and, with
 `--candles`, on the moves of real candles with drawn signs. How often is the verdict "evidence"? Then the same sweeps
