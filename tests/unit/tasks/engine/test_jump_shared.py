@@ -32,7 +32,7 @@ from tasks.upstream.names import DirectionalTradingControllerBase
 
 @pytest.fixture(scope="module")
 def market() -> Market:
-    return market_of(random_walk(400, seed=4, volatility=0.002))
+    return market_of(random_walk(240, seed=4, volatility=0.002))
 
 
 def config(controller: type[Bollinger] = Bollinger, **values: Any) -> Any:
