@@ -56,7 +56,7 @@ def judge_sweep(
         best = int(rows[0]["point"]) if rows else None
     returns = store.returns(sweep)
     if returns is None:
-        return Judgement(document(None, parts), None, best, [])
+        return Judgement(document(None, parts, ranked=best is not None), None, best, [])
     place = None if best is None else int(np.searchsorted(returns.points, best))
     if place is not None and (place >= len(returns.points) or returns.points[place] != best):
         place = None

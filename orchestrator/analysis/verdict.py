@@ -35,14 +35,14 @@ class Verdict(StrEnum):
     UNTESTED = "untested"
 
 
-def judge(found: Figures | None, parts: OtherParts = NO_PARTS) -> tuple[Verdict, str]:
-    """The word and the sentence."""
+def judge(found: Figures | None, parts: OtherParts = NO_PARTS, *, ranked: bool = True) -> tuple[Verdict, str]:
+    """The word and the sentence. `ranked`: whether any point has a rank."""
     if parts.sees_future:
         return Verdict.UNTESTED, (
             "The audit found that the controller uses candles that had not happened yet, so its results mean nothing: "
             "mend that first (hummingsweep audit)."
         )
-    reason = _untested(found)
+    reason = _untested(found) if found is not None or ranked else "No point is ranked, so there is nothing to judge."
     if found is None or found.best is None or reason:
         return Verdict.UNTESTED, reason
     against, doubts = parts.objections(), parts.doubts()
@@ -57,10 +57,10 @@ def judge(found: Figures | None, parts: OtherParts = NO_PARTS) -> tuple[Verdict,
     return word, " ".join([*sentences, parts.not_tested()]).strip()
 
 
-def document(found: Figures | None, parts: OtherParts = NO_PARTS) -> JsonObject:
+def document(found: Figures | None, parts: OtherParts = NO_PARTS, *, ranked: bool = True) -> JsonObject:
     """What `run --json`, `report` and `serve` carry under "trust"; what was not asked for or cannot be computed is
     None."""
-    word, sentence = judge(found, parts)
+    word, sentence = judge(found, parts, ranked=ranked)
     return {
         "verdict": word.value,
         "sentence": sentence,

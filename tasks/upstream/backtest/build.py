@@ -20,7 +20,7 @@ from tasks.named_types import ConfigValues, JsonObject
 from tasks.nested import config_values, root_key
 from tasks.protocol.messages import FeedNeed
 from tasks.suggest import nearest, nearest_few
-from tasks.upstream.backtest.failure import failure, in_users_words
+from tasks.upstream.backtest.failure import DEFAULT_OF_NONE, failure, in_users_words
 from tasks.upstream.backtest.folder import (
     PACKAGE,
     activate,
@@ -181,7 +181,7 @@ def feed_needs(config: ControllerConfigBase, resolution: str, shift: int = 1) ->
         raise ControllerError(
             f"{config.controller_name}: asks for a feed that cannot be: "
             + "; ".join(f"{'.'.join(map(str, detail['loc']))} = {detail['input']!r}" for detail in error.errors())
-            + '. A field whose default is None never reaches its validator: give it, such as `candles_connector: ""`'
+            + f"; {DEFAULT_OF_NONE}"
         ) from error
     except Exception as error:
         raise failure(error, config) from error

@@ -12,6 +12,12 @@ if TYPE_CHECKING:
     from tasks.upstream.backtest.provider import SweepDataProvider
     from tasks.upstream.names import ControllerConfigBase, ExecutorConfigBase
 
+#: Why a config that names no candles_connector has none, and not that of its connector_name.
+DEFAULT_OF_NONE = (
+    'a field whose default is None never reaches its validator: give it, such as `candles_connector: ""` and '
+    '`candles_trading_pair: ""`'
+)
+
 
 def failure(error: Exception, config: ControllerConfigBase, provider: SweepDataProvider | None = None) -> Exception:
     """The error to raise in place of what came out of a controller.
@@ -58,6 +64,8 @@ def in_users_words(error: BaseException) -> str:
     if frames:
         file = frames[-1].filename.rpartition("/controllers/")[2]
         text += f" (controllers/{file}, line {frames[-1].lineno})"
+    if type(error).__name__ == "ValidationError" and getattr(error, "title", "") == "CandlesConfig":
+        text += f"; {DEFAULT_OF_NONE}"
     if isinstance(error, AttributeError) and error.name == "candles_config":
         text += (
             "; Hummingbot's base of configs has no candles_config any more: name the feeds in get_candles_config, or "

@@ -83,6 +83,7 @@ def test_without_stored_returns_it_is_untested() -> None:
     word, sentence = judge(None)
     assert word is Verdict.UNTESTED
     assert "No returns are stored" in sentence
+    assert judge(None, ranked=False) == (Verdict.UNTESTED, "No point is ranked, so there is nothing to judge.")
 
 
 def test_one_point_is_judged_without_an_overfitting_test() -> None:
