@@ -288,6 +288,11 @@ def _verify_lines(kinds: dict[str, list[Row]]) -> list[str]:
     lines.append(f"{len(rows)} points on both engines ({engines}): {', '.join(counts)}")
     if not kinds["equal"] and not kinds["different"]:
         lines.append("nothing was verified: no point opened an executor on both engines")
+    if live := next((row["live_engine"] for row in rows if row.get("live_engine")), ""):
+        lines.append(
+            f"this sweep runs on the live engine ({live}), which no stock engine can be compared with: the comparison "
+            "above is of the two engines that do not run it"
+        )
     return lines
 
 

@@ -253,6 +253,9 @@ class PointRunner:
         from tasks.isolation.seeding import held_clock
 
         market = self.market
+        choice = await self.choice(point, self._main_fills)
+        # the live engine has no stock engine to be compared with: then the other two are compared all the same
+        live: Row = {"live_engine": choice.need if choice.name == "live" else ""}
         with held_clock():
             stock = await self._outcome_or_error("stock", point, market)
             jump = await self._outcome_or_error("jump", point, market)
@@ -260,10 +263,11 @@ class PointRunner:
             # a point that fails must fail in the same words
             said = [outcome if isinstance(outcome, str) else "no error" for outcome in (stock, jump)]
             if said[0] == said[1]:
-                return {"engine": "jump", "differences": [], "failed_alike": said[0], "executors": 0}
+                return {"engine": "jump", "differences": [], "failed_alike": said[0], "executors": 0, **live}
             difference = {"field": "error", "stock": said[0], "jump": said[1], "candle": None}
-            return {"engine": "jump", "differences": [difference], "failed_alike": "", "executors": 0}
+            return {"engine": "jump", "differences": [difference], "failed_alike": "", "executors": 0, **live}
         return {
+            **live,
             "engine": jump.engine,
             "engine_note": jump.engine_note,
             "differences": [difference.to_dict() for difference in compare(stock, jump)],

@@ -38,3 +38,9 @@ def test_a_sweep_whose_points_all_fail_alike_verifies_nothing() -> None:
     kinds = _verified([row(0, failed_alike="x"), row(1)])
     assert kinds["equal"] == []
     assert _verify_lines(kinds)[-1] == "nothing was verified: no point opened an executor on both engines"
+
+
+def test_points_of_the_live_engine_are_said_to_be_others_than_those_compared() -> None:
+    lines = _verify_lines(_verified([row(0, executors=3, live_engine="it trades on 2 pairs")]))
+    assert lines[-1].startswith("this sweep runs on the live engine (it trades on 2 pairs), which no stock engine")
+    assert "live engine" not in _verify_lines(_verified([row(0, executors=3, live_engine="")]))[-1]
