@@ -296,8 +296,9 @@ async def _compare(task: Task, values: dict[str, Any], found: Found) -> None:
         found.engine, found.executors = "live", None
         live, _ = await run(LiveEngine(FillRules()))
         found.executors = len(live.executors)
-        quiet = [] if live.executors or live.warnings else [notes.controller_log() or NO_EXECUTOR]
-        found.said = "; ".join([*live.warnings, *quiet, f"live engine: {why}"])
+        warned = [*live.warnings, *notes.warnings()]
+        quiet = [] if live.executors or warned else [notes.controller_log() or NO_EXECUTOR]
+        found.said = "; ".join([*warned, *quiet, f"live engine: {why}"])
 
 
 def _config(task: Task, values: dict[str, Any]) -> Any:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import traceback
-from typing import TYPE_CHECKING
+import types
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Union, get_args, get_origin
 
 from tasks.errors import ControllerError, HummingsweepError, NetworkBlackout, words
 from tasks.times import iso
@@ -12,6 +14,9 @@ if TYPE_CHECKING:
     from tasks.upstream.backtest.provider import SweepDataProvider
     from tasks.upstream.names import ControllerConfigBase, ExecutorConfigBase
 
+#: Fields that are named of those whose defaults were not read.
+MAX_NAMED = 3
+_COLLECTIONS_AND_NUMBERS = frozenset({list, tuple, dict, set, frozenset, int, float, Decimal})
 #: Why a config that names no candles_connector has none, and not that of its connector_name.
 DEFAULT_OF_NONE = (
     'a field whose default is None never reaches its validator: give it, such as `candles_connector: ""` and '
@@ -33,7 +38,30 @@ def failure(error: Exception, config: ControllerConfigBase, provider: SweepDataP
     when = "before the first candle"
     if provider is not None and provider.stepping:
         when = at_candle(provider)
-    return ControllerError(f"{config.controller_name} {when}: {in_users_words(error)}")
+    said = f"{config.controller_name} {when}: {in_users_words(error)}"
+    return ControllerError("; ".join([said, *_unread_defaults(config)]))
+
+
+def _unread_defaults(config: ControllerConfigBase) -> list[str]:
+    """A sentence where fields that are not given have a text as default and are to hold no text: pydantic reads
+    defaults with no validator, so "0.01,0.02" stays one where the controller expects a list."""
+    fields = type(config).model_fields
+    texts = [
+        name
+        for name, field in fields.items()
+        if name not in config.model_fields_set and isinstance(field.default, str) and _holds_no_text(field.annotation)
+    ]
+    if not texts:
+        return []
+    shown = ", ".join(f"{name}: {fields[name].default!r}" for name in texts[:MAX_NAMED])
+    return [f"not given are {shown}, whose defaults no validator has read: write them down under `controller:`"]
+
+
+def _holds_no_text(annotation: Any) -> bool:
+    """Whether values of this type are collections or numbers, and never a text."""
+    kinds = get_args(annotation) if get_origin(annotation) in (Union, types.UnionType) else (annotation,)
+    kinds = tuple(get_origin(kind) or kind for kind in kinds)
+    return str not in kinds and any(kind in _COLLECTIONS_AND_NUMBERS for kind in kinds)
 
 
 def unsupported(

@@ -278,6 +278,27 @@ def test_a_config_without_candles_config_which_hummingbots_base_had_is_told_what
         needs(config, "1m")
 
 
+def test_text_defaults_that_no_validator_has_read_are_named_with_the_error_they_lead_to(write_controllers):
+    source = HEAD + (
+        "from decimal import Decimal\n"
+        "class TextsConfig(DirectionalTradingControllerConfigBase):\n    controller_name: str = 'texts'\n"
+        "    spreads: list[Decimal] = '0.01,0.02'\n    label: str | None = 'x'\n    given: list[str] = 'a'\n"
+        "class Texts(DirectionalTradingControllerBase):\n"
+        "    def __init__(self, config, *args, **kwargs):\n"
+        "        self.spreads = [Decimal(one) for one in config.spreads]\n"
+        "        super().__init__(config, *args, **kwargs)\n"
+    )
+    values = {key: value for key, value in VALUES.items() if key != "candles_connector"}
+    folder = write_controllers({"directional_trading/texts.py": source})
+    config = controller_config({**values, "controller_name": "texts", "given": ["a"]}, folder)
+    with pytest.raises(ControllerError) as caught:
+        needs(config, "1m")
+    assert str(caught.value).endswith(
+        "; not given are spreads: '0.01,0.02', whose defaults no validator has read: write them down under "
+        "`controller:`"
+    )
+
+
 def test_a_controller_that_names_no_market_is_said_so(root):
     config = controller_config({"controller_type": "generic", "controller_name": "two_pairs"}, root)
     with pytest.raises(ControllerError, match="two_pairs names no market"):
