@@ -5,6 +5,7 @@ from __future__ import annotations
 import traceback
 import types
 from decimal import Decimal
+from inspect import get_annotations
 from typing import TYPE_CHECKING, Any, Union, get_args, get_origin
 
 from tasks.errors import ControllerError, HummingsweepError, NetworkBlackout, words
@@ -45,16 +46,22 @@ def failure(error: Exception, config: ControllerConfigBase, provider: SweepDataP
 def _unread_defaults(config: ControllerConfigBase) -> list[str]:
     """A sentence where fields that are not given have a text as default and are to hold no text: pydantic reads
     defaults with no validator, so "0.01,0.02" stays one where the controller expects a list."""
-    fields = type(config).model_fields
+    fields = getattr(type(config), "model_fields", {})
+    # Hummingbot's own bases read their texts where they use them
+    own = {name for kind in type(config).__mro__ if not _is_upstreams(kind) for name in get_annotations(kind)}
     texts = [
         name
         for name, field in fields.items()
-        if name not in config.model_fields_set and isinstance(field.default, str) and _holds_no_text(field.annotation)
+        if name in own - config.model_fields_set and isinstance(field.default, str) and _holds_no_text(field.annotation)
     ]
     if not texts:
         return []
     shown = ", ".join(f"{name}: {fields[name].default!r}" for name in texts[:MAX_NAMED])
     return [f"not given are {shown}, whose defaults no validator has read: write them down under `controller:`"]
+
+
+def _is_upstreams(kind: type) -> bool:
+    return kind.__module__.partition(".")[0] in ("hummingbot", "pydantic", "builtins")
 
 
 def _holds_no_text(annotation: Any) -> bool:
