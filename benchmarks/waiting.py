@@ -16,6 +16,7 @@ import re
 import shutil
 import sqlite3
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Mapping
@@ -24,9 +25,14 @@ from pathlib import Path
 
 import yaml
 
+REPOSITORY = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(REPOSITORY))
+
+from tasks.settings import Settings
+
 #: The result store of an output folder.
 FILE = "results.sqlite"
-EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
+EXAMPLES = REPOSITORY / "examples"
 
 #: What is wrong -> the change of the sweep file: dotted key -> value; None takes the key away.
 MISTAKES: Mapping[str, Mapping[str, object]] = {
@@ -61,6 +67,9 @@ class Side:
         """Run one command, note its seconds under `what`, and give what it said."""
         # Python's byte code is kept, as it is for a user
         environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+        # a cluster and a cache of its own; the compiled loops are those of the set-up
+        environment["HUMMINGSWEEP_CACHE"] = str(self.folder / "cache")
+        environment.setdefault("NUMBA_CACHE_DIR", str(Settings.read().cache_folder / "kernels"))
         starts_empty = arguments[0] == "run" and what not in MISTAKES and not _rows(self.folder / arguments[-1])
         began = time.perf_counter()
         with (self.folder / "said.txt").open("w+") as said:

@@ -68,6 +68,7 @@ class EngineCase:
     @pytest.mark.parametrize(("kind", "values"), [(BollingerConfig, DIRECTIONAL), (SimpleMakerConfig, MAKER)])
     def test_results_ledger_and_curves_fit_together(self, kind: Any, values: Any, market: Market) -> None:
         outcome = self.run(kind, market, **values)
+        assert len(repr(outcome)) < 100  # asyncio.run writes it out
         assert len(outcome.executors) > 5
         assert outcome.results["total_executors"] == len(outcome.executors)
         assert outcome.results["close_types"] == Counter(one.close_type.name for one in outcome.executors)
