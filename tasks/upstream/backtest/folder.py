@@ -174,7 +174,7 @@ def guarded[T](work: Callable[[], T], root: Path, what: str) -> T:
                 source = (frames[-1].line or "") if frames else ""
                 text = "; ".join(filter(None, [text, advice(error, source, (PACKAGE, *OUTER_PACKAGES))]))
             elif type(error).__name__ == "PydanticUserError":
-                text += "; Hummingbot has pydantic 2 since its release 2.5, and this was written for pydantic 1"
+                text += "; Hummingbot uses pydantic 2 today, and this was written for pydantic 1"
         where = f"{PACKAGE}/{Path(file).relative_to(root).as_posix()}" if _below(file, root) else file
         raise ControllerError(f"{where}, line {line}: raises on import: {' '.join(text.split())}") from error
 
