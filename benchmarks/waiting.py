@@ -171,7 +171,9 @@ def main() -> None:
     parser.add_argument("--to", type=Path, help="write the tables there, Markdown")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="waiting-") as temporary:
-        commands = [command for command in (arguments.against, arguments.command) if command]
+        commands = [
+            str(Path(shutil.which(one) or one).resolve()) for one in (arguments.against, arguments.command) if one
+        ]
         sides = [side(command, Path(temporary) / str(number)) for number, command in enumerate(commands)]
         try:
             for _ in range(arguments.rounds):
