@@ -2,25 +2,44 @@
 
 kombu and Celery take what lies on a queue for a message of Celery's. Anything else (a stray LPUSH, another program's
 queue, a hostile one) ended the node with a traceback, a node for each. What is not of the form that `send` of an
-orchestrator gives is replaced by an empty message, which Celery rejects.
+orchestrator gives is replaced by an empty message, which Celery rejects. Looked at are the body and every header, too:
+a body that is no base64, or no three parts, ended the node as well, and a compressed one would be unpacked, whatever
+size it has.
 """
 
 from __future__ import annotations
 
+import base64
 import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+import ujson
 from kombu.utils import json as kombu_json
 
+from tasks.broker.serializer import CONTENT_TYPE
+from tasks.protocol.chunks import MAX_CHUNK_ID
 from tasks.protocol.messages import CHUNK_TASK
 from tasks.protocol.names import printable
 
-#: Headers that change when and how a task runs; no orchestrator of ours sends them.
-_NEVER_SENT = ("eta", "expires", "timelimit", "group", "shadow", "replaced_task_nesting", "stamps", "stamped_headers")
-#: Exchanges of Celery's own remote control and events, whose messages name no task.
-_OF_CELERY = ("celery.pidbox", "celeryev")
+#: Characters of an entry at most: the longest chunk id stands in it three times, and once in base64.
+MAX_ENTRY = 5 * MAX_CHUNK_ID
+#: Headers of a chunk's message that may say something; any other must be absent, null, 0 or empty.
+_HEADERS: Mapping[str, type] = {
+    "lang": str, "task": str, "id": str, "root_id": str, "parent_id": str, "argsrepr": str, "kwargsrepr": str,
+    "origin": str, "redelivered": bool, "ignore_result": bool, "retries": int,
+}  # fmt: skip
+#: Headers that mean nothing in these forms.
+_NOTHING = ("{}", [None, None])
+#: Parts of a chunk's arguments: sweep, chunk id, seconds that it may take.
+_ARGUMENTS = (str, str, (int, float))
+#: Retries that a task may say it has had; no chunk of ours has any.
+_MOST_RETRIES = 1_000
+#: Celery's logical clock counts messages. Nodes take over the highest they hear, and could write no larger one.
+_MOST_CLOCK = 2**53
+#: Exchange of Celery's remote control, whose messages name no task.
+_REMOTE_CONTROL = "celery.pidbox"
 
 
 def install() -> None:
@@ -32,6 +51,8 @@ def install() -> None:
 
 def read_entry(text: str) -> Any:
     """A message, or [message, exchange, routing key] as kombu keeps one that is handed out."""
+    if len(text) > MAX_ENTRY:
+        return _Entry(_empty(text), "", "")
     try:
         found = kombu_json.loads(text)  # type: ignore[no-untyped-call]  # kombu has no types
     except (ValueError, RecursionError):
@@ -66,21 +87,66 @@ def _is_message(found: Any) -> bool:
     if not isinstance(found, dict) or not isinstance(properties := found.get("properties"), dict):
         return False
     info, headers = properties.get("delivery_info"), found.get("headers")
-    if not isinstance(info, dict) or not isinstance(headers, dict) or not isinstance(found.get("body"), str | None):
+    if not isinstance(info, dict) or not isinstance(headers, dict):
         return False
     texts = [properties.get("delivery_tag"), info.get("exchange"), info.get("routing_key")]
-    if not all(isinstance(each, str) for each in texts) or properties.get("body_encoding") not in (None, "base64"):
+    if not all(isinstance(each, str) for each in texts):
         return False
-    if not all(isinstance(found.get(name), str | None) for name in ("content-type", "content-encoding")):
+    if not all(isinstance(properties.get(name), str | None) for name in ("reply_to", "correlation_id", "expiration")):
         return False
+    if not all(type(each.get("priority", 0)) is int for each in (properties, info)):
+        return False
+    if found.get("content-type") != CONTENT_TYPE or found.get("content-encoding") != "utf-8":
+        return False
+    body = _body(found.get("body"), properties.get("body_encoding"))
     if "task" not in headers:
-        return str(info["exchange"]).endswith(_OF_CELERY)
+        return str(info["exchange"]).endswith(_REMOTE_CONTROL) and _is_command(headers, body)
+    return _is_chunk(headers, body)
+
+
+def _body(body: object, encoding: object) -> Any:
+    """What a body says; None for what cannot be read."""
+    if not isinstance(body, str) or encoding != "base64":
+        return None
+    try:
+        return ujson.loads(base64.b64decode(body, validate=True))
+    except (ValueError, OverflowError, RecursionError):  # binascii.Error is a ValueError
+        return None
+
+
+def _is_chunk(headers: Mapping[str, Any], body: Any) -> bool:
+    """Whether headers and body are those of a chunk: no other task, no date, no callbacks, nothing to unpack."""
+    for name, value in headers.items():
+        kind = _HEADERS.get(name)
+        if value and value not in _NOTHING and (kind is None or type(value) is not kind):
+            return False
+    if headers["task"] != CHUNK_TASK or not headers.get("id") or not 0 <= (headers.get("retries") or 0) < _MOST_RETRIES:
+        return False
+    if not isinstance(body, list) or len(body) != 3:
+        return False
+    arguments, keywords, after = body
     return (
-        headers["task"] == CHUNK_TASK
-        and isinstance(headers.get("id"), str)
-        and not any(headers.get(name) for name in _NEVER_SENT if name != "timelimit")
-        and headers.get("timelimit") in (None, [None, None])
-        and isinstance(headers.get("retries", 0) or 0, int)
+        isinstance(arguments, list)
+        and 2 <= len(arguments) <= len(_ARGUMENTS)
+        and all(isinstance(value, kind) for value, kind in zip(arguments, _ARGUMENTS, strict=False))
+        and keywords == {}
+        and isinstance(after, dict)
+        and not any(after.values())
+    )
+
+
+def _is_command(headers: Mapping[str, Any], body: Any) -> bool:
+    """Whether headers and body are those of a command of Celery's remote control; who may send one may do it."""
+    clock = headers.get("clock") or 0
+    if headers.get("compression") or not isinstance(clock, int) or not 0 <= clock < _MOST_CLOCK:
+        return False
+    return (
+        isinstance(body, dict)
+        and isinstance(body.get("method"), str)
+        and isinstance(body.get("arguments"), dict | None)
+        and isinstance(body.get("destination"), list | None)
+        and isinstance(body.get("pattern"), str | None)
+        and isinstance(body.get("matcher"), str | None)
     )
 
 

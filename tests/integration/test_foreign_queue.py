@@ -20,7 +20,7 @@ from tasks.settings import Settings
 
 PROPERTIES = {"delivery_tag": "x", "delivery_info": {"exchange": "", "routing_key": "q"}, "body_encoding": "base64"}
 GOOD: dict[str, Any] = {
-    "body": "W10=", "content-encoding": "utf-8", "content-type": "application/json",
+    "body": "W1siYSIsIjE6MC0wIl0se30se31d", "content-encoding": "utf-8", "content-type": "application/x-ujson",
     "headers": {"task": CHUNK_TASK, "id": "1"}, "properties": PROPERTIES,
 }  # fmt: skip
 BAD: list[Any] = [
