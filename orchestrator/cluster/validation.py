@@ -6,8 +6,8 @@ not the numbers: `hummingsweep verify` computes points again.
 
     size        at most MAX_ROWS_BYTES, looked at before the message is decoded
     message     chunk, node, seconds, memory, feature axes: of the right types, in their ranges
-    columns     lists of one length, at least one row; names that can be shown
-    point       whole numbers of the chunk and of the grid, each once
+    columns     lists of one length, at least one row; names that can be shown, and that no other column of a row has
+    point       whole numbers of the chunk and of the grid, each once; none that the sweep's `skip` leaves out
     status      one of tasks.protocol.messages.Status
     values      null, true, false, numbers of at most 64 bits, text, or lists and mappings of those
     returns     of the interval and the number of periods that the sweep's returns have
@@ -21,12 +21,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from orchestrator.sweepfile.skip import skip_of
 from tasks.errors import HummingsweepError, MessageError
 from tasks.grid import Grid
 from tasks.intervals import interval_seconds
 from tasks.protocol import names
 from tasks.protocol.chunks import Chunk
-from tasks.protocol.messages import Rows, Status, SweepDefinition
+from tasks.protocol.messages import Kind, Rows, Status, SweepDefinition
 from tasks.protocol.returns import decoded, period_ends, returns_interval, unpack
 from tasks.protocol.scenario import Scenario
 
@@ -37,6 +38,18 @@ MAX_COLUMNS = 5_000
 MAX_NAME = 200
 #: Characters of the text columns that every row has: status, error, engine. An error is cut at tasks.errors.LONGEST.
 MAX_TEXT = 20_000
+#: Columns of a back-test's row that are text wherever they are shown.
+_TEXTS = ("warning", "engine_note", "controller_log")
+#: Columns that a table of rows has for the whole sweep (orchestrator.results.layout.decided_by): no child sends one.
+DECIDED = frozenset(
+    {
+        "period_start", "period_end", "resolution", "shift", "fills", "warmup", "trade_cost", "maker_cost",
+        "taker_cost", "slippage_bps", "seed", "hummingbot_version", "hummingsweep_version", "candles_digest",
+        "trading_rules_digest", "funding_digest", "controllers_digest",
+    }
+)  # fmt: skip
+#: What an axis is called where a result has its name (orchestrator.results.columns.axis_columns).
+_AXIS = "axis_"
 #: Bytes that the returns of a chunk may take in memory.
 MAX_RETURNS_BYTES = 256 << 20
 
@@ -78,6 +91,8 @@ class ExpectedRows:
             chunk = Chunk.parse(rows.chunk)
             self._check_window(chunk.scenario)
             _check_columns(rows.columns)
+            if self.definition.kind is Kind.RUN:
+                _check_results(rows.columns)
             self._check_points(chunk, rows.columns["point"])
             self._check_returns(chunk.scenario, rows)
         except (HummingsweepError, ValueError, TypeError, OverflowError, RecursionError, MemoryError) as error:
@@ -101,6 +116,12 @@ class ExpectedRows:
             raise ValueError(f"point {min(strange)} is not of chunk {_shown(chunk.id)[:80]}")
         if max(points) >= self.points:
             raise ValueError(f"point {max(points)} is not of the grid, which has {self.points}")
+        skip = skip_of(self.definition) if self.definition.kind is Kind.RUN else None
+        if skip is not None and (left_out := [point for point in points if skip(point)]):
+            # stored, it would count as one of the points that the sweep waits for
+            raise ValueError(
+                f"point {min(left_out)} is one that the sweep leaves out (skip: {self.definition.skip[:80]})"
+            )
 
     def _check_returns(self, scenario: Scenario, rows: Rows) -> None:
         packed = rows.returns
@@ -166,6 +187,16 @@ def _check_columns(columns: Any) -> None:
     for name, values in columns.items():
         if int in set(map(type, values)) and any(type(value) is int and value not in _WHOLE for value in values):
             raise ValueError(f"a value of `{name}` has more than 64 bits")
+
+
+def _check_results(columns: dict[str, list[Any]]) -> None:
+    """The columns of a back-test's rows: none that a table gets from elsewhere, and text where text is shown."""
+    for name in columns:
+        if name in DECIDED or name.startswith(_AXIS):
+            raise ValueError(f"no child sends a column `{name}`: rows have it from the sweep")
+    for name in _TEXTS:
+        if not all(isinstance(value, str | None) for value in columns.get(name, ())):
+            raise TypeError(f"a value of `{name}` is no text")
 
 
 def _as_key(value: Any) -> str:

@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 import ujson
 
-from orchestrator.cluster.validation import MAX_ROWS_BYTES, ExpectedRows, RowsRefused
+from orchestrator.cluster.validation import DECIDED, MAX_ROWS_BYTES, ExpectedRows, RowsRefused
+from orchestrator.results.layout import decided_by
 from tasks.errors import MessageError
 from tasks.protocol.chunks import MAX_CHUNK_POINTS, Chunk
-from tasks.protocol.messages import Rows
+from tasks.protocol.messages import Kind, Rows
 from tasks.protocol.returns import RETURNS, encode_row
 from tests.made import definition
 
@@ -58,6 +59,11 @@ def test_rows_of_some_points_of_the_chunk_are_taken() -> None:
         ({"columns": {"point": [[0], 1, 2]}}, "no whole number"),
         ({"columns": {"point": [None, 1, 2]}}, "no whole number"),
         ({"columns": {"point": [0, 0, 1]}}, "comes twice"),
+        ({"columns": {"warning": [1.5, "", ""]}}, "`warning` is no text"),
+        ({"columns": {"controller_log": [["a"], "", ""]}}, "`controller_log` is no text"),
+        ({"columns": {"engine_note": [{}, "", ""]}}, "`engine_note` is no text"),
+        ({"columns": {"fills": ["a", "b", "c"]}}, "no child sends a column `fills`"),
+        ({"columns": {"axis_length": [1, 2, 3]}}, "no child sends a column `axis_length`"),
         ({"columns": {"point": [0, 1, 3]}}, "point 3 is not of chunk"),
         ({"columns": {"point": [0, 1, 10**30]}}, "more than 64 bits"),
         ({"chunk": "1:0-9", "columns": {"point": [0, 1, 9]}}, "not of the grid, which has 6"),
@@ -190,6 +196,25 @@ def test_a_window_outside_of_the_sweeps_period_is_refused_before_its_periods_are
     message = good(chunk=f"1:0-2@{scenario}", returns={"interval_s": 60, "periods": 1, "data": "AAAA"})
     with pytest.raises(RowsRefused, match=r"window of scenario|is not a scenario|not a chunk id"):
         EXPECTED.check(encoded(message))
+
+
+def test_no_child_sends_what_a_table_has_from_the_sweep() -> None:
+    """Two columns of one name stopped the ranking, the verdict and the report with a traceback."""
+    assert decided_by(EXPECTED.definition).keys() == DECIDED
+
+
+def test_a_point_that_the_sweep_leaves_out_is_refused() -> None:
+    """Its row counted as one of those that are waited for: the sweep said 12 of 10 points, or ended too early."""
+    expected = ExpectedRows(definition("a-sweep", {"length": [5, 10, 20], "stop": [0.1, 0.2]}, skip="length == 10"))
+    with pytest.raises(RowsRefused, match="point 2 is one that the sweep leaves out"):
+        expected.check(encoded(good()))
+    message = good(columns={"point": [0, 1, 4]}, chunk="1:0-1,4-4")
+    assert len(expected.check(encoded(message))) == 3
+
+
+def test_other_work_than_back_tests_has_columns_of_its_own() -> None:
+    expected = ExpectedRows(definition("a-sweep", {"length": [5, 10, 20]}, kind=Kind.TRADES))
+    assert expected.check(encoded(good(columns={"fills": [[], [], []]})))
 
 
 def test_a_window_of_the_sweep_is_taken() -> None:
