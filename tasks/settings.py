@@ -312,13 +312,17 @@ def versions() -> dict[str, str]:
     }
 
 
+#: What the name of every queue begins with, as ops/redis/users.acl has it.
+QUEUE_PREFIX = "hummingsweep."
+
+
 def queue_name(of: Mapping[str, str], key: str) -> str:
     """The queue whose nodes have exactly these versions and this key, so that neither ever mixes.
 
     A node with another key would refuse every chunk it takes, and the points in it would end as errors.
     """
     mark = hmac.new(key.encode(), b"hummingsweep queue", hashlib.sha256).hexdigest()[:8] if key else "none"
-    return f"hummingsweep.{of['hummingsweep']}-hummingbot.{of['hummingbot']}-python.{of['python']}-key.{mark}"
+    return f"{QUEUE_PREFIX}{of['hummingsweep']}-hummingbot.{of['hummingbot']}-python.{of['python']}-key.{mark}"
 
 
 @functools.cache  # asked for with every message, and reading it takes half a millisecond

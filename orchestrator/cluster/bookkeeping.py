@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from redis import Redis
 
 
+#: Digits of a generation at most: it goes up by one with every start of an orchestrator.
+_DIGITS = 12
+
+
 @dataclass(frozen=True)
 class SweepRecords:
     """Everything the broker knows of one sweep, as of one moment."""
@@ -108,6 +112,30 @@ def write_status(redis: Redis, sweep: str, status: SweepStatus) -> None:
         if not of_another_type(error):
             raise
         redis.delete(keys.status)  # what lies there is nobody's status
+
+
+def put_away_foreign(redis: Redis, keys: Keys) -> list[str]:
+    """Delete the keys of a sweep that hold something else than we keep there, and return them.
+
+    Nothing could be begun, collected or cancelled while they are there. What a sweep has stored is not on the broker.
+    """
+    expected = keys.types
+    with redis.pipeline(transaction=False) as pipeline:
+        for key in expected:
+            pipeline.type(key)
+        found = [as_text(kind) for kind in pipeline.execute()]
+    strange = [key for key, kind in zip(expected, found, strict=True) if kind not in (expected[key], "none")]
+    if keys.generation not in strange and not _counts(redis.get(keys.generation)):
+        strange.append(keys.generation)
+    if strange:
+        redis.delete(*strange)
+    return strange
+
+
+def _counts(raw: bytes | str | None) -> bool:
+    """Whether a counter can be counted on from here."""
+    text = as_text(raw or "0")
+    return text.isascii() and text.isdecimal() and len(text) <= _DIGITS
 
 
 def cancel(redis: Redis, sweep: str) -> None:

@@ -181,6 +181,7 @@ class SweepRun:
 
     def run(self) -> Summary:
         """Raises BrokerError, StoreError."""
+        self._put_away_foreign()
         with collector_lease(self._redis, self._keys, self._watcher.say) as held, _interrupts() as interrupted:
             self._open()
             while True:
@@ -196,6 +197,10 @@ class SweepRun:
                 self._report()
             self._close()
             return self._summary(interrupted=interrupted())
+
+    def _put_away_foreign(self) -> None:
+        for key in bookkeeping.put_away_foreign(self._redis, self._keys):
+            self._watcher.say(f"{key} on the broker is not what is kept there (something else wrote it): it is deleted")
 
     def _open(self) -> None:
         """Become the newest generation, and store what an earlier run left in the stream."""
@@ -285,6 +290,7 @@ class SweepRun:
         elif lost := self._in_flight.lost(self._cluster):
             why = eviction_warning(self._redis)
             self._watcher.say(f"the broker lost {len(lost)} chunks: they are sent again" + (f" ({why})" if why else ""))
+            self._put_away_foreign()
             if not keep(self._redis, self._keys, self._definition):
                 self._hooks.publish_again()
             try:
@@ -373,7 +379,7 @@ def forget_lost_chunks(cluster: Cluster, store: Store, sweep: str) -> int:
 
 def keep(redis: Redis, keys: Keys, definition: SweepDefinition) -> bool:
     """Put off the expiry of what the sweep's children fetch; False when something of it is not there."""
-    blobs = [blob_key(address) for address in (*definition.slices.values(), definition.controllers)]
+    blobs = map(blob_key, definition.blobs)
     there = [redis.expire(name, EXPIRY_S) for name in (keys.definition, *blobs)]
     address = redis.get(keys.definition)
     there.append(address is not None and bool(redis.expire(blob_key(as_text(address)), EXPIRY_S)))

@@ -76,13 +76,15 @@ class Attempts:
         there: the chunk of a node that died comes back late, whatever its point did.
         """
         redis: Any = self.redis
-        fields: dict[bytes, bytes] = redis.hgetall(self.keys.partial(chunk))
-        rows = dict(filter(None, map(_finished_row, fields.items())))
+        points = set(Chunk.parse(chunk).points)
+        fields = self._partial(chunk)
+        found = filter(None, map(_finished_row, fields.items()))
+        rows = {point: row for point, row in found if point in points}
         marked = _mark(fields.get(_UNDER_WAY.encode(), b""))
-        if marked is not None:
+        if marked is not None and marked[0] in points:
             point, since, who = marked
             lives = redis.exists(node_heartbeat_key(who.node))
-            deaths = int(redis.hincrby(self.keys.partial(chunk), f"deaths {point}", 1))
+            deaths = self._another_death(chunk, point)
             if hung is None:
                 hung = bool(lives) and self._now() - since >= point_timeout_s + HARD_GRACE_S
             if hung:
@@ -98,6 +100,35 @@ class Attempts:
                     "error": f"the child died {deaths + 1} times while it ran this point",
                 }
         return rows
+
+    def _partial(self, chunk: str) -> dict[bytes, bytes]:
+        """What earlier careful attempts kept; a key of another type is put away: nobody could keep anything there."""
+        from redis.exceptions import ResponseError
+
+        redis: Any = self.redis
+        key = self.keys.partial(chunk)
+        try:
+            fields: dict[bytes, bytes] = redis.hgetall(key)
+        except ResponseError as error:
+            if "WRONGTYPE" not in str(error):
+                raise
+            redis.delete(key)
+            return {}
+        return fields
+
+    def _another_death(self, chunk: str, point: int) -> int:
+        """How often the child died under this point, this time included."""
+        from redis.exceptions import ResponseError
+
+        redis: Any = self.redis
+        key, name = self.keys.partial(chunk), f"deaths {point}"
+        try:
+            return int(redis.hincrby(key, name, 1))
+        except ResponseError as error:
+            if "integer" not in str(error) and "overflow" not in str(error):
+                raise
+            redis.hset(key, name, 1)  # what stood there was no count of ours
+            return 1
 
     def let_go(self, chunk: str) -> None:
         """This attempt ends without rows, and the chunk is the orchestrator's to send again."""
@@ -130,7 +161,7 @@ def _finished_row(field: tuple[bytes, bytes]) -> tuple[int, Row] | None:
     try:
         row = ujson.loads(value)
         point = int(name)
-        if row["point"] == point and Status(row["status"]):
+        if type(row["point"]) is int and row["point"] == point and Status(row["status"]):
             return point, row
     except (ValueError, TypeError, KeyError, RecursionError):
         pass

@@ -22,6 +22,7 @@ from tasks.broker.serializer import CONTENT_TYPE
 from tasks.protocol.chunks import MAX_CHUNK_ID
 from tasks.protocol.messages import CHUNK_TASK
 from tasks.protocol.names import printable
+from tasks.settings import QUEUE_PREFIX
 
 #: Characters of an entry at most: the longest chunk id stands in it three times, and once in base64.
 MAX_ENTRY = 5 * MAX_CHUNK_ID
@@ -33,11 +34,13 @@ _HEADERS: Mapping[str, type] = {
 #: Headers that mean nothing in these forms.
 _NOTHING = ("{}", [None, None])
 #: Parts of a chunk's arguments: sweep, chunk id, seconds that it may take.
-_ARGUMENTS = (str, str, (int, float))
+_ARGUMENTS: tuple[type | tuple[type, ...], ...] = (str, str, (int, float))
 #: Retries that a task may say it has had; no chunk of ours has any.
 _MOST_RETRIES = 1_000
 #: Celery's logical clock counts messages. Nodes take over the highest they hear, and could write no larger one.
 _MOST_CLOCK = 2**53
+#: Arguments of Celery's commands that may be lists of texts: the ids of tasks.
+_LISTS = ("task_id", "ids")
 #: Exchange of Celery's remote control, whose messages name no task.
 _REMOTE_CONTROL = "celery.pidbox"
 
@@ -58,10 +61,10 @@ def read_entry(text: str) -> Any:
     except (ValueError, RecursionError):
         found = None
     if isinstance(found, list):
-        if len(found) == 3 and isinstance(found[1], str) and isinstance(found[2], str):
-            return _Entry(_message(found[0], text), found[1], found[2])
+        if len(found) == 3 and _is_message(found[0]) and _is_way_back(found[1], found[2]):
+            return _Entry(found[0], found[1], found[2])
         return _Entry(_empty(text), "", "")
-    return _message(found, text)
+    return _Entry(found if _is_message(found) else _empty(text), "", "")
 
 
 class _Entry(dict[str, Any]):
@@ -71,15 +74,17 @@ class _Entry(dict[str, Any]):
     """
 
     def __init__(self, message: dict[str, Any], exchange: str, routing_key: str):
+        """No routing key: it is to go back nowhere, and kombu drops what it finds to be None."""
         super().__init__(message)
-        self._parts = (message, exchange, routing_key)
+        self._parts = (message if routing_key else None, exchange, routing_key)
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self._parts)
 
 
-def _message(found: Any, text: str) -> dict[str, Any]:
-    return found if _is_message(found) else _empty(text)
+def _is_way_back(exchange: Any, routing_key: Any) -> bool:
+    """Whether a message that a node held goes back to a queue of ours: what cannot go back, kombu tries for ever."""
+    return isinstance(routing_key, str) and routing_key.startswith(QUEUE_PREFIX) and exchange in ("", routing_key)
 
 
 def _is_message(found: Any) -> bool:
@@ -143,11 +148,19 @@ def _is_command(headers: Mapping[str, Any], body: Any) -> bool:
     return (
         isinstance(body, dict)
         and isinstance(body.get("method"), str)
-        and isinstance(body.get("arguments"), dict | None)
+        and isinstance(arguments := body.get("arguments") or {}, dict)
+        and all(_is_argument(name, value) for name, value in arguments.items())
         and isinstance(body.get("destination"), list | None)
         and isinstance(body.get("pattern"), str | None)
         and isinstance(body.get("matcher"), str | None)
     )
+
+
+def _is_argument(name: str, value: Any) -> bool:
+    """Whether a command may get this: Celery carries some out later, where a list or mapping would end the node."""
+    if isinstance(value, list):
+        return name in _LISTS and all(isinstance(each, str) for each in value)
+    return isinstance(value, str | int | float | None)
 
 
 def _empty(text: str) -> dict[str, Any]:

@@ -121,6 +121,22 @@ class Keys:
         return self._key("*")
 
     @property
+    def types(self) -> dict[str, str]:
+        """Key -> the type that Redis names for what we keep there; those an orchestrator writes alone are left out."""
+        return {
+            self.sent: "set",
+            self.done: "set",
+            self.rows: "stream",
+            self.attempts: "hash",
+            self.running: "hash",
+            self.tally: "hash",
+            self.cancelled: "string",
+            self.generation: "string",
+            self.collector: "string",
+            self.distrusted: "set",
+        }
+
+    @property
     def kept_when_done(self) -> tuple[str, ...]:
         """The keys that stay for a while after the sweep: what `watch`, `list` and a resume read."""
         return (

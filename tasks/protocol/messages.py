@@ -149,6 +149,11 @@ class SweepDefinition:
     #: settings of a kind: sample seeds, number of cuts, ...
     options: JsonObject = field(default_factory=dict)
 
+    @property
+    def blobs(self) -> tuple[str, ...]:
+        """Content hashes of all that its children fetch beside the definition itself."""
+        return (*self.slices.values(), *self.series.values(), *filter(None, [self.controllers]))
+
     def encode(self) -> bytes:
         """As bytes; equal definitions give equal bytes. Keys stay in order: the grid's order numbers the points."""
         return ujson.dumps(dataclasses.asdict(self)).encode()
@@ -165,7 +170,7 @@ class SweepDefinition:
             if not 0 <= definition.start <= definition.end <= MAX_MOMENT:
                 raise ValueError("its period is none")
             names.sweep_id(definition.sweep)
-            for address in (*definition.slices.values(), *filter(None, [definition.controllers])):
+            for address in definition.blobs:
                 names.content_hash(address)
         except (ValueError, OverflowError, TypeError, KeyError, AttributeError, RecursionError, MessageError) as error:
             raise MessageError(f"not a sweep definition ({error})", raw) from error

@@ -14,8 +14,10 @@ import pyarrow
 import pytest
 
 from orchestrator.cluster import guardian
+from orchestrator.cluster.bookkeeping import put_away_foreign
 from orchestrator.cluster.collect import SET_ASIDE, Stream
 from orchestrator.cluster.lease import CollectorLease, collector_lease
+from orchestrator.execution.run import keep
 from tasks.broker.connect import connect
 from tasks.child.attempts import CANCELLED, DEATHS, DONE, FOR_ANOTHER, Attempts
 from tasks.child.deadline import HARD_GRACE_S
@@ -130,6 +132,32 @@ def test_garbage_among_the_rows_of_a_careful_attempt_is_passed_over(redis: Any, 
     assert attempts.finished("1:0-3", 600) == {2: {"point": 2, "status": "ok"}}
 
 
+def test_rows_of_other_points_among_those_of_a_careful_attempt_are_passed_over(redis: Any, attempts: Attempts) -> None:
+    """They went out with the chunk's own, which was refused for them, in the name of a node that had done nothing."""
+    attempts.store_row("1:0-3", {"point": 2, "status": "ok"})
+    key = attempts.keys.partial("1:0-3")
+    redis.hset(key, mapping={"7": '{"point": 7, "status": "ok"}', "1": '{"point": true, "status": "ok"}'})
+    redis.hset(key, "under way", f"9 0 {ME}")
+    assert attempts.finished("1:0-3", 600) == {2: {"point": 2, "status": "ok"}}
+
+
+def test_what_is_no_count_of_deaths_is_counted_anew(redis: Any, attempts: Attempts) -> None:
+    """The chunk went back and forth between node and broker for ever."""
+    key = attempts.keys.partial("1:0-3")
+    for spoiled in ("x", str(2**63 - 1)):
+        redis.hset(key, mapping={"under way": f"1 0 {ME}", "deaths 1": spoiled})
+        assert attempts.finished("1:0-3", 600, hung=False) == {}
+    assert attempts.finished("1:0-3", 600, hung=False)[1]["status"] == "crashed"
+
+
+def test_another_type_where_a_careful_attempt_keeps_its_rows_is_put_away(redis: Any, attempts: Attempts) -> None:
+    """The same."""
+    redis.set(attempts.keys.partial("1:0-3"), "not a hash")
+    assert attempts.finished("1:0-3", 600) == {}
+    attempts.store_row("1:0-3", {"point": 2, "status": "ok"})
+    assert attempts.finished("1:0-3", 600) == {2: {"point": 2, "status": "ok"}}
+
+
 def test_a_chunk_that_may_not_begin_is_not_running(attempts: Attempts, redis: Any) -> None:
     attempts.begin("1:0-1", "died@host/7")
     redis.set(attempts.keys.cancelled, "cancelled")
@@ -211,6 +239,42 @@ def test_blobs_come_back_and_are_sent_once(redis: Any) -> None:
     redis.hset(blob_key(digest), "mark", "untouched")
     assert blobs.put(data) == digest
     assert redis.hget(blob_key(digest), "mark") == b"untouched"
+
+
+def test_keys_of_a_sweep_that_hold_something_else_are_put_away(redis: Any, attempts: Attempts) -> None:
+    """The sweep could not be continued, nor cancelled, by any command: `WRONGTYPE`."""
+    keys = attempts.keys
+    attempts.commit("1:0-0", rows("1:0-0", 0))
+    assert put_away_foreign(redis, keys) == []
+    for key in (keys.sent, keys.done, keys.rows, keys.attempts, keys.running, keys.tally, keys.distrusted):
+        redis.delete(key)
+        redis.set(key, "something else")
+    for key in (keys.cancelled, keys.collector):
+        redis.delete(key)
+        redis.rpush(key, "something else")
+    redis.set(keys.generation, "x")
+    assert len(put_away_foreign(redis, keys)) == 10
+    assert redis.incr(keys.generation) == 1
+    redis.set(keys.generation, 2**63 - 1)
+    assert put_away_foreign(redis, keys) == [keys.generation]
+    attempts.commit("2:0-0", rows("2:0-0", 0))
+    assert put_away_foreign(redis, keys) == []
+
+
+def test_a_lost_blob_of_a_series_is_noticed_like_that_of_a_slice(redis: Any) -> None:
+    """Its sweep was sent again and again, and ended with advice that did not help: the series was never published."""
+    blobs, keys = Blobs(redis, "0123456789abcdef"), Keys("with-a-series")
+    made = definition(
+        keys.sweep,
+        {"length": [5]},
+        slices={"feed": blobs.put(b"slice")},
+        series={"rate": blobs.put(b"series")},
+        controllers=blobs.put(b"bundle"),
+    )
+    redis.set(keys.definition, blobs.put(made.encode()))
+    assert keep(redis, keys, made)
+    redis.delete(blob_key(made.series["rate"]))
+    assert not keep(redis, keys, made)
 
 
 def test_unsigned_and_wrongly_signed_blobs_are_refused(redis: Any) -> None:

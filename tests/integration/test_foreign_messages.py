@@ -93,6 +93,7 @@ def test_a_chunk_that_is_none_is_passed_over(
         {"controllers": "../../x"},
         {"slices": {"feed": "../x"}},
         {"slices": {"feed": 7}},
+        {"series": {"rate": "../x"}},
         {"slices": 5},
         {"sweep": "../x"},
     ],

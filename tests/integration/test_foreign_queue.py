@@ -80,5 +80,32 @@ def test_what_an_orchestrator_sends_comes_through(cluster: Cluster, capsys: pyte
     assert message.headers["task"] == CHUNK_TASK
     assert message.decode()[0] == ["a-sweep", "1:0-2", 5.0]
     assert capsys.readouterr().err == ""
-    raw = json.dumps([message.serializable(), "", "q"])
+    raw = json.dumps([message.serializable(), "", cluster.settings.queue])
     assert list(foreign_messages.read_entry(raw)) == json.loads(raw)
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        "garbage",
+        "7",
+        json.dumps(GOOD),
+        '[{}, "", ""]',
+        json.dumps([GOOD, "", ""]),
+        json.dumps([GOOD, "", "hs:nodes"]),
+        None,
+    ],
+)  # fmt: skip
+def test_what_cannot_go_back_to_a_queue_is_dropped_and_the_rest_goes_back(cluster: Cluster, entry: str | None) -> None:
+    """Among the messages that nodes hold, one that goes nowhere kept every node from its work: they tried for ever."""
+    redis = connect(cluster.settings, patient=False)
+    redis.flushdb()
+    held = entry or json.dumps([GOOD, "", cluster.settings.queue])
+    redis.hset("unacked", "tag", held)
+    redis.zadd("unacked_index", {"tag": 1.0})
+    with cluster.app.connection_for_read() as connection:
+        connection.default_channel.qos.restore_visible()
+    assert redis.exists("unacked", "unacked_index") == 0
+    assert redis.llen(cluster.settings.queue) == (entry is None)
+    assert redis.exists("hs:nodes") == 0
+    redis.flushdb()
