@@ -7,6 +7,7 @@ warnings             the filters
 logging              the level below which nothing is logged
 environment          os.environ, and the time zone that TZ names
 working directory    where relative paths start
+resource limits      memory, file size, descriptors: the soft ones, as far as the hard ones let them be raised again
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 import decimal
 import logging
 import os
+import resource
 import time
 import warnings
 from contextlib import suppress
@@ -21,6 +23,21 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
+#: Limits whose excess makes a point fail or ends its process; what this platform has of them.
+_LIMITS = tuple(
+    getattr(resource, name)
+    for name in (
+        "RLIMIT_AS",
+        "RLIMIT_DATA",
+        "RLIMIT_STACK",
+        "RLIMIT_FSIZE",
+        "RLIMIT_CPU",
+        "RLIMIT_NOFILE",
+        "RLIMIT_NPROC",
+    )
+    if hasattr(resource, name)
+)
 
 
 @dataclass(frozen=True)
@@ -34,6 +51,8 @@ class ProcessState:
     _environment: dict[Any, Any]
     #: None where it was deleted
     _folder: str | None
+    #: soft ones, in the order of _LIMITS
+    _limits: tuple[int, ...]
 
     @classmethod
     def now(cls) -> ProcessState:
@@ -46,6 +65,7 @@ class ProcessState:
             dict(np.geterr()),
             dict(environment._data),
             _folder(),
+            _limits(),
         )
 
     def same(self) -> bool:
@@ -66,6 +86,7 @@ class ProcessState:
             and np.geterr() == self._numpy
             and environment._data == self._environment
             and _folder() == self._folder
+            and _limits() == self._limits
         )
 
     def put_back(self) -> None:
@@ -84,9 +105,16 @@ class ProcessState:
             if environment._data.get(name) != value:
                 os.environ[environment.decodekey(name)] = environment.decodevalue(value)
         time.tzset()  # a controller may have set TZ
+        for limit, soft in zip(_LIMITS, self._limits, strict=True):
+            with suppress(OSError, ValueError):  # the hard one was lowered: that cannot be undone
+                resource.setrlimit(limit, (soft, resource.getrlimit(limit)[1]))
         if self._folder is not None and _folder() != self._folder:
             with suppress(OSError):  # it was deleted
                 os.chdir(self._folder)
+
+
+def _limits() -> tuple[int, ...]:
+    return tuple(resource.getrlimit(limit)[0] for limit in _LIMITS)
 
 
 def _deciding(context: decimal.Context) -> tuple[Any, ...]:

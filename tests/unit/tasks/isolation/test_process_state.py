@@ -5,6 +5,7 @@ from __future__ import annotations
 import decimal
 import logging
 import os
+import resource
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -71,3 +72,17 @@ def test_a_filter_that_hides_warnings_decides_nothing() -> None:
     warnings.simplefilter("error")
     assert not before.decide_the_same()
     before.put_back()
+
+
+def test_a_resource_limit_that_a_point_lowers_is_raised_again_for_the_next() -> None:
+    """Every later point of the child that wrote a file was an error: `File too large`."""
+    before = ProcessState.now()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 30, hard))
+        assert not before.same()
+        before.put_back()
+        assert resource.getrlimit(resource.RLIMIT_FSIZE) == (soft, hard)
+        assert before.same()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
