@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from tasks.candles import mirror as mirrors
@@ -69,12 +70,22 @@ def test_a_frame_adds_no_private_copy(mirror: Mirror) -> None:
     assert type(base).__name__ == "mmap"
 
 
-def test_what_is_written_into_a_frame_stays_there(mirror: Mirror) -> None:
+@pytest.mark.parametrize("copy_on_write", [False, True], ids=["plain", "copy on write"])
+def test_what_is_written_into_a_frame_stays_there(mirror: Mirror, copy_on_write: bool) -> None:
+    """pandas_ta turns copy-on-write on for the whole process; then the frame's array is shown read-only."""
+    with pd.option_context("mode.copy_on_write", copy_on_write):
+        _write_into_a_frame(mirror, copy_on_write)
+
+
+def _write_into_a_frame(mirror: Mirror, copy_on_write: bool) -> None:
     one = piece()
     file = mirror.folder / f"{one.digest}.arrow"
     frame, other = mirror.frame(one.digest, one.ipc), mirror.frame(one.digest, never)
     before = file.read_bytes()
-    frame.to_numpy(copy=False)[5, 1] = 9.0
+    if copy_on_write:
+        frame.iloc[5, 1] = 9.0
+    else:
+        frame.to_numpy(copy=False)[5, 1] = 9.0
     frame.loc[:, "close"] = -1.0
     frame.iloc[3, 0] = 7.0
     frame["volume"] *= 2
