@@ -214,7 +214,9 @@ def promote(
     ],
     rank: Annotated[int | None, typer.Option("--rank", help="Place in the ranking; default 1, the best.")] = None,
     point: Annotated[int | None, typer.Option("--point", help="This point in place of a rank.")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite files that are there.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Overwrite files that are there; also a point that never traded.")
+    ] = False,
     anyway: Annotated[
         bool, typer.Option("--anyway", help="Also where the verdict is luck or look-ahead was found.")
     ] = False,
@@ -226,10 +228,10 @@ def promote(
     """Write a point as a controller config (and script config) that Hummingbot loads.
 
     Examples:
-      hummingsweep promote runs/mine --rank 1 --to ~/hummingbot
+      hummingsweep promote runs/mine --rank 1 --to ~/hummingbot --with-code
       hummingsweep promote runs/mine --point 17 --to ~/hummingbot --force
     """
-    from orchestrator.execution.promote import is_bot_folder
+    from orchestrator.execution.promote import is_bot_folder, missing_code
     from orchestrator.execution.promote import promote as write
 
     if rank is not None and point is not None:
@@ -246,7 +248,9 @@ def promote(
         for path in paths:
             say(f"wrote {path}")
         if not was_bot:
-            say(f"{to} was no folder of a bot (no conf/ or controllers/ in it): conf/ was made there")
+            say(f"{to} was no folder of a bot (no conf/, controllers/ or hummingbot/ in it): conf/ was made there")
+        if (missing := missing_code(to, paths[0])) and not with_code:
+            say(f"{missing} is not there, and the bot needs it: give --with-code, or copy the controller yourself")
 
 
 def _verified(found: list[Row]) -> dict[str, list[Row]]:

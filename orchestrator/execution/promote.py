@@ -143,6 +143,15 @@ def is_bot_folder(folder: Path) -> bool:
     return any((folder / name).is_dir() for name in ("conf", "controllers", "hummingbot"))
 
 
+def missing_code(folder: Path, config: Path) -> Path | None:
+    """Where a bot's folder should hold the controller of a written config (`controllers/<type>/<name>.py`, as in
+    Hummingbot or its API) when it does not; None where it is there."""
+    values = yaml.safe_load(config.read_text(encoding="utf-8"))
+    inner = Path(str(values["controller_type"]), *str(values["controller_name"]).split("."))
+    places = [folder / outer / "controllers" / inner.with_suffix(".py") for outer in ("", "bots", "app")]
+    return None if any(place.is_file() for place in places) else places[0]
+
+
 def controller_config(definition: SweepDefinition, point: int) -> JsonObject:
     """The controller config of a point as `conf/controllers/*.yml` holds it: the values the back-test had, an id."""
     config = config_values(definition.controller, Grid.from_mapping(definition.grid).values(point))

@@ -10,7 +10,7 @@ import yaml
 
 from orchestrator.analysis.rank import rank
 from orchestrator.execution import promote as promotion
-from orchestrator.execution.promote import controller_config, promote, promoted_name
+from orchestrator.execution.promote import controller_config, missing_code, promote, promoted_name
 from orchestrator.results.store import Store
 from tasks.errors import StoreError
 from tasks.grid import Grid
@@ -220,3 +220,14 @@ def test_what_the_row_warns_of_stands_in_the_promoted_config(tmp_path: Path) -> 
         rows = [dict(next(iter(store.rows(store.latest(), [point]))), warning=sentence)]
         warned = promotion._head(store.definition(store.latest()), point, "rank 1", rows[0], {})
     assert f"# warning: {sentence}" in warned.splitlines()
+
+
+def test_code_that_the_bot_does_not_have_is_named(tmp_path: Path) -> None:
+    config = tmp_path / "conf" / "mine.yml"
+    config.parent.mkdir()
+    config.write_text("controller_type: generic\ncontroller_name: examples.buyer\n")
+    place = tmp_path / "controllers" / "generic" / "examples" / "buyer.py"
+    assert missing_code(tmp_path, config) == place
+    place.parent.mkdir(parents=True)
+    place.write_text("")
+    assert missing_code(tmp_path, config) is None
