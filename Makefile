@@ -82,8 +82,8 @@ upstream: .venv/.ready  ## VERSION=20261015: what another hummingbot release cha
 	  tests/unit/tasks/engine/test_jump_engine.py --deselect \
 	  tests/unit/tasks/engine/test_jump_engine.py::test_what_was_verified_is_what_is_installed
 
-calibrate: .venv/.ready  ## how often the verdict is wrong, on some 2,300 simulated sweeps, an hour (docs/trust/verdict.md)
-	@$(PYTHON) benchmarks/calibrate.py --markets 1000 --edges 264 --engine 3
+calibrate: .venv/.ready  ## how often the verdict is wrong, on some 2,300 simulated sweeps, an hour (docs/trust/verdict.md); CANDLES=file.csv adds real moves
+	@$(PYTHON) benchmarks/calibrate.py --markets 1000 --edges 264 --engine 3 $(if $(CANDLES),--candles $(CANDLES))
 
 lock: | $(if $(findstring $(TOOLS),$(UV)),$(TOOLS)/bin/uv)  ## resolve the ranges of pyproject.toml into requirements.lock
 	@$(UV) pip compile --quiet --universal --no-emit-index-url --no-annotate --python-version $(PYTHON_VERSION) \
