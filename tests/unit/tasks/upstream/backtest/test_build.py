@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from typing import Any
 
 import pytest
 
@@ -263,6 +264,13 @@ def test_a_controller_that_cannot_be_made(root):
         needs(config, "1m")
 
 
+def without_connector(write_controllers: Any, name: str, source: str, **values: Any) -> Any:
+    """The config of a directional controller of this source, with no candles_connector."""
+    given = {key: value for key, value in VALUES.items() if key != "candles_connector"}
+    folder = write_controllers({f"directional_trading/{name}.py": source})
+    return controller_config({**given, "controller_name": name, **values}, folder)
+
+
 def test_a_config_without_candles_config_which_hummingbots_base_had_is_told_what_to_write(write_controllers):
     source = HEAD + (
         "\nclass OlderConfig(DirectionalTradingControllerConfigBase):\n    controller_name: str = 'older'\n"
@@ -271,9 +279,7 @@ def test_a_config_without_candles_config_which_hummingbots_base_had_is_told_what
         "        config.candles_config = config.candles_config or []\n"
         "        super().__init__(config, *args, **kwargs)\n"
     )
-    values = {key: value for key, value in VALUES.items() if key != "candles_connector"}
-    folder = write_controllers({"directional_trading/older.py": source})
-    config = controller_config({**values, "controller_name": "older"}, folder)
+    config = without_connector(write_controllers, "older", source)
     with pytest.raises(ControllerError, match=r"older before the first candle: AttributeError.*get_candles_config, or"):
         needs(config, "1m")
 
@@ -288,9 +294,7 @@ def test_text_defaults_that_no_validator_has_read_are_named_with_the_error_they_
         "        self.spreads = [Decimal(one) for one in config.spreads]\n"
         "        super().__init__(config, *args, **kwargs)\n"
     )
-    values = {key: value for key, value in VALUES.items() if key != "candles_connector"}
-    folder = write_controllers({"directional_trading/texts.py": source})
-    config = controller_config({**values, "controller_name": "texts", "given": ["a"]}, folder)
+    config = without_connector(write_controllers, "texts", source, given=["a"])
     with pytest.raises(ControllerError) as caught:
         needs(config, "1m")
     assert str(caught.value).endswith(
