@@ -36,7 +36,7 @@ class Candles:
 
     def __init__(self, frame: pd.DataFrame) -> None:
         self.frame = frame
-        self.timestamp: Floats = frame.index.to_numpy(dtype=np.float64).view()  # the frame's own is locked later
+        self.timestamp: Floats = _plain_array(frame.index)  # a view: the frame's own is locked later
         self.open = self._column("open")
         self.high = self._column("high")
         self.low = self._column("low")
@@ -133,7 +133,22 @@ class Candles:
         return self.row_at(config.timestamp + time_limit)
 
     def _column(self, name: str) -> Floats:
-        return np.ascontiguousarray(self.frame[name].to_numpy(dtype=np.float64))
+        return _plain_array(self.frame[name])
+
+
+def _plain_array(values: pd.Series | pd.Index) -> Floats:
+    """The values as a contiguous array that is not marked read-only, without a copy where that can be had.
+
+    Under pandas' copy-on-write, which importing pandas_ta turns on for the process, pandas marks what it hands out. To
+    numba a marked array is another type, for which it would compile every loop again in the middle of a point.
+    """
+    array = np.ascontiguousarray(values.to_numpy(dtype=np.float64)).view()
+    if not array.flags.writeable:
+        try:
+            array.flags.writeable = True
+        except ValueError:  # its memory may not be written to
+            return array.copy()
+    return array
 
 
 def float_at_or_below(level: Decimal | float) -> float:

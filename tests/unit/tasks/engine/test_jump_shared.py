@@ -7,6 +7,7 @@ import decimal
 import gc
 import os
 import random
+from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
 from functools import cached_property
@@ -456,6 +457,14 @@ class WritesTimes(Bollinger):
         return super().determine_executor_actions()
 
 
+@pytest.fixture
+def written_in_place() -> Iterator[None]:
+    """Without copy-on-write, which pandas_ta turns on for the process: with it pandas refuses such a controller."""
+    with pd.option_context("mode.copy_on_write", False):
+        yield
+
+
+@pytest.mark.usefixtures("written_in_place")
 def test_who_writes_into_the_times_of_its_features_runs_on_the_stock_engine(market: Market) -> None:
     shares(market, WritesTimes, {"stop_loss": "0.01"}, {"stop_loss": "0.003"})  # both equal to stock's
     engine = JumpEngine(FillRules(maker_cost=0.0002, taker_cost=0.0005), SharedFeatures(proofs=0))

@@ -275,8 +275,15 @@ def test_searches_skip_blocks_and_find_the_same_row() -> None:
             assert candles.first_reached(first, last, level, falling=falling) == expected
 
 
-def test_warming_compiles_what_runs_call() -> None:
+@pytest.mark.parametrize("copy_on_write", [False, True], ids=["plain", "copy on write"])
+def test_warming_compiles_what_runs_call(copy_on_write: bool) -> None:
+    """pandas_ta turns copy-on-write on for the whole process; then pandas marks its arrays read-only."""
     warm()
+    with pd.option_context("mode.copy_on_write", copy_on_write):
+        _use_all_loops()
+
+
+def _use_all_loops() -> None:
     for config in (position("100", stop_loss="0.01"), dca(["100", "99"], stop_loss="0.01", trailing_stop=TRAILING),
                    grid("95", "105", limit="94"), order(ExecutionStrategy.LIMIT, "99")):  # fmt: skip
         life = ours(walk(1), 0, config)
