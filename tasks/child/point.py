@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from tasks.upstream.names import ControllerConfigBase
 
 #: Replays that a live replay with a difference takes, at most.
-LIVE_RUNS = 7
+LIVE_RUNS = 10
 
 #: Columns of a row that are not results.
 
@@ -316,7 +316,7 @@ class PointRunner:
         """The point's back-test and its live replay, compared."""
         from tasks.engine.live.engine import LiveOptions
         from tasks.engine.live.need import quotes_price_of_now
-        from tasks.engine.live.replay import known_reason, replay
+        from tasks.engine.live.replay import Runs, known_reason, replay
 
         choice = await self.choice(point, self._main_fills)
         if choice.name == "live":
@@ -327,15 +327,14 @@ class PointRunner:
             changed = {name: value for name, value in vars(options).items() if value != getattr(LiveOptions, name)}
             return await self._engines.fresh("live", "honest", **changed).run(self.config(point), self.market)
 
-        async def honest() -> Outcome:
-            return await self._engines.of(choice.name, "honest").run(self.config(point), self.market)
+        async def again(market: Market) -> Outcome:
+            return await self._engines.fresh(choice.name, "honest").run(self.config(point), market)
 
         budget_s = float(self._definition.options.get("budget_s") or 0.0)
         otherwise = known_reason(choice.need, quotes_price_of_now(config), self.market.shift)
         found = await replay(
             back_test,
-            live,
-            None if self._main_fills == "honest" else honest,
+            Runs(live, again, self.market, same_fills=self._main_fills == "honest"),
             otherwise,
             # what is left of the point's time is for finding the reason
             budget_s=min(budget_s or math.inf, self._definition.point_timeout_s / LIVE_RUNS),

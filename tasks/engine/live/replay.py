@@ -2,8 +2,9 @@
 
 Trades are executors that filled something. They are matched by the moment of their creation, pair, kind, side and
 level; a match is the same when amount, price, end and pnl are. The first difference is the first moment at which an
-executor, filled or not, is created or ends in one run only. Its reason is found by trying: the replay is run again up
-to that moment without one thing that a bot has and a back-test has not, and the reason is what makes the difference go.
+executor, filled or not, is created or ends in one run only. Its reason is found by trying, and is what makes the
+difference go: the back-test is run again without what no bot has (its own fills, candles after that moment), the replay
+without one thing that a bot has and a back-test has not.
 """
 
 from __future__ import annotations
@@ -16,12 +17,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tasks.engine.audit.truncation import changed_market, cut_market
 from tasks.engine.live.engine import LiveOptions
 from tasks.named_types import JsonObject
 from tasks.times import iso
+from tasks.upstream.backtest.provider import interval_seconds
 
 if TYPE_CHECKING:
-    from tasks.engine._base import Outcome
+    from tasks.engine._base import Market, Outcome
     from tasks.upstream.names import ExecutorInfo
 
 #: Points of a curve that travel.
@@ -29,8 +32,12 @@ MAX_POINTS = 300
 #: Relative difference below which two numbers are the same.
 SAME = 1e-9
 
+#: What an executor does.
+CREATED, ENDED = "created", "ended"
+
 #: Reasons of a difference, as the answer names them.
 FILLS = "fills"
+LOOK_AHEAD = "look-ahead"
 UNFINISHED = "unfinished candle"
 HISTORY = "less history than the back-test has"
 STATE = "state per tick"
@@ -40,6 +47,19 @@ NO_TIME = "not found in the time there was"
 
 #: (options) -> the outcome of a replay with them
 Live = Callable[[LiveOptions], Awaitable["Outcome"]]
+#: (market) -> the outcome of a back-test on it
+BackTest = Callable[["Market"], Awaitable["Outcome"]]
+
+
+@dataclass(frozen=True)
+class Runs:
+    """How a point is run again, on the live engine and as a back-test with the replay's fills."""
+
+    live: Live
+    back_test: BackTest
+    market: Market
+    #: whether the fills of the point's own back-test are the replay's
+    same_fills: bool = True
 
 
 @dataclass(frozen=True)
@@ -50,6 +70,8 @@ class Difference:
     time: float
     #: what happens there in one of them only, in words
     what: str
+    #: whether all of that is executors created, none ended
+    created_only: bool = False
 
 
 @dataclass
@@ -99,25 +121,17 @@ class Replay:
         }
 
 
-async def replay(
-    back_test: Outcome,
-    live: Live,
-    honest: Callable[[], Awaitable[Outcome]] | None,
-    otherwise: str = UNKNOWN,
-    *,
-    budget_s: float = 0.0,
-) -> Replay:
+async def replay(back_test: Outcome, runs: Runs, otherwise: str = UNKNOWN, *, budget_s: float = 0.0) -> Replay:
     """Replay a point and compare.
 
-    `honest`: the back-test with the replay's fills, where its own are others. `otherwise`: the reason of a difference
-    that no trial explains (see `known_reason`). `budget_s`: seconds for each replay; 0: the whole period. Raises what
-    the replay raises.
+    `otherwise`: the reason of a difference that no trial explains (see `known_reason`). `budget_s`: seconds for each
+    replay; 0: the whole period. Raises what the replay raises.
     """
-    outcome = await live(LiveOptions(budget_s=budget_s))
+    outcome = await runs.live(LiveOptions(budget_s=budget_s))
     found = compare(back_test, outcome, float(outcome.asked_until or 0.0))
     found.note = outcome.engine_note
     if found.first is not None:
-        found.why = await _Trials(live, found.first.time, budget_s).reason(back_test, honest, otherwise)
+        found.why = await _Trials(runs, found.first.time, budget_s).reason(back_test, otherwise)
     return found
 
 
@@ -177,23 +191,25 @@ def first_difference(one: Outcome, other: Outcome, until: float) -> Difference |
         if missing or extra:
             parts = [f"{side} only: {_listed(events)}" for side, events in (("back-test", missing), ("live", extra))
                      if events]  # fmt: skip
-            return Difference(time, "; ".join(parts))
+            return Difference(time, "; ".join(parts), all(kind == CREATED for kind, *_ in missing + extra))
     return None
 
 
 class _Trials:
-    """Replays up to the first difference, each without one thing."""
+    """Runs up to the first difference, each without one thing."""
 
-    def __init__(self, live: Live, time: float, budget_s: float) -> None:
-        self._live, self._time, self._budget_s = live, time, budget_s
+    def __init__(self, runs: Runs, time: float, budget_s: float) -> None:
+        self._runs, self._time, self._budget_s = runs, time, budget_s
 
-    async def reason(self, back_test: Outcome, honest: Callable[[], Awaitable[Outcome]] | None, otherwise: str) -> str:
+    async def reason(self, back_test: Outcome, otherwise: str) -> str:
         """What makes the difference go away."""
         also = ""
-        if honest is not None:
-            back_test, also = await honest(), f" (after {FILLS})"
+        if not self._runs.same_fills:
+            back_test, also = await self._runs.back_test(self._runs.market), f" (after {FILLS})"
             if await self._explains(back_test, LiveOptions()):
                 return FILLS
+        if await self._looks_ahead(back_test):
+            return f"{LOOK_AHEAD}: the back-test decides otherwise when later candles are others{also}"
         tried = {
             UNFINISHED: LiveOptions(unfinished=False),
             HISTORY: LiveOptions(history=math.inf),
@@ -207,9 +223,32 @@ class _Trials:
                 return reason + also
         return otherwise + also
 
+    async def _looks_ahead(self, back_test: Outcome) -> bool:
+        """Whether the back-test differs, up to the moment, from one whose candles end there or go on otherwise.
+
+        The candle that opens at the moment is left whole: executors end in it. Where the features are held back, what
+        is created must not depend on that candle either, unless by way of an executor that ended in it. A back-test
+        that fails without later candles needs them.
+        """
+        market = self._runs.market
+        closed = self._time + interval_seconds(market.resolution)
+        later = [cut_market(market, closed), changed_market(market, closed)] if closed < market.end else []
+        others = [(other, False) for other in later]
+        if market.shift:
+            others.append((changed_market(market, self._time), True))
+        for other, created_only in others:
+            try:
+                outcome = await self._runs.back_test(other)
+            except Exception:  # the controller's own
+                return True
+            first = first_difference(back_test, outcome, self._time)
+            if first is not None and (first.created_only or not created_only):
+                return True
+        return False
+
     async def _explains(self, back_test: Outcome, options: LiveOptions) -> bool | None:
         """Whether a replay with these options does not differ up to the moment; None where it did not come so far."""
-        outcome = await self._live(replace(options, until=self._time, budget_s=self._budget_s))
+        outcome = await self._runs.live(replace(options, until=self._time, budget_s=self._budget_s))
         if outcome.exhausted:
             return None
         return first_difference(back_test, outcome, self._time) is None
@@ -251,10 +290,10 @@ def _events(outcome: Outcome, until: float) -> dict[float, Counter[tuple[Any, ..
     for info in outcome.executors:
         _, _, pair, kind, side, level = _key(info)
         if info.timestamp <= until:
-            events[float(info.timestamp)]["created", pair, kind, side, level, ""] += 1
+            events[float(info.timestamp)][CREATED, pair, kind, side, level, ""] += 1
         if info.close_timestamp is not None and info.close_timestamp <= until:
             how = info.close_type.name if info.close_type is not None else ""
-            events[float(info.close_timestamp)]["ended", pair, kind, side, level, how] += 1
+            events[float(info.close_timestamp)][ENDED, pair, kind, side, level, how] += 1
     return events
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,8 +15,9 @@ from tasks.engine.fills import STOCK, FillRules
 from tasks.engine.jump.engine import JumpEngine
 from tasks.engine.live.engine import LiveEngine, LiveOptions
 from tasks.engine.live.need import quotes_price_of_now, why_live
-from tasks.engine.live.replay import Replay, known_reason, replay
+from tasks.engine.live.replay import Replay, Runs, known_reason, replay
 from tests.unit.tasks.engine.live.test_decisions import DIRECTIONAL, config_of
+from tests.unit.tasks.engine.live.test_no_future import cheating
 
 
 class SmoothConfig(BollingerConfig):
@@ -53,11 +55,11 @@ def replayed(market: Market, make: Any, *, stock: bool = False, budget_s: float 
         async def live(options: LiveOptions) -> Any:
             return await LiveEngine(FillRules(), options).run(make(), market)
 
-        async def honest() -> Any:
-            return await JumpEngine(FillRules()).run(make(), market)
+        async def again(other: Market) -> Any:
+            return await JumpEngine(FillRules()).run(make(), other)
 
         otherwise = known_reason(await why_live(make, market), quotes_price_of_now(make()), market.shift)
-        return await replay(back_test, live, honest if stock else None, otherwise, budget_s=budget_s)
+        return await replay(back_test, Runs(live, again, market, same_fills=not stock), otherwise, budget_s=budget_s)
 
     return asyncio.run(run())
 
@@ -86,6 +88,19 @@ def test_the_reason_of_the_first_difference_is_named(make: Any, reason: str, two
     assert found.why.startswith(reason)
     assert found.trades_same is not None
     assert found.trades_same < 1
+
+
+@pytest.mark.parametrize("kind", ["whole_window", "negative_shift_nan", "hour_high", "seldom"])
+def test_a_back_test_that_looks_ahead_is_told_so(kind: str, audited_market: Market, cheats: Path) -> None:
+    found = replayed(audited_market, lambda: cheating(kind, cheats, audited_market))
+    assert found.first is not None
+    assert found.why.startswith("look-ahead: "), found.why
+
+
+@pytest.mark.parametrize("kind", ["bands", "expanding"])
+def test_an_honest_one_is_not(kind: str, audited_market: Market, cheats: Path) -> None:
+    found = replayed(audited_market, lambda: cheating(kind, cheats, audited_market))
+    assert "look-ahead" not in found.why
 
 
 def test_other_fills_are_a_reason_of_their_own(two_pairs: Market) -> None:
