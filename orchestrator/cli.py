@@ -1,6 +1,6 @@
 """The command `hummingsweep`: from the first moment on, a signal is one line and an exit code.
 
-The commands themselves (orchestrator.commands.root) take a second to import, so they come after the signals.
+The commands themselves (orchestrator.commands.root) take long to import, so they come after the signals.
 """
 
 from __future__ import annotations

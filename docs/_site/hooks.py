@@ -1,7 +1,7 @@
 """What the documentation site takes from the code when it is built, so that it cannot go stale.
 
-- `<!-- generated: NAME -->` in a page is replaced by a table made from the model, the metric catalogue, the command
-  line or the settings.
+- `<!-- generated: NAME -->` in a page, with the line in italics below it, is replaced by a table made from the model,
+  the metric catalogue, the command line or the settings.
 - A file of the repository that a page names in `backticks` must be there: a wrong name is a warning, which `make docs`
   (strict) takes as an error.
 - `--8<-- "FILE"` is replaced by a file of the repository.
@@ -63,7 +63,7 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
             return ""
         return make()
 
-    return re.sub(r"<!-- generated: ([\w-]+) -->", table, markdown)
+    return re.sub(r"<!-- generated: ([\w-]+) -->(\n\*[^\n]*\*)?", table, markdown)
 
 
 def included(name: str) -> str:
@@ -148,7 +148,9 @@ def _commands() -> str:
 
 
 def _of_command(path: str, command: Any, level: int) -> Iterator[str]:
-    below = getattr(command, "commands", {})
+    context: Any = None
+    names = command.list_commands(context) if hasattr(command, "list_commands") else []
+    below = {name: command.get_command(context, name) for name in names}
     if level > 2:
         yield f"{'#' * min(level, 4)} {path}\n"
         text, _, examples = inspect.cleandoc(command.help or "").partition("Examples:")
@@ -159,9 +161,9 @@ def _of_command(path: str, command: Any, level: int) -> Iterator[str]:
         if options and not below:
             yield "| option or argument | |\n|---|---|"
             for option in options:
-                names = ", ".join(f"`{name}`" for name in (*option.opts, *option.secondary_opts))
+                spelled = ", ".join(f"`{name}`" for name in (*option.opts, *option.secondary_opts))
                 is_argument = option.param_type_name == "argument"
-                shown = f"`{option.name.upper()}`" if is_argument else names
+                shown = f"`{option.name.upper()}`" if is_argument else spelled
                 yield f"| {shown} | {(option.help or '').replace('|', ' or ')} |"
             yield ""
     for name, one in below.items():

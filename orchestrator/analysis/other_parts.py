@@ -67,6 +67,14 @@ class OtherParts:
             found.append(f"On the hold-out it {'lost' if holdout < 0 else 'earned nothing'}.")
         return [*found, *self._live_doubt()]
 
+    def held_out(self) -> list[str]:
+        """That the hold-out does not contradict the best point, a sentence; empty without one, or where it does."""
+        holdout = (self.out_of_sample or {}).get("holdout") or {}
+        gain, earned = _gain(holdout), holdout.get("return")
+        if gain is None or gain <= 0 or earned is None:
+            return []
+        return [f"On the hold-out, which no choice had seen, it earned {percent(earned)}."]
+
     def not_tested(self) -> str:
         """What was left out, in one sentence; empty where all was done."""
         missing = [

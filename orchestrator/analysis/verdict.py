@@ -53,7 +53,14 @@ def judge(found: Figures | None, parts: OtherParts = NO_PARTS, *, ranked: bool =
         word = Verdict.EVIDENCE
     else:
         word = Verdict.WEAK
-    sentences = [_headline(found, word), *against, *doubts, *_looks(word, p, parts.looks), *_choice(found, word)]
+    sentences = [
+        _headline(found, word),
+        *against,
+        *doubts,
+        *parts.held_out(),
+        *_looks(word, p, parts.looks),
+        *_choice(found, word),
+    ]
     return word, " ".join([*sentences, parts.not_tested()]).strip()
 
 

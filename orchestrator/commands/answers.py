@@ -21,14 +21,11 @@ from orchestrator.commands._shared import (
     settings_for,
 )
 from orchestrator.commands.tables import table
-from orchestrator.execution import operations
-from orchestrator.execution.controller_code import code_of
 from orchestrator.progress.streams import tell
 from orchestrator.progress.watcher import watcher_for
 from orchestrator.results.readable import currency
 from orchestrator.results.store import Store
 from orchestrator.results.sweep_ref import SweepRef, resolve
-from orchestrator.sweepfile.sweep import read
 from tasks.errors import HummingsweepError
 from tasks.metrics.columns import column
 from tasks.named_types import Row
@@ -126,6 +123,8 @@ def report(
       hummingsweep report runs/mine
       hummingsweep report runs/mine --point 17 --to page.html
     """
+    from orchestrator.execution import operations
+
     watcher = watcher_for(json)
     try:
         path = operations.report(resolve(sweep), settings_for(broker), watcher, points=point or [], best=best, to=to)
@@ -155,6 +154,9 @@ def verify(
       hummingsweep verify sweep.yml --sample 20
       hummingsweep verify sweep.yml --point 17 --json
     """
+    from orchestrator.execution import operations
+    from orchestrator.sweepfile.sweep import read
+
     watcher = watcher_for(json)
     try:
         found = operations.verify(read(file), settings_for(broker, children), sample, watcher, point or [])
@@ -188,6 +190,9 @@ def audit(
       hummingsweep audit sweep.yml
       hummingsweep audit sweep.yml --sample 5 --cuts 20
     """
+    from orchestrator.execution import operations
+    from orchestrator.sweepfile.sweep import read
+
     watcher = watcher_for(json)
     try:
         found = operations.audit(read(file), settings_for(broker, children), sample, cuts, watcher)
@@ -214,11 +219,12 @@ def promote(
     ],
     rank: Annotated[int | None, typer.Option("--rank", help="Place in the ranking; default 1, the best.")] = None,
     point: Annotated[int | None, typer.Option("--point", help="This point in place of a rank.")] = None,
-    force: Annotated[
-        bool, typer.Option("--force", help="Overwrite files that are there; also a point that never traded.")
-    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite files that are there.")] = False,
     anyway: Annotated[
-        bool, typer.Option("--anyway", help="Also where the verdict is luck or look-ahead was found.")
+        bool,
+        typer.Option(
+            "--anyway", help="Also where the verdict is luck, look-ahead was found, or the point never traded."
+        ),
     ] = False,
     with_code: Annotated[
         bool, typer.Option("--with-code", help="Copy the controller's source and the helpers it imports, too.")
@@ -231,6 +237,7 @@ def promote(
       hummingsweep promote runs/mine --rank 1 --to ~/hummingbot --with-code
       hummingsweep promote runs/mine --point 17 --to ~/hummingbot --force
     """
+    from orchestrator.execution.controller_code import code_of
     from orchestrator.execution.promote import is_bot_folder, missing_code
     from orchestrator.execution.promote import promote as write
 

@@ -1,31 +1,19 @@
-"""All commands, and what each of their errors is: one line and an exit code."""
+"""All commands, and what each of their errors is: one line and an exit code.
+
+The module of a command is imported when the command is asked for: all of them together take a second.
+"""
 
 from __future__ import annotations
 
 import errno
 import os
 import sys
-from importlib import metadata
+from importlib import import_module, metadata
 from typing import Annotated, Any, cast
 
 import typer
 from typer.core import TyperGroup
 
-from orchestrator.commands import (
-    answers,
-    bench,
-    candles,
-    cluster,
-    live,
-    metrics,
-    serve,
-    sweeps,
-    sync,
-    trades,
-    trust,
-    tune,
-    walk,
-)
 from orchestrator.commands._shared import Exit, register
 from orchestrator.progress.streams import give_up, tell
 from tasks.errors import HummingsweepError, one_line, words
@@ -34,8 +22,65 @@ from tasks.errors import HummingsweepError, one_line, words
 _UsageError = cast("type[typer.BadParameter]", typer.BadParameter.__mro__[1])
 
 
+#: Command -> module of this package and name in it, in the order of `--help`: a function, or a Typer app of its own.
+COMMANDS = {
+    "run": "sweeps.run",
+    "submit": "sweeps.submit",
+    "watch": "sweeps.watch",
+    "resume": "sweeps.resume",
+    "cancel": "sweeps.cancel",
+    "list": "sweeps.list_sweeps",
+    "rows": "answers.rows",
+    "report": "answers.report",
+    "trades": "trades.trades",
+    "verify": "answers.verify",
+    "audit": "answers.audit",
+    "live": "live.live",
+    "promote": "answers.promote",
+    "walk": "walk.walk",
+    "robustness": "walk.robustness",
+    "noise": "trust.noise",
+    "serve": "serve.serve",
+    "worker": "cluster.worker",
+    "flower": "cluster.flower",
+    "metrics": "metrics.metrics",
+    "tune": "tune.tune",
+    "bench": "bench.bench",
+    "down": "cluster.down",
+    "doctor": "cluster.doctor",
+    "sync": "sync.sync",
+    "candles": "candles.candles_app",
+    "mirror": "candles.mirror_app",
+}
+
+
+def _load(name: str) -> Any:
+    """The command of that name, ready to be invoked."""
+    module, _, attribute = COMMANDS[name].partition(".")
+    found = getattr(import_module(f"orchestrator.commands.{module}"), attribute)
+    if isinstance(found, typer.Typer):
+        return typer.main.get_command(found)
+    alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    register(alone, found, name)
+    return typer.main.get_command(alone)
+
+
 class _Commands(TyperGroup):
     """Errors a user can mend are one line on standard error and exit code 2, whatever the command."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name in COMMANDS and cmd_name not in self.commands:
+            self.commands[cmd_name] = _load(cmd_name)
+        return super().get_command(ctx, cmd_name)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if args and args[0] not in COMMANDS:  # so that what is meant can be suggested
+            for name in COMMANDS:
+                self.get_command(ctx, name)
+        return super().resolve_command(ctx, args)
 
     def make_context(self, *arguments: Any, **more: Any) -> Any:
         try:
@@ -132,32 +177,3 @@ def _options(
 ) -> None:
     if no_warm:
         os.environ["HUMMINGSWEEP_WARM_S"] = "0"
-
-
-register(app, sweeps.run)
-register(app, sweeps.submit)
-register(app, sweeps.watch)
-register(app, sweeps.resume)
-register(app, sweeps.cancel)
-register(app, sweeps.list_sweeps, "list")
-register(app, answers.rows)
-register(app, answers.report)
-register(app, trades.trades)
-register(app, answers.verify)
-register(app, answers.audit)
-register(app, live.live)
-register(app, answers.promote)
-register(app, walk.walk)
-register(app, walk.robustness)
-register(app, trust.noise)
-register(app, serve.serve)
-register(app, cluster.worker)
-register(app, cluster.flower)
-register(app, metrics.metrics)
-register(app, tune.tune)
-register(app, bench.bench)
-register(app, cluster.down)
-register(app, cluster.doctor)
-register(app, sync.sync)
-app.add_typer(candles.candles_app, name="candles")
-app.add_typer(candles.mirror_app, name="mirror")

@@ -14,12 +14,20 @@ from tasks.errors import BrokerError
 from tasks.named_types import Row
 from tasks.protocol.chunks import Chunk
 from tasks.protocol.keys import Keys
-from tasks.protocol.messages import SweepDefinition
+from tasks.protocol.messages import Kind, SweepDefinition
 from tasks.protocol.scenario import PLAIN, Scenario
 
 if TYPE_CHECKING:
     from orchestrator.cluster.broker import Cluster
 
+#: What progress calls such work.
+STAGES = {
+    Kind.VERIFY: "verify",
+    Kind.AUDIT: "look-ahead audit",
+    Kind.DETAIL: "curves",
+    Kind.LIVE: "live replay",
+    Kind.TRADES: "trades",
+}
 #: Seconds without a row after which `gather` says why, when its chunks wait behind those of other sweeps.
 BUSY_S = 5.0
 
@@ -75,6 +83,6 @@ def gather(
         if in_flight.lost(cluster):
             raise BrokerError("the broker lost the messages of this command: start it again")
         seconds = time.monotonic() - started
-        speed = len(rows) / seconds
-        watcher.update(Progress(len(points), len(rows), 0, speed, None, cluster.children()))
+        speed, stage = len(rows) / seconds, STAGES.get(definition.kind, "")
+        watcher.update(Progress(len(points), len(rows), 0, speed, None, cluster.children(), stage=stage))
     return [rows[point] for point in sorted(rows)]

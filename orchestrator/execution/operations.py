@@ -266,7 +266,7 @@ def _write(
     details: list[Row],
     first: Sequence[int] = (),
 ) -> Path:
-    from orchestrator.report import write_report
+    from orchestrator.report.page import write_report
 
     return write_report(store, name, to, rank_by=meta["rank_by"], where=meta["where"], details=details, first=first)
 

@@ -118,11 +118,11 @@ def _new_code(to: Path, code: Mapping[Path, Path]) -> dict[Path, str]:
 def _check_worth(sweep: str, point: int, row: Row, meta: JsonObject, *, force: bool, anyway: bool) -> None:
     """Raises StoreError for a point that never traded, a verdict of luck, or look-ahead, unless asked for anyway."""
     executors = [row[name] for name in EXECUTORS if row.get(name) is not None]
-    if executors and not any(executors) and not (force or anyway):
+    if executors and not any(executors) and not (force or anyway):  # 0.1 knew --force alone
         log = f" Its controller: {row[LOG]}" if row.get(LOG) else ""
         raise StoreError(
             f"{sweep}: point {point} never opened an executor: a bot with its config does nothing, or something else "
-            f"than the back-test. Give --force to write it all the same.{log}"
+            f"than the back-test. Give --anyway to write it all the same.{log}"
         )
     trust = meta.get(TRUST) or {}
     if trust.get("verdict") == Verdict.LUCK and not anyway:

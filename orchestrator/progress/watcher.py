@@ -57,7 +57,7 @@ class Progress:
     children: int
     #: each node's share, where it is known
     nodes: tuple[NodeProgress, ...] = ()
-    #: what is computed beside the plain sweep, such as "walk-forward"; "" for the sweep itself
+    #: what is computed beside the plain sweep, such as "walk-forward" or "live replay"; "" for the sweep itself
     stage: str = ""
 
     def speed(self) -> str:
@@ -160,9 +160,10 @@ class Bar:
         )
         failed = f"[red]{progress.failed} failed[/]" if progress.failed else "0 failed"
         facts = f"{progress.speed()}  {left}  {failed}  {progress.children} children"
+        what = progress.stage or "points"
         if self._task is None:
-            self._task = self._bar.add_task("points", total=progress.points, facts=facts)
-        self._bar.update(self._task, completed=progress.done, total=progress.points, facts=facts)
+            self._task = self._bar.add_task(what, total=progress.points, facts=facts)
+        self._bar.update(self._task, description=what, completed=progress.done, total=progress.points, facts=facts)
         for node in progress.nodes:
             if node.name not in self._nodes:
                 self._nodes[node.name] = self._bar.add_task(node.name, total=progress.points, facts="")

@@ -38,7 +38,10 @@ def _joined_lines(walk: JsonView) -> list[str]:
     if joined["efficiency"] is None:
         lines.append("efficiency: none, for the chosen points lost in training")
     elif joined["efficiency"] < 0:
-        lines.append(f"efficiency: {joined['efficiency']:.2f}: what earned in training lost in the tests")
+        lines.append(
+            f"efficiency: {joined['efficiency']:.2f} (yearly return in the tests / in training): what earned in "
+            "training lost in the tests"
+        )
     else:
         lines.append(
             f"efficiency: {joined['efficiency']:.2f} of the yearly return in training was kept in the tests "
@@ -52,7 +55,7 @@ def _joined_lines(walk: JsonView) -> list[str]:
     others = [each for each in walk["choices"][1:] if each.get("return") is not None]
     if others:
         returns = ", ".join(percent(each["return"]) for each in others)
-        lines.append(f"the choices after the first: return {returns}")
+        lines.append(f"had the 2nd, 3rd, ... of each training been chosen, the same windows joined: return {returns}")
     lines += [_wander_line(each) for each in walk["parameters"] if each["changed"]]
     correlations = [value for value in walk.get("rank_correlation") or [] if value is not None]
     if correlations:

@@ -21,7 +21,9 @@ _WORDS = {
     "start": "period",
     "end": "period",
     "point_timeout_s": "point_timeout",
+    "candles_end": "period",
 }
+_HELD_OUT = "what is held out at the period's end"
 
 
 def another_sweep(store: Store, now: SweepDefinition) -> str:
@@ -31,7 +33,10 @@ def another_sweep(store: Store, now: SweepDefinition) -> str:
         return ""
     last = stored[0].definition
     before, after = asdict(last), asdict(now)
-    changed = [_WORDS.get(name, name) for name in after if name not in NOT_IN_ID and before[name] != after[name]]
+    words = _WORDS
+    if _whole_period(last) == _whole_period(now):
+        words = {**_WORDS, "end": _HELD_OUT, "candles_end": _HELD_OUT}
+    changed = [words.get(name, name) for name in after if name not in NOT_IN_ID and before[name] != after[name]]
     if list(last.grid) != list(now.grid):  # the order of the axes numbers the points
         changed.append("grid")
     what = ", ".join(dict.fromkeys(changed)) or "name"
@@ -39,3 +44,8 @@ def another_sweep(store: Store, now: SweepDefinition) -> str:
         f"another sweep than {last.sweep}, for these changed: {what}; every point is computed, as {now.sweep}, and the "
         f"rows of the earlier sweep stay in {store.folder}"
     )
+
+
+def _whole_period(definition: SweepDefinition) -> tuple[int, int]:
+    """First and last moment, seconds, the hold-out included."""
+    return definition.start, definition.candles_end or definition.end

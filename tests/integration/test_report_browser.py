@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from orchestrator.report import write_report
+from orchestrator.report.page import write_report
 from orchestrator.report.serve import listening
 from orchestrator.results.store import Store
 from tasks.grid import Grid

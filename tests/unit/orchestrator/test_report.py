@@ -15,9 +15,10 @@ import pytest
 from orchestrator.analysis.rank import rank, scored
 from orchestrator.analysis.sensitivity import sensitivity
 from orchestrator.execution.promote import promote
-from orchestrator.report import charts, write_report
+from orchestrator.report import charts
 from orchestrator.report.charts import Bins, Swept
 from orchestrator.report.checks import Evidence, checks
+from orchestrator.report.page import write_report
 from orchestrator.report.text import a_point, cell_text, plural
 from orchestrator.results.readable import percent
 from orchestrator.results.store import Store
@@ -474,7 +475,7 @@ def test_the_live_replay_has_its_curve_beside_the_back_tests_and_says_what_diffe
     found = page(tmp_path)
     assert next(a["data-chart"] for _, a in found.tags if "data-chart" in a) == "live_equity"
     assert found.data["live"] == [{**REPLAYED["equity"], "first": 1_704_070_800.0}]  # type: ignore[dict-item]
-    assert "3 of 6 trades the same" in found.text
+    assert "of 6 back-tested trades 3 are the same, 1 changed and 2 missing, 0 others are made" in found.text
     assert "-20 live, +50 in the back-test" in found.text
     assert "took longer than 60 s" in found.text
     assert "img" not in {tag for tag, _ in found.tags}

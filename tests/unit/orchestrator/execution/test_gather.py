@@ -10,7 +10,7 @@ import pytest
 
 from orchestrator.execution import gather
 from orchestrator.progress.watcher import Silent
-from tasks.protocol.messages import Rows
+from tasks.protocol.messages import Kind, Rows
 from tasks.protocol.records import NodeRecord
 
 
@@ -71,7 +71,7 @@ def test_who_waits_is_told_once_why(
         check_alive=lambda say: None,
         say=said.append,
     )
-    definition: Any = SimpleNamespace(sweep="s")
+    definition: Any = SimpleNamespace(sweep="s", kind=Kind.AUDIT)
     assert gather.gather(cluster, definition, [0], Silent()) == [{"point": 0, "status": "ok"}]
     assert len(said) == len(words)
     assert all(word in line for word, line in zip(words, said, strict=True))

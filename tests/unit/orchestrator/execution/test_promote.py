@@ -194,7 +194,7 @@ def test_code_travels_along_and_overwrites_nothing_unasked(tmp_path: Path) -> No
     assert paths[2].read_text() == "# the bot's own\n"
 
 
-def test_a_point_that_never_opened_an_executor_is_refused_unless_forced(tmp_path: Path) -> None:
+def test_a_point_that_never_opened_an_executor_is_refused_unless_wanted_anyway(tmp_path: Path) -> None:
     made.store(tmp_path / "run")
     with Store.open(tmp_path / "run") as store:
         sweep = store.latest()
@@ -205,9 +205,9 @@ def test_a_point_that_never_opened_an_executor_is_refused_unless_forced(tmp_path
         row_of = promotion._row
         promotion._row = lambda *_: rows[0]
         try:
-            with pytest.raises(StoreError, match=r"point 0 never opened an executor.*--force.*OSError: no model"):
+            with pytest.raises(StoreError, match=r"point 0 never opened an executor.*--anyway.*OSError: no model"):
                 promote(store, sweep, tmp_path / "bot", point=0)
-            assert promote(store, sweep, tmp_path / "bot", point=0, force=True)
+            assert promote(store, sweep, tmp_path / "bot", point=0, anyway=True)
         finally:
             promotion._row = row_of
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator.report import write_report
+from orchestrator.report.page import write_report
 from orchestrator.results.store import Store
 from tests import made
 

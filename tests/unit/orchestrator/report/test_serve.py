@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from orchestrator.analysis.rank import rank
-from orchestrator.report import write_report
+from orchestrator.report.page import write_report
 from orchestrator.report.serve import Server, is_loopback, listening
 from orchestrator.results.database import FILE, LOCK
 from orchestrator.results.readable import percent

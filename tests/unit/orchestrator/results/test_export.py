@@ -20,7 +20,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestrator.report import write_report
+from orchestrator.report.page import write_report
 from orchestrator.results import store as store_module
 from orchestrator.results.columns import LEADING, to_rows
 from orchestrator.results.export import write

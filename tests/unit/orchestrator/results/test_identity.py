@@ -20,6 +20,7 @@ from tests.unit.orchestrator.stores import GRID, definition
         ({"slices": {"a": "1" * 64}, "lead": {"a": 5}}, "the candles"),
         ({"controllers": "b" * 64, "trade_cost": 0.001}, "trade_cost, the controllers"),
         ({"end": 1706659201}, "period"),
+        ({"end": definition().end - 86400, "candles_end": definition().end}, "what is held out at the period's end"),
         ({"grid": dict(reversed(GRID.items()))}, "grid"),
         ({}, "name"),
     ],
