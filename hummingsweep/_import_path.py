@@ -88,8 +88,18 @@ def _is_in(file: str, folder: str) -> bool:
     return os.path.abspath(file).startswith(os.path.abspath(folder) + os.sep)
 
 
+#: What `_is_needed` found: it reads the metadata of every distribution, which takes a second.
+_NEEDED: dict[str, bool] = {}
+
+
 def _is_needed(name: str) -> bool:
     """Whether a module belongs to a distribution that hummingsweep needs, directly or by another one."""
+    if name not in _NEEDED:
+        _NEEDED[name] = _belongs_to_a_requirement(name)
+    return _NEEDED[name]
+
+
+def _belongs_to_a_requirement(name: str) -> bool:
     import re
     from importlib.metadata import PackageNotFoundError, packages_distributions, requires
 

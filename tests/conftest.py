@@ -46,6 +46,23 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         config.stash[LEFTOVERS].close()
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that wait for processes (integration) stand among those that compute: together they fill the cores."""
+    files: dict[Path, list[pytest.Item]] = {}
+    for item in items:
+        files.setdefault(item.path, []).append(item)
+    waiting = [path for path in files if "integration" in path.parts]
+    computing = [path for path in files if "integration" not in path.parts]
+    # the last fifth is for short files alone, so that all processes end at about the same time
+    between = int(len(computing) * 0.8 / max(len(waiting), 1))
+    order: list[Path] = []
+    for number, path in enumerate(waiting):
+        order += [path, *computing[number * between : (number + 1) * between]]
+    order += computing[len(waiting) * between :]
+    items[:] = [item for path in order for item in files[path]]
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_call(item: pytest.Item) -> None:
     """From here on, what is started is the test's own; before, it belonged to fixtures that end it themselves."""

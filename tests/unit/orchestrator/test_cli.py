@@ -17,9 +17,10 @@ def _commands() -> list[tuple[str, ...]]:
     found: list[tuple[str, ...]] = []
 
     def walk(command: Any, path: tuple[str, ...]) -> None:
-        for name, inner in getattr(command, "commands", {}).items():
-            walk(inner, (*path, name))
-        if not hasattr(command, "commands"):
+        names = command.list_commands(None) if hasattr(command, "list_commands") else []
+        for name in names:
+            walk(command.get_command(None, name), (*path, name))
+        if not names:
             found.append(path)
 
     walk(typer.main.get_command(app), ())

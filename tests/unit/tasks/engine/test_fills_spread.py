@@ -21,7 +21,7 @@ from tasks.engine.jump.engine import JumpEngine
 from tasks.upstream.names import TradingRule
 
 CONNECTOR, PAIR = "binance_perpetual", "DOGE-USDT"
-DAYS = 2
+DAYS = 1
 #: fractions of the price; from one that fills every other minute to one that fills a few times a day
 SPREADS = (0.0005, 0.001, 0.002, 0.004)
 
@@ -81,7 +81,7 @@ def test_of_two_orders_that_one_candle_fills_the_wider_earns_the_difference_with
 ) -> None:
     spreads = (0.0005, 0.001, 0.0015, 0.002)
     listed = ",".join(map(str, spreads))
-    day = replace(market, end=market.start + 86400)
+    day = replace(market, end=market.start + 43200)
     stock, honest = run(day, STOCK, listed), run(day, FillRules(), listed)
     differences = filled_together(stock)
     assert len(differences) > 50

@@ -43,7 +43,7 @@ from tasks.upstream.names import (
     TradeType,
 )
 
-ROWS = 400
+ROWS = 300
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -22,7 +22,7 @@ from tasks.upstream.names import BacktestingDataProvider, BacktestingEngineBase
 
 FEED = ("binance_perpetual", "BTC-USDT")
 START = 1_704_067_200
-HOURS = 9
+HOURS = 5
 COST = 0.0006
 RULES = {
     FEED[0]: {
