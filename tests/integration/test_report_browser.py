@@ -120,6 +120,7 @@ def test_the_browser_itself_refuses_requests(browser: Browser, report: Path) -> 
     assert any("Content Security Policy" in error for error in page.errors)
 
 
+@pytest.mark.long
 def test_100_000_points_open(browser: Browser, tmp_path: Path) -> None:
     report = written(tmp_path, grid=made.LARGE)
     page = opened(browser, report)

@@ -151,7 +151,7 @@ def test_resume_says_that_another_controller_makes_another_sweep(place: Place) -
 
 
 def test_an_interrupted_run_goes_on_where_it_stopped(alone: Place) -> None:
-    alone.sweep["grid"] = {"trouble": ["sleep:0.3"], "length": list(range(5, 65))}
+    alone.sweep["grid"] = {"trouble": ["sleep:0.3"], "length": list(range(5, 29))}
     process = alone.start("run", alone.file, "--no-audit", "--no-report")
     eventually(lambda: alone.stored() > 4, 120, "the first rows")
     process.send_signal(signal.SIGINT)
@@ -159,12 +159,12 @@ def test_an_interrupted_run_goes_on_where_it_stopped(alone: Place) -> None:
     assert process.returncode == 130, err
     assert "resume" in out + err
     done = len(alone.rows())
-    assert 4 < done < 60
+    assert 4 < done < 24
     eventually(lambda: left_over(alone) == [], 30, "the end of server and node")
     finished = alone.run("resume", "runs/test", "--json")
     assert finished.code == 0, finished.err
-    assert finished.document["computed"] == 60 - done
-    assert len(alone.rows()) == 60
+    assert finished.document["computed"] == 24 - done
+    assert len(alone.rows()) == 24
 
 
 def test_estimate_says_how_long_and_stops(place: Place) -> None:

@@ -69,7 +69,7 @@ def test_other_settings_replace_it_and_no_warm_leaves_it_alone(warm: Warm) -> No
     state = warm.state
     warm.run("runs/two", "--no-warm")
     assert warm.state == state
-    warm.run("runs/three", "--children", "1")
+    warm.run("runs/three", "--children", "2")
     assert warm.state["guardian"] != state["guardian"]
     assert not alive(state["guardian"])
 
