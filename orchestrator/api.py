@@ -225,8 +225,10 @@ class Sweep:
             self.out, self._settings, Silent(), points=points, best=best, to=Path(to) if to else None
         )
 
-    def trades(self, point: int | Sequence[int]) -> Trades:
+    def trades(self, point: int | Sequence[int], fills: str = "") -> Trades:
         """The executors and the fills of a point, or of several, computed again with the sweep's engine and fills.
+
+        `fills`: of a sweep with `fills: both`, "stock" (also when empty) or "honest".
 
         Two DataFrames, `executors` and `fills`, as `hummingsweep trades` writes them; times in UTC. Raises StoreError
         when nothing was run or there is no such point, HummingsweepError for a point whose back-test fails.
@@ -234,7 +236,7 @@ class Sweep:
         from orchestrator.execution.trades import trades
 
         points = [point] if isinstance(point, int) else list(point)
-        return trades(self.out, self._settings, Silent(), points)
+        return trades(self.out, self._settings, Silent(), points, fills)
 
     def promote(
         self,

@@ -27,6 +27,9 @@ def trades(
     raw: Annotated[
         bool, typer.Option("--raw", help="CSV: without the ' before texts that a spreadsheet would run as a formula.")
     ] = False,
+    fills: Annotated[
+        str, typer.Option("--fills", help="stock (default) or honest, of a sweep with `fills: both`.")
+    ] = "",
     broker: Broker = "",
 ) -> None:
     """The executors of a point (created, filled, closed, side, amount, prices, close type, pnl, fees) or its fills
@@ -43,7 +46,7 @@ def trades(
         raise HummingsweepError(f"--table {table}: is none of {', '.join(TABLES)}")
     watcher = watcher_for(json=True)
     try:
-        found = compute(resolve(sweep), settings_for(broker), watcher, list(dict.fromkeys(point)))
+        found = compute(resolve(sweep), settings_for(broker), watcher, list(dict.fromkeys(point)), fills)
     finally:
         watcher.close()
     write(encoded(found._asdict(), format, table, raw=raw), to or sys.stdout.buffer)

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 #: Columns that hold moments: seconds since epoch as children send them, times with a time zone (UTC) in a table.
 MOMENTS = ("created", "filled", "closed", "time")
+#: Fills that a sweep with `fills: both` has side by side.
+SIDES = ("stock", "honest")
 
 
 class Trades(NamedTuple):
@@ -36,15 +38,21 @@ class Trades(NamedTuple):
     fills: pd.DataFrame
 
 
-def trades(folder: Path, settings: Settings, watcher: Watcher, points: Sequence[int]) -> Trades:
+def trades(folder: Path, settings: Settings, watcher: Watcher, points: Sequence[int], side: str = "") -> Trades:
     """The executors and fills of some points of a stored sweep, with its engine and fills.
 
-    Raises StoreError (no such sweep or point), HummingsweepError for a point whose back-test fails or where candles,
-    controllers or versions are others by now, and what publishing raises where they are gone.
+    `side`: of a sweep with `fills: both`, "stock" (also when empty) or "honest".
+
+    Raises StoreError (no such sweep or point), HummingsweepError for a side that the sweep does not have, for a point
+    whose back-test fails or where candles, controllers or versions are others by now, and what publishing raises where
+    they are gone.
     """
     with Store.open(folder) as store:
         name, sweep, known = store.latest(), stored_sweep(store), known_feeds(store)
         check_points(name, points, store.sweep(name).grid.size)
+    if side and (side not in SIDES or sweep.fills != "both"):
+        raise HummingsweepError(f"--fills {side}: a sweep with `fills: both` has {' and '.join(SIDES)}, one with "
+                                f"`fills: {sweep.fills}` has those alone")  # fmt: skip
     precheck(sweep)
     with broker.session(settings, say=watcher.say) as cluster:
         definition = publish.publish(sweep, cluster, watcher, known=known)
@@ -54,7 +62,7 @@ def trades(folder: Path, settings: Settings, watcher: Watcher, points: Sequence[
                 f"would be other trades than those of its rows: `{command('run', sweep.file, '--out', folder)}` "
                 "computes it anew"
             )
-        rows = ask(cluster, definition, Kind.TRADES, points, watcher)
+        rows = ask(cluster, definition, Kind.TRADES, points, watcher, fills=side)
     for row in rows:
         if row["status"] != Status.OK:
             raise HummingsweepError(f"point {row['point']}: {row['error'] or row['status']}")

@@ -309,7 +309,8 @@ class PointRunner:
     async def _trades(self, point: int) -> Row:
         from tasks.engine.trades import trades
 
-        outcome, _, _ = await self._outcome(point, self._main_fills)
+        wants_honest = self._definition.options.get("fills") == "honest"  # of a sweep with both
+        outcome, _, _ = await self._outcome(point, "honest" if wants_honest else self._main_fills)
         return {"engine": outcome.engine, "trades": trades(outcome)}
 
     async def _live(self, point: int) -> Row:

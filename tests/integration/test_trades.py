@@ -56,6 +56,18 @@ def test_the_trades_of_a_point_add_up_to_its_row(place: Place, engine: str) -> N
 
 
 @pytest.mark.usefixtures("in_cluster")
+def test_a_sweep_with_both_fills_has_the_trades_of_both(place: Place) -> None:
+    sweep, rows = ran(place, grid={"length": [10]}, fills="both")
+    for side, column in (("", "net_pnl_quote"), ("stock", "net_pnl_quote"), ("honest", "honest_net_pnl_quote")):
+        executors, _ = sweep.trades(0, fills=side)
+        assert executors["pnl_quote"].sum() == pytest.approx(rows.loc[0, column], abs=1e-6)
+    assert rows.loc[0, "net_pnl_quote"] != rows.loc[0, "honest_net_pnl_quote"]
+    refused = place.run("trades", "out", "--point", "0", "--fills", "touch")
+    assert (refused.code, refused.err.count("\n")) == (2, 1)
+    assert "--fills touch: a sweep with `fills: both` has stock and honest" in refused.err
+
+
+@pytest.mark.usefixtures("in_cluster")
 def test_every_format_of_the_command_holds_the_same_tables(place: Place) -> None:
     sweep, _ = ran(place, grid={"length": [10, 20]})
     executors, fills = sweep.trades([0, 1])
