@@ -133,7 +133,9 @@ def defined(
         warmup_candles={need.key: _depth(sweep, need) for need in needs},
         series={name: put(read_series(path, sweep.period.end)) for name, path in sorted(sweep.series.items())},
         candles_end=sweep.period.end if held_out else 0,
-        trading_rules=rules.load(sweep.trading_rules, markets(sweep)),
+        trading_rules=rules.load(
+            sweep.trading_rules, markets(sweep), [(need.connector, need.trading_pair) for need in needs]
+        ),
     )
     return dataclasses.replace(definition, sweep=sweep_id(definition))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 from tasks.errors import TradingRulesMissing
@@ -16,10 +17,11 @@ EXAMPLE = (
 )
 
 
-def load(source: Path | JsonObject, markets: set[tuple[str, str]]) -> Rules:
+def load(source: Path | JsonObject, markets: set[tuple[str, str]], perhaps: Iterable[tuple[str, str]] = ()) -> Rules:
     """The rules of the markets (connector, trading pair) a sweep trades on.
 
-    Raises TradingRulesMissing with what to write and the command that fetches them.
+    `perhaps`: further markets that it may trade on, whose rules are taken where there are some: those whose candles
+    its controller asks for. Raises TradingRulesMissing with what to write and the command that fetches them.
     """
     rules: Rules = {}
     for connector, pair in sorted(markets):
@@ -32,10 +34,20 @@ def load(source: Path | JsonObject, markets: set[tuple[str, str]]) -> Rules:
                 f"{where}: no trading rules for {pair} (there are: {known}); write them there as {EXAMPLE}, or fetch "
                 f"them with `hummingsweep sync --connector {connector} --pair {pair} --rules`"
             )
-    return {
+    found = {
         connector: {pair: rules[connector][pair] for other, pair in markets if other == connector}
         for connector in rules
     }
+    for connector, pair in sorted({*perhaps} - markets):
+        if pair in (there := _of_connector_if_any(source, connector)):
+            found.setdefault(connector, {})[pair] = there[pair]
+    return found
+
+
+def _of_connector_if_any(source: Path | JsonObject, connector: str) -> dict[str, JsonObject]:
+    if isinstance(source, Path) and not (source / f"{connector}.json").is_file():
+        return {}
+    return _of_connector(source, connector)
 
 
 def _of_connector(source: Path | JsonObject, connector: str) -> dict[str, JsonObject]:
