@@ -246,7 +246,8 @@ def promote(
     found = SweepRef.find(sweep)
     with Store.open(found.folder) as store:
         code = code_of(store, found.sweep) if with_code else None
-        was_bot = is_bot_folder(to)
+        if not is_bot_folder(to):
+            tell(f"{to} is no folder of a bot (no conf/, controllers/ or hummingbot/ in it)")
         place = 1 if rank is None else rank
         paths = write(store, found.sweep, to, rank=place, point=point, force=force, anyway=anyway, code=code)
     if json:
@@ -254,8 +255,6 @@ def promote(
     else:
         for path in paths:
             say(f"wrote {path}")
-        if not was_bot:
-            say(f"{to} was no folder of a bot (no conf/, controllers/ or hummingbot/ in it): conf/ was made there")
         if (missing := missing_code(to, paths[0])) and not with_code:
             say(f"{missing} is not there, and the bot needs it: give --with-code, or copy the controller yourself")
 
