@@ -326,7 +326,7 @@ class NotebookBar:
         if self._display is None:
             from IPython.display import display
 
-            self._display = display(shown, display_id=True)
+            self._display = display(shown, display_id=True)  # type: ignore[no-untyped-call]  # IPython gives it none
         else:
             self._display.update(shown)
 
