@@ -81,13 +81,19 @@ class OtherParts:
             name
             for name, part in (
                 ("sweeps on shuffled candles", self.noise_worlds),
-                ("data the choice had not seen", self.out_of_sample),
+                ("data the choice had not seen", self._was_held_back),
                 ("a live replay", self.live),
                 ("the look-ahead audit", self.audit),
             )
             if not part
         ]
         return f"Not tested: {', '.join(missing)}." if missing else ""
+
+    @property
+    def _was_held_back(self) -> bool:
+        """Whether unseen data said anything: a walk-forward without a chosen point did not."""
+        outside = self.out_of_sample or {}
+        return any(_gain(each) is not None for each in (outside, outside.get("holdout") or {}))
 
     @property
     def _noise_p(self) -> float | None:

@@ -125,7 +125,8 @@ def walk_lines(answer: JsonView) -> list[str]:
         lines.append(f"{length_text(answer['left_over_s'])} at the end of the period are in no test window")
     for fold in folds:
         if fold["point"] is None:
-            lines.append(f"fold {fold['fold'] + 1}: no point could be ranked in training")
+            why = fold.get("why") or "no point ran to its end"
+            lines.append(f"fold {fold['fold'] + 1}: no point could be ranked in training: {why}")
     return lines
 
 

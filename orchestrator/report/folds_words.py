@@ -20,7 +20,10 @@ def closing_lines(answer: JsonView) -> list[str]:
     if walk and walk["joined"]:
         lines += _joined_lines(walk)
     elif walk:
-        lines.append("out of sample: no fold has a point that could be tested")
+        why = next((fold["why"] for fold in walk["folds"] if fold.get("why")), "")
+        lines.append(f"out of sample: no fold has a point that could be tested{': ' + why if why else ''}")
+    if walk and walk.get("order_note"):
+        lines.append(walk["order_note"])
     if holdout := answer.get("holdout"):
         lines += holdout_lines(holdout)
     if robustness := answer.get("robustness"):
@@ -86,12 +89,20 @@ def holdout_lines(holdout: JsonView) -> list[str]:
         return []
     looks, rank_by = holdout["looks"], holdout.get("rank_by")
     objective = Objective.of(rank_by) if rank_by else Objective("", is_fraction=False)
-    lines = [
-        f"hold-out {between(holdout['start'], holdout['end'])}: best point {first['point']} {objective.name} "
-        f"{objective.text(first['objective_out'])} (in sample {objective.text(first['objective_in'])}), return "
-        f"{percent(first['return'])}; median of the best {objective.text(holdout['best_median'])}, of random points "
-        f"{objective.text(holdout['random_median'])}"
-    ]
+    when = f"hold-out {between(holdout['start'], holdout['end'])}: best point {first['point']}"
+    inside = f"(in sample {objective.name} {objective.text(first['objective_in'])})"
+    if holdout.get("by_return"):
+        lines = [
+            f"{when} return {percent(first['return'])} {inside}; median return of the best "
+            f"{percent(holdout['best_median'])}, of random points {percent(holdout['random_median'])}; too short for "
+            f"{objective.name}"
+        ]
+    else:
+        lines = [
+            f"{when} {objective.name} {objective.text(first['objective_out'])} (in sample "
+            f"{objective.text(first['objective_in'])}), return {percent(first['return'])}; median of the best "
+            f"{objective.text(holdout['best_median'])}, of random points {objective.text(holdout['random_median'])}"
+        ]
     if looks > 1:
         lines.append(f"this hold-out was looked at {looks} times with this controller: with every look it says less")
     return lines

@@ -6,20 +6,23 @@ nothing else. Folds whose windows have no rows yet are left out, so that the ans
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from orchestrator.analysis.rank import scored
+from orchestrator.analysis.untraded import unranked
 from orchestrator.sweepfile.expressions import parse_objective
 from orchestrator.sweepfile.in_sample import resolution_s
 from orchestrator.sweepfile.skip import points_of
 from orchestrator.validation.choice import Order, choose, draw
 from orchestrator.validation.crossing import cross, rank_correlation
 from orchestrator.validation.folds import Windows, windows_of
-from orchestrator.validation.rows import results_of, table_of
+from orchestrator.validation.rows import results_of
 from orchestrator.validation.walk import CONTROLS, PLACES, Chosen, walk
+from orchestrator.validation.window_order import order_note, order_table
 from tasks.named_types import JsonObject
 
 if TYPE_CHECKING:
@@ -40,12 +43,13 @@ def chosen_points(store: Store, name: str, sweep: Sweep, fold: Fold) -> Chosen:
     """
     walk_forward = sweep.validation.walk_forward
     assert walk_forward is not None
-    table = table_of(store, name, fold.train.scenario)
+    table = order_table(store, name, sweep, fold.train)
     by = Order.of(sweep)
     order = choose(table, walk_forward.choice, by, PLACES)
     everyone = choose(table, ("best", 0), by, table.num_rows)
     control = draw(table, by, CONTROLS, sweep.seed, fold.number)
-    return Chosen(fold, tuple(point for point, _ in order), tuple(control), len(everyone))
+    why = "" if order else unranked(table, sweep.rank_by, sweep.where)[0]
+    return Chosen(fold, tuple(point for point, _ in order), tuple(control), len(everyone), why=why)
 
 
 def points_to_test(one: Chosen) -> list[int]:
@@ -81,6 +85,7 @@ def answer_of(sweep: Sweep, folds: list[Chosen]) -> JsonObject:
         "anchored": walk_forward.anchored,
         "embargo_s": windows.embargo_s,
         "left_over_s": windows.left_over_s,
+        "order_note": order_note(sweep, windows.folds),
         "cost": cost(windows, sweep, points_of(sweep.definition()), [len(points_to_test(one)) for one in folds]),
     }
     return answer
@@ -92,7 +97,7 @@ def filled(store: Store, name: str, sweep: Sweep, fold: Fold) -> Chosen:
     asked = points_to_test(one)
     train = results_of(store, name, fold.train, sweep.rank_by, asked)
     test = results_of(store, name, fold.test, sweep.rank_by, asked)
-    return Chosen(fold, one.order, one.control, one.candidates, train, test)
+    return dataclasses.replace(one, train=train, test=test)
 
 
 def _crossed(store: Store, name: str, sweep: Sweep, folds: list[Chosen]) -> JsonObject:
@@ -114,8 +119,8 @@ def _crossed(store: Store, name: str, sweep: Sweep, folds: list[Chosen]) -> Json
 
 
 def _objectives(store: Store, name: str, sweep: Sweep, window: Window) -> dict[int, float]:
-    """Point -> `rank_by` on a window; NaN where the point failed there."""
-    table = table_of(store, name, window.scenario)
+    """Point -> `rank_by` on a window, also on one too short for annual figures; NaN where the point failed there."""
+    table = order_table(store, name, sweep, window)
     found = scored(table, sweep.rank_by)
     known = dict(zip(found.points.tolist(), found.objective.tolist(), strict=True))
     return {point: known.get(point, float("nan")) for point in table.column("point").to_pylist()}

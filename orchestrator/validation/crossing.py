@@ -89,7 +89,7 @@ def cross(
     *,
     ascending: bool,
 ) -> JsonObject | None:
-    """The paths and what they say; None with fewer than TESTED + 1 windows.
+    """The paths and what they say; None with fewer than TESTED + 1 windows, or where no point can win a split.
 
     `objectives` as in `winners`, for `points`; `pieces` gives what some points did on a window by its number.
     """
@@ -109,6 +109,8 @@ def cross(
         ]
         if joined:
             found.append(figures(join(joined)))
+    if not found:
+        return None
     returns = [float(each["return_per_year"]) for each in found]
     sharpes = [float(each["sharpe"]) for each in found if each["sharpe"] is not None]
     return {
@@ -120,7 +122,7 @@ def cross(
         "return": _spread([float(each["return"]) for each in found]),
         "return_per_year": _spread(returns),
         "sharpe": _spread(sharpes),
-        "losing": sum(value < 0 for value in returns) / len(returns) if returns else None,
+        "losing": sum(value < 0 for value in returns) / len(returns),
     }
 
 

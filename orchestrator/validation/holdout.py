@@ -69,15 +69,19 @@ def answer(
 
     `inside`: point -> objective in sample; `results`: point -> what it did on the hold-out. `sharpe` is the best
     point's, annualised; `beats_random` the share of random points whose objective there is worse than the best point's.
+    Where no point has an objective there (a hold-out too short for annual figures), the medians and `beats_random` are
+    those of the return, and `by_return` says so.
     """
     first = results.get(best[0]) if best else None
     facts = [_point(point, rank, inside, results) for rank, point in enumerate(best, 1)]
     facts += [_point(point, None, inside, results) for point in drawn]
-    random_values = _objectives(drawn, results)
+    by_return = not _objectives(results, results) and any(len(each.piece.returns) for each in results.values())
+    best_values, random_values = (_compared(points, results, by_return=by_return) for points in (best, drawn))
     beats = None
-    if first is not None and np.isfinite(first.objective) and random_values:
-        sign = -1 if ascending else 1
-        beats = sum(sign * value < sign * first.objective for value in random_values) / len(random_values)
+    mine = _compared(best[:1], results, by_return=by_return)
+    if mine and random_values:
+        sign = -1 if ascending and not by_return else 1
+        beats = sum(sign * value < sign * mine[0] for value in random_values) / len(random_values)
     return {
         "start": window.start,
         "end": window.end,
@@ -85,7 +89,8 @@ def answer(
         "points": facts,
         "sharpe": sharpe(first.piece.returns, first.piece.interval_s)["sharpe"] if first else None,
         "return": first.piece.total if first else None,
-        "best_median": _median(_objectives(best, results)),
+        "by_return": by_return,
+        "best_median": _median(best_values),
         "random_median": _median(random_values),
         "beats_random": beats,
     }
@@ -107,7 +112,14 @@ def _point(
     }
 
 
-def _objectives(points: Sequence[int], results: Mapping[int, WindowResult]) -> list[float]:
+def _compared(points: Sequence[int], results: Mapping[int, WindowResult], *, by_return: bool) -> list[float]:
+    """What points are compared by: their objective, or the return of those that have returns."""
+    if not by_return:
+        return _objectives(points, results)
+    return [results[point].piece.total for point in points if point in results and len(results[point].piece.returns)]
+
+
+def _objectives(points: Iterable[int], results: Mapping[int, WindowResult]) -> list[float]:
     found = [results[point].objective for point in points if point in results]
     return [value for value in found if np.isfinite(value)]
 

@@ -59,6 +59,8 @@ class Chosen:
     #: point -> what it did
     train: Mapping[int, WindowResult] = field(default_factory=dict)
     test: Mapping[int, WindowResult] = field(default_factory=dict)
+    #: why no point could be chosen, in a sentence; "" where one was, or where no point ran to its end
+    why: str = ""
 
 
 def walk(folds: Sequence[Chosen], grid: Grid, rule: tuple[str, int], rank_by: str) -> JsonObject:
@@ -109,7 +111,7 @@ def _fold(one: Chosen, grid: Grid) -> JsonObject:
         "point": None,
     }
     if not one.order:
-        return facts
+        return facts | {"why": one.why}
     point = one.order[0]
     inside, outside = one.train.get(point), one.test.get(point)
     return facts | {

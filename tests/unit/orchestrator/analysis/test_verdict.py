@@ -149,6 +149,11 @@ def test_an_objective_that_returns_cannot_give_is_said_to_be_tested_by_sharpe() 
             Verdict.WEAK,
             "looked at 20 times with this controller: one of so many sweeps does as well in up to 7% of cases",
         ),
+        (
+            {"out_of_sample": {"folds": 0, "sharpe": None, "return": None}},
+            Verdict.EVIDENCE,
+            "data the choice had not seen",
+        ),
         ({"live": {"pnl": 0.02, "backtest_pnl": 0.1}}, Verdict.WEAK, "it earns 2% where the back-test has 10%"),
         ({"live": {"pnl": 0.08, "backtest_pnl": 0.1}}, Verdict.EVIDENCE, "Not tested: sweeps"),
         ({"audit": {"verdict": "look_ahead"}}, Verdict.UNTESTED, "had not happened yet"),

@@ -68,3 +68,7 @@ def test_the_best_point_of_all_windows_is_on_every_path() -> None:
 
 def test_two_windows_cannot_be_crossed() -> None:
     assert cross(np.zeros((2, 1)), [0], lambda number, wanted: {}, ascending=False) is None
+
+
+def test_where_no_point_can_win_there_is_no_path() -> None:
+    assert cross(np.full((5, 3), np.nan), [0, 1, 2], lambda number, wanted: {}, ascending=False) is None

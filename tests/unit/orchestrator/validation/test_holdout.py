@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from orchestrator.analysis.rank import rank
+from orchestrator.report.folds_words import closing_lines
 from orchestrator.validation import holdout
 from orchestrator.validation.folds import Window
 from orchestrator.validation.joined import Piece
@@ -71,3 +72,18 @@ def test_a_point_that_failed_there_is_said() -> None:
     assert found["points"][0]["objective_out"] is None
     assert found["sharpe"] is None
     assert found["beats_random"] is None
+
+
+def test_where_it_is_too_short_for_the_objective_returns_are_compared() -> None:
+    results = {
+        point: WindowResult(Piece(WINDOW, DAY, np.array([value]), np.array([101.0 * DAY])), float("nan"), "ok", 9)
+        for point, value in {1: 0.02, 2: 0.04, 8: 0.01, 9: 0.05}.items()
+    }
+    found = holdout.answer(WINDOW, [1, 2], [8, 9], {1: 0.9}, results, 1, ascending=False)
+    assert found["by_return"] is True
+    assert (found["best_median"], found["random_median"]) == (pytest.approx(0.03), pytest.approx(0.03))
+    assert found["beats_random"] == 0.5
+    assert found["points"][0]["objective_out"] is None
+    said = closing_lines({"holdout": found | {"rank_by": "sharpe"}})[0]
+    assert "best point 1 return +2.00% (in sample sharpe 0.9); median return of the best +3.00%" in said
+    assert said.endswith("too short for sharpe")
