@@ -15,8 +15,11 @@ def written_beside(path: Path, *, mode: int | None = None) -> Iterator[Path]:
     """A file to write in the folder of `path` (made if missing), which takes its name when the block ends well.
 
     It has the extensions of `path`. `mode`: its permissions, else those of the file that is replaced, else rw-r--r--.
-    The bytes are on the disk before the rename. When the block raises, nothing is left. Raises OSError.
+    The bytes are on the disk before the rename. When the block raises, nothing is left. Raises OSError, also where a
+    folder, device or pipe has the name: to replace it would take it away from everybody who uses it.
     """
+    if path.exists() and not path.is_file():
+        raise FileExistsError(errno.EEXIST, "it is there, and is no file", str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     name, dot, extensions = path.name.lstrip(".").partition(".")
     handle, made = tempfile.mkstemp(prefix=f".{name}-", suffix=dot + extensions, dir=path.parent)

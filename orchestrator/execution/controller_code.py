@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from orchestrator.results.sweep_notes import sweep_file_of
 from orchestrator.sweepfile.sweep import parse
 from tasks.errors import ControllerError
 
@@ -19,9 +20,12 @@ if TYPE_CHECKING:
 
 
 def code_of(store: Store, sweep: str) -> dict[Path, Path]:
-    """The source files of a stored sweep's controller. Raises ControllerError, SweepFileError when they are gone."""
+    """The source files of a stored sweep's controller.
+
+    Raises ControllerError and SweepFileError when they are gone, StoreError where no sweep file is noted.
+    """
     stored = store.sweep(sweep)
-    file = parse(stored.sweep_file, Path(stored.meta["file"]))
+    file = parse(stored.sweep_file, sweep_file_of(stored.meta, store.folder))
     kind, name = (str(file.controller.get(f"controller_{part}")) for part in ("type", "name"))
     return sources(file.controllers, kind, name, file.import_path)
 

@@ -14,6 +14,7 @@ from orchestrator.execution.run import Hooks, RunContext, collect_waiting, run
 from orchestrator.progress.standing import Standing, standing_of
 from orchestrator.progress.watcher import Progress, Watcher
 from orchestrator.results.store import Store
+from orchestrator.results.sweep_notes import sweep_file_of
 from orchestrator.sweepfile.sweep import parse
 from tasks.errors import BrokerError
 from tasks.protocol.keys import Keys
@@ -122,7 +123,7 @@ class Follower:
         self._watcher.say(f"{what}. They are computed again")
         with Store.create(self._folder) as store:
             definition = store.definition(self._sweep)
-            stored = parse(store.sweep_file(self._sweep), Path(store.meta(self._sweep)["file"]))
+            stored = parse(store.sweep_file(self._sweep), sweep_file_of(store.meta(self._sweep), self._folder))
 
             def publish_again() -> None:
                 if publish.publish(stored, self._cluster, self._watcher).sweep != self._sweep:

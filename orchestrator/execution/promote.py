@@ -10,6 +10,7 @@ it finds twice. The id names sweep and point, so a promoted config always leads 
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import time
 from collections.abc import Mapping
@@ -133,8 +134,9 @@ def _check_worth(sweep: str, point: int, row: Row, meta: JsonObject, *, force: b
     audit = meta.get("audit") or {}
     if audit.get("state") == LOOK_AHEAD and not anyway:
         raise StoreError(
-            f"{sweep}: the audit of point {audit['point']} found look-ahead ({audit['verdict']}): the bot cannot see "
-            "that future. Mend the controller, or raise `shift`; to promote the point all the same, give --anyway"
+            f"{sweep}: the audit of point {audit.get('point')} found look-ahead ({audit.get('verdict', '')}): the bot "
+            "cannot see that future. Mend the controller, or raise `shift`; to promote the point all the same, give "
+            "--anyway"
         )
 
 
@@ -193,7 +195,7 @@ def _head(definition: SweepDefinition, point: int, standing: str, row: Row, meta
         f"shift {definition.shift}, fills {definition.fills}, warmup {str(definition.warmup).lower()}, "
         f"seed {definition.seed}",
         "results: " + ", ".join(results),
-        f"look-ahead audit (point {audit['point']}): {audit['verdict']}"
+        f"look-ahead audit (point {audit.get('point', 'not noted')}): {audit['verdict']}"
         if audit.get("verdict")
         else "look-ahead audit: none was made (hummingsweep audit)",
         f"verdict on the sweep: {trust['verdict']}. {trust['sentence']}"
@@ -218,7 +220,7 @@ def _yaml(content: JsonObject) -> str:
 
 def _write(files: dict[Path, str], force: bool) -> None:
     for path in files:
-        if path.exists() and not force:
+        if os.path.lexists(path) and not force:  # a link that leads nowhere is there, too
             raise StoreError(f"{path}: is there already; give --force to overwrite it")
     try:
         with contextlib.ExitStack() as drafts:  # none takes its name before all are written

@@ -16,6 +16,7 @@ from orchestrator.execution.run import Hooks, RunContext, Summary, compute
 from orchestrator.progress.watcher import Silent, Watcher
 from orchestrator.results.identity import another_sweep
 from orchestrator.results.store import Store
+from orchestrator.results.sweep_notes import sweep_file_of
 from orchestrator.sweepfile.lint import lint
 from orchestrator.sweepfile.sweep import Sweep, parse
 from tasks.errors import BrokerError
@@ -153,7 +154,7 @@ def remember(store: Store, definition: SweepDefinition, sweep: Sweep, watcher: W
 def stored_sweep(store: Store) -> Sweep:
     """The latest sweep of a store, from the file as it was when it ran. Raises StoreError."""
     name = store.latest()
-    return parse(store.sweep_file(name), Path(store.meta(name)["file"]))
+    return parse(store.sweep_file(name), sweep_file_of(store.meta(name), store.folder))
 
 
 def where(cluster: broker.Cluster) -> str:

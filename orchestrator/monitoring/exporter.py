@@ -26,7 +26,7 @@ from prometheus_client.registry import Collector, CollectorRegistry
 
 from orchestrator.cluster.bookkeeping import SweepRecords, known_sweeps, read_sweeps
 from orchestrator.cluster.broker import Cluster
-from orchestrator.report.hosts import is_loopback, names_loopback
+from orchestrator.report.hosts import asks_loopback, is_loopback
 from tasks.errors import HummingsweepError
 from tasks.protocol.keys import UNACKED_KEY
 from tasks.protocol.records import NodeRecord, NodeTally
@@ -223,7 +223,8 @@ def only_for_loopback(application: WSGIApplication) -> WSGIApplication:
     """The application, for requests whose Host header names this machine; others are answered with 403."""
 
     def checked(environment: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        if names_loopback(str(environment.get("HTTP_HOST", ""))):
+        # wsgiref joins two Host lines with a comma, and leaves a whole address as the path
+        if asks_loopback([str(environment.get("HTTP_HOST", ""))], str(environment.get("PATH_INFO", ""))):
             return application(environment, start_response)
         start_response("403 Forbidden", [("Content-Type", "text/plain; charset=utf-8")])
         return [b"this server answers on loopback only\n"]

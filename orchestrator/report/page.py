@@ -9,8 +9,6 @@ the page forbids the browser every request.
 
 from __future__ import annotations
 
-import contextlib
-import os
 import time
 from collections.abc import Sequence
 from importlib import metadata
@@ -34,10 +32,9 @@ from orchestrator.report.live import history_checks, live_checks, live_part
 from orchestrator.report.next_steps import next_steps
 from orchestrator.report.summary import summary
 from orchestrator.report.text import Objective, a_point, plural
-from orchestrator.results.output_path import check_target
+from orchestrator.results.output_path import check_target, replacing
 from orchestrator.results.readable import currency
 from orchestrator.sweepfile.skip import points_of
-from tasks.errors import StoreError
 from tasks.named_types import JsonObject, JsonView
 from tasks.protocol.messages import Status
 from tasks.suggest import command
@@ -86,15 +83,8 @@ def write_report(
         style=_text("style.css"),
         plotly=_plotly(),
     )
-    draft = out.with_name(f".{out.name}.{os.getpid()}")
-    try:
-        draft.write_bytes(html)
-        draft.replace(out)
-    except OSError as error:
-        raise StoreError(f"{out}: the report cannot be written ({error.strerror})") from None
-    finally:
-        with contextlib.suppress(OSError):
-            draft.unlink()
+    with replacing(out) as stream:
+        stream.write(html)
     return out
 
 

@@ -12,6 +12,7 @@ that no web page elsewhere can read it through a name that points here.
 from __future__ import annotations
 
 import os
+import socket
 import tempfile
 import threading
 import time
@@ -29,7 +30,7 @@ import ujson
 from orchestrator.analysis.across import of_meta
 from orchestrator.analysis.judgement import TRUST
 from orchestrator.analysis.rank import rank
-from orchestrator.report.hosts import is_loopback, names_loopback
+from orchestrator.report.hosts import asks_loopback, is_loopback
 from orchestrator.report.page import render_sweeps, shows, write_report
 from orchestrator.report.text import Objective
 from orchestrator.results.database import FILE, LOCK
@@ -275,7 +276,7 @@ class _Handler(BaseHTTPRequestHandler):
         """A page elsewhere can make a browser ask this server under a name of its own (DNS rebinding)."""
         if not self.server.loopback:
             return True
-        return names_loopback(self.headers.get("Host", ""))
+        return asks_loopback(self.headers.get_all("Host", []), self.path)
 
     def _answer(
         self, status: HTTPStatus, body: bytes, kind: str = "text/plain; charset=utf-8", policy: str = ""
@@ -314,13 +315,14 @@ class Server(ThreadingHTTPServer):
     def __init__(self, sweeps: Sweeps, host: str, port: int):
         self.sweeps = sweeps
         self.loopback = is_loopback(host)
+        self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
         super().__init__((host, port), _Handler)
 
     @property
     def url(self) -> str:
         """Where the page is."""
-        host, port = self.server_address[:2]
-        return f"http://{host!s}:{port}/"
+        host, port = str(self.server_address[0]), self.server_address[1]
+        return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
 
 
 @contextmanager

@@ -20,7 +20,6 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
 from enum import StrEnum
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Protocol, TextIO
@@ -28,9 +27,8 @@ from typing import IO, TYPE_CHECKING, Any, Protocol, TextIO
 import ujson
 
 from orchestrator.results.columns import JSON_FIELD
-from orchestrator.results.output_path import check_target
+from orchestrator.results.output_path import check_target, replacing
 from tasks.errors import HummingsweepError, StoreError
-from tasks.files import written_beside
 from tasks.named_types import Row
 from tasks.protocol.messages import Status
 from tasks.times import iso
@@ -97,7 +95,7 @@ def write(
     if not isinstance(to, Path):
         return write_as(store, sweep, to, wanted)
     check_target(to)
-    with _replacing(to) as stream:
+    with replacing(to) as stream:
         return write_as(store, sweep, stream, wanted)
 
 
@@ -117,7 +115,7 @@ def write_returns(store: Store, sweep: str, format: str, to: Path | IO[bytes]) -
         )
     if isinstance(to, Path):
         check_target(to)
-        with _replacing(to) as stream:
+        with replacing(to) as stream:
             writers[format](returns, stream)
     else:
         writers[format](returns, to)
@@ -223,17 +221,3 @@ class _UnixLines:
 
     def write(self, line: str) -> None:
         self._stream.write(line.removesuffix("\r\n") + "\n")
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[IO[bytes]]:
-    """A file that takes its name when everything is written; a device or pipe as it is.
-
-    Raises StoreError when the folder or the disk refuses.
-    """
-    device = path.exists() and not path.is_file()
-    try:
-        with nullcontext(path) if device else written_beside(path) as target, target.open("wb") as stream:
-            yield stream
-    except OSError as error:
-        raise StoreError(f"{path}: cannot be written ({error.strerror}); name another file with --to") from None

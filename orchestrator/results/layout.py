@@ -15,6 +15,7 @@ import ujson
 from orchestrator.results import columns as cols
 from orchestrator.results.columns import LEADING
 from orchestrator.results.database import sql
+from orchestrator.results.sweep_notes import checked
 from tasks.errors import MessageError, StoreError
 from tasks.grid import Grid
 from tasks.named_types import JsonObject, Row
@@ -48,11 +49,9 @@ class StoredSweep:
         """From what the queries `sweep` and `sweeps` give. Raises StoreError for what no version of ours wrote."""
         key, sweep, definition, sweep_file, meta, created = found
         try:
-            noted = ujson.loads(meta)
-            if not isinstance(noted, dict):
-                raise TypeError("no mapping")
+            noted = checked(ujson.loads(meta))
             return cls(key, sweep, SweepDefinition.decode(definition), sweep_file, noted, created)
-        except (ValueError, TypeError, MessageError) as error:
+        except (ValueError, TypeError, KeyError, MessageError) as error:
             raise StoreError(f"sweep {sweep!s:.80} of the store is damaged ({error!s:.200}); {DAMAGED}") from None
 
     @functools.cached_property

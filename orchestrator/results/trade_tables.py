@@ -14,8 +14,7 @@ from typing import IO, TYPE_CHECKING
 import ujson
 
 from orchestrator.results.export import inert
-from orchestrator.results.output_path import check_target
-from tasks.files import written_beside
+from orchestrator.results.output_path import check_target, replacing
 from tasks.named_types import Row
 
 if TYPE_CHECKING:
@@ -54,8 +53,8 @@ def write(content: bytes, to: Path | IO[bytes]) -> None:
         to.flush()
         return
     check_target(to)
-    with written_beside(to) as beside:
-        beside.write_bytes(content)
+    with replacing(to) as stream:
+        stream.write(content)
 
 
 def _records(frame: pd.DataFrame) -> list[Row]:

@@ -45,7 +45,7 @@ class ParquetMap:
         self.path = path
         try:
             self._file = parquet.ParquetFile(path, memory_map=True)
-        except pa.ArrowInvalid as error:
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError, UnicodeDecodeError) as error:
             raise broken(path, "", f"not a Parquet file, or cut off ({_first_line(error)})") from error
         except OSError as error:
             raise CandlesMissing(f"{path}: cannot be read ({error.strerror or error})") from error
@@ -89,7 +89,7 @@ class ParquetMap:
             rows = sum(self._file.metadata.row_group(group).num_rows for group in groups)
             table = self._file.read_row_groups(groups, columns=names, use_threads=rows > 1 << 17)
             table = table.select(names).rename_columns(columns)
-        except (pa.ArrowInvalid, OSError) as error:
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
             raise broken(self.path, "", f"a row group cannot be read ({_first_line(error)})") from error
         if what := damage(self._file.metadata, groups, dict(zip(columns, names, strict=True)), table):
             raise broken(self.path, "", what, "fetch it again with `hummingsweep sync`")

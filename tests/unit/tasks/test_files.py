@@ -1,5 +1,8 @@
 """Files that are there whole or not at all."""
 
+import os
+from pathlib import Path
+
 import pytest
 
 from tasks.files import written_beside
@@ -28,3 +31,15 @@ def test_what_fails_leaves_the_old_file_and_nothing_beside_it(tmp_path):
     with written_beside(target) as beside:
         beside.write_text("new")
     assert target.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder", "link to a device"])
+def test_what_is_no_file_is_never_replaced(tmp_path, kind):
+    target = tmp_path / "target"
+    make = {"pipe": os.mkfifo, "folder": Path.mkdir, "link to a device": lambda path: path.symlink_to(os.devnull)}
+    make[kind](target)
+    before = target.lstat()
+    with pytest.raises(OSError, match="is no file"), written_beside(target) as beside:
+        beside.write_text("new")
+    assert (target.lstat().st_ino, target.lstat().st_mode) == (before.st_ino, before.st_mode)
+    assert list(tmp_path.iterdir()) == [target]

@@ -231,3 +231,25 @@ def test_code_that_the_bot_does_not_have_is_named(tmp_path: Path) -> None:
     place.parent.mkdir(parents=True)
     place.write_text("")
     assert missing_code(tmp_path, config) is None
+
+
+@pytest.mark.parametrize("kind", ["link to nowhere", "link to itself"])
+def test_a_link_in_a_configs_place_is_not_overwritten_without_force(tmp_path: Path, kind: str) -> None:
+    made.store(tmp_path / "run")
+    folder = tmp_path / "bot" / "conf" / "controllers"
+    folder.mkdir(parents=True)
+    target = folder / "bands-0123456789-3.yml"
+    target.symlink_to({"link to nowhere": "nowhere", "link to itself": target.name}[kind])
+    with pytest.raises(StoreError, match="is there already"):
+        promoted(tmp_path / "run", tmp_path / "bot", point=3)
+    assert target.is_symlink()
+
+
+def test_a_device_in_a_configs_place_stays_also_with_force(tmp_path: Path) -> None:
+    made.store(tmp_path / "run")
+    folder = tmp_path / "bot" / "conf" / "controllers"
+    folder.mkdir(parents=True)
+    (folder / "bands-0123456789-3.yml").symlink_to("/dev/null")
+    with pytest.raises(StoreError, match=r"bands-0123456789-3\.yml: cannot be written \(it is there, and is no file"):
+        promoted(tmp_path / "run", tmp_path / "bot", point=3, force=True)
+    assert not (tmp_path / "bot" / "conf" / "scripts").exists() or not list((folder.parent / "scripts").iterdir())

@@ -15,6 +15,7 @@ import pytest
 from orchestrator.results.database import FILE
 from orchestrator.results.export import write
 from orchestrator.results.store import Store
+from orchestrator.results.sweep_notes import sweep_file_of
 from orchestrator.results.sweep_ref import SweepRef
 from tasks.errors import StoreError
 from tests.unit.orchestrator.stores import failed, fill, ok
@@ -108,3 +109,36 @@ def test_another_programs_database_is_never_written_into(tmp_path: Path, version
         SweepRef.find(str(tmp_path))
     assert hashlib.sha256((tmp_path / FILE).read_bytes()).digest() == before
     assert {file.name for file in tmp_path.iterdir()} <= {FILE, "results.lock"}
+
+
+def noted(folder: Path, notes: object) -> str:
+    """A store whose sweep has these notes."""
+    with Store.create(folder) as store:
+        sweep = fill(store, [ok(0, net_pnl=1.0)])
+    with closing(sqlite3.connect(folder / FILE)) as connection, connection:
+        connection.execute("UPDATE sweeps SET meta = ?", (json.dumps(notes),))
+    return sweep
+
+
+def test_a_folder_of_an_earlier_version_that_noted_less_is_ranked_by_net_pnl(tmp_path: Path) -> None:
+    """`report` ended in a KeyError."""
+    sweep = noted(tmp_path, {})
+    with Store.open(tmp_path) as store:
+        meta = store.meta(sweep)
+        assert (meta["rank_by"], meta["where"]) == ("net_pnl", None)
+        with pytest.raises(StoreError, match="does not say which sweep file it is of"):
+            sweep_file_of(meta, store.folder)
+
+
+@pytest.mark.parametrize(
+    "notes",
+    [
+        {"rank_by": 7}, {"where": []}, {"across": 7}, {"file": 7}, {"audit": 7}, {"live": [1]}, {"trust": "luck"},
+        {"trust": {"verdict": "luck"}}, {"no_answer": 7}, {"looks": {}}, [], 7, None,
+    ],
+)  # fmt: skip
+def test_notes_that_no_version_wrote_are_one_sentence(tmp_path: Path, notes: object) -> None:
+    """`report` and `promote` ended in an AttributeError or a TypeError."""
+    noted(tmp_path, notes)
+    with Store.open(tmp_path) as store, pytest.raises(StoreError, match="is damaged"):
+        store.latest()
