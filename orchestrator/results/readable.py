@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,9 @@ from tasks.named_types import ConfigValues
 
 if TYPE_CHECKING:
     from tasks.grid import Grid
+
+#: A trading pair as Hummingbot spells it; its group is the quote.
+_PAIR = re.compile(r"\S+-([A-Z][A-Z0-9]*)")
 
 
 def percent(value: float) -> str:
@@ -37,9 +41,17 @@ def objective_column(rank_by: str, axes: Collection[str] = ()) -> Column | None:
 
 
 def currency(controller: ConfigValues, grid: Grid) -> str:
-    """The quote currency of a sweep's pairs (USDT); "quote" where they have several or none is known."""
-    pairs = next((axis.values for axis in grid.axes if axis.name == "trading_pair"), (controller.get("trading_pair"),))
-    found = {str(pair).rpartition("-")[2] for pair in pairs if pair and "-" in str(pair)}
+    """The quote currency of a sweep's pairs (USDT); "quote" where they have several or none is known.
+
+    The pairs are those of `trading_pair`; without it, whatever looks like a pair in the config or the axes.
+    """
+    values = {
+        **{name: (value,) for name, value in controller.items()},
+        **{axis.name: axis.values for axis in grid.axes},
+    }
+    asked = [values["trading_pair"]] if "trading_pair" in values else values.values()
+    pairs = [_PAIR.fullmatch(value) for each in asked for value in each if isinstance(value, str)]
+    found = {pair[1] for pair in pairs if pair}
     return found.pop() if len(found) == 1 else "quote"
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from orchestrator.analysis.rank import rank
 from orchestrator.commands.tables import ranking_table
+from orchestrator.results.readable import currency
 from orchestrator.results.store import Store
 from tasks.grid import Grid
 from tests.unit.orchestrator.stores import fill, ok
@@ -82,6 +83,21 @@ def test_ours_and_the_stock_figure_of_nearly_the_same_name_are_told_apart(tmp_pa
 @pytest.mark.parametrize(("pair", "money"), [("BTC-EUR", "EUR"), (None, "quote")])
 def test_the_currency_is_the_quote_of_the_pair(tmp_path: Path, pair: str | None, money: str) -> None:
     assert lines(tmp_path, results(), pair=pair)[0].endswith(f"(money in {money})")
+
+
+@pytest.mark.parametrize(
+    ("controller", "money"),
+    [
+        ({"pair_a": "BTC-USDT", "pair_b": "ETH-USDT", "connector_name": "binance_perpetual"}, "USDT"),
+        ({"pair_a": "BTC-USDT", "pair_b": "ETH-EUR"}, "quote"),
+        ({"trading_pair": "BTC-EUR", "hedge_pair": "BTC-USDT"}, "EUR"),
+        ({"trading_pair": "xyz:TSLA-USD"}, "USD"),
+    ],
+)
+def test_without_a_trading_pair_the_currency_is_that_of_all_that_look_like_one(
+    controller: dict[str, str], money: str
+) -> None:
+    assert currency(controller, Grid.from_mapping({"length": [5, 10]})) == money
 
 
 def test_a_warning_that_rows_share_is_told_once_below_the_table(tmp_path: Path) -> None:
