@@ -18,6 +18,7 @@ from orchestrator.analysis.across import of_meta, words
 from orchestrator.analysis.other_parts import OtherParts
 from orchestrator.analysis.rank import rank
 from orchestrator.analysis.trust import Figures, SweepReturns, figures
+from orchestrator.analysis.untraded import NOTHING_RANKED, unranked
 from orchestrator.analysis.verdict import document
 from tasks.named_types import JsonObject, JsonView
 
@@ -52,8 +53,7 @@ def judge_sweep(
     stored = store.sweep(sweep)
     parts, across = parts_of(stored.meta), of_meta(stored.meta)
     if best is None:
-        rows = rank(store.table(sweep), rank_by, where, grid=stored.grid, top=1, across=across).rows
-        best = int(rows[0]["point"]) if rows else None
+        best = rank(store.table(sweep), rank_by, where, grid=stored.grid, top=1, across=across).best
     returns = store.returns(sweep)
     if returns is None:
         return Judgement(document(None, parts, ranked=best is not None), None, best, [])
@@ -64,6 +64,8 @@ def judge_sweep(
     found = figures(
         SweepReturns(values, returns.interval_s, place, rank_by, beside), seed=stored.definition.seed % 2**32
     )
+    if best is None and found.family is not None:
+        found.notes.append(unranked(store.table(sweep), rank_by, where)[0].removeprefix(NOTHING_RANKED))
     found.notes[:0] = notes
     if returns.without:
         found.notes.append(f"{returns.without:,} points were computed by an earlier version and have no returns")

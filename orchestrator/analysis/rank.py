@@ -131,6 +131,12 @@ class Ranking:
         """The rank (from 1 on) of any ranked point, also beyond `rows`; None when it is not ranked."""
         return self._places.get(point)
 
+    @property
+    def best(self) -> int | None:
+        """The point ranked first; None where none is, or where no ranked point has a number."""
+        first = self.rows[0] if self.rows else None
+        return None if first is None or math.isnan(first["objective"]) else int(first["point"])
+
     def _repr_html_(self) -> str:
         """What a notebook shows."""
         from orchestrator.analysis.html import ranking_html

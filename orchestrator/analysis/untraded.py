@@ -18,6 +18,8 @@ from tasks.protocol.messages import Status
 if TYPE_CHECKING:
     import pyarrow as pa
 
+#: How the sentence begins that says why no point has a rank.
+NOTHING_RANKED = "nothing to rank: "
 #: Column of a row that counts the executors of its back-test, filled or not; beside it that of honest fills.
 EXECUTORS = ("total_executors", "honest_total_executors")
 LOG = "controller_log"
@@ -76,7 +78,7 @@ def unranked(table: pa.Table, rank_by: str, where: str | None) -> tuple[str, boo
     if not rows:
         return "", False
     if not found.matching.any():
-        return f"nothing to rank: none of the {rows} points that ran to their end meets where: {where}", True
+        return f"{NOTHING_RANKED}none of the {rows} points that ran to their end meets where: {where}", True
     objective = found.objective[found.matching]
     empty = int(np.isnan(objective).sum())
     if not empty:
@@ -84,7 +86,7 @@ def unranked(table: pa.Table, rank_by: str, where: str | None) -> tuple[str, boo
     if empty == len(objective):
         why = _too_short(table) or "an annual figure needs a longer period, a ratio something to divide by"
         return (
-            f"nothing to rank: {rank_by} is empty in all {empty} rows ({why}); rank by another column, such as net_pnl",
+            f"{NOTHING_RANKED}{rank_by} is empty in all {empty} rows ({why}); rank by another column, such as net_pnl",
             True,
         )
     return f"{rank_by} is empty in {empty} of {len(objective)} rows; they are ranked last", False

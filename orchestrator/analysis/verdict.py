@@ -113,14 +113,19 @@ def _untested(found: Figures | None) -> str:
 
 def _days_needed(found: Figures) -> str:
     assert found.best is not None
-    least = MIN_RETURNS * found.interval_s / 86400
+    least = MIN_RETURNS * found.interval_s
     record = found.best.min_track_record
     if record is None:
-        return f": it takes at least {least:.1f} days"
+        return f": it takes at least {_long(least)}"
     return (
-        f": it takes at least {least:.1f} days, and {max(record * found.interval_s / 86400, least):.1f} days until a "
-        "record like the best point's is above 0 with 95 % confidence, even if it had been the only one tried"
+        f": it takes at least {_long(least)}, and {_long(max(record * found.interval_s, least))} until a record like "
+        "the best point's is above 0 with 95 % confidence, even if it had been the only one tried"
     )
+
+
+def _long(seconds: float) -> str:
+    """A length of time in days, below two of them in hours."""
+    return f"{seconds / 86400:.1f} days" if seconds >= 2 * 86400 else f"{seconds / 3600:.1f} hours"
 
 
 # the sentences

@@ -37,8 +37,9 @@ MAX_SHOWN = 10
 def rows(
     sweep: SweepName,
     format: Annotated[
-        str, typer.Option("--format", help="csv, json or parquet; with --returns parquet or npy.")
-    ] = "csv",
+        str,
+        typer.Option("--format", help="csv, json or parquet, default csv; with --returns parquet (default) or npy."),
+    ] = "",
     to: Annotated[Path | None, typer.Option("--to", help="File to write; default standard output.")] = None,
     status: Annotated[str, typer.Option(help="Only rows with this status: ok, error, crashed, timeout.")] = "",
     windows: Annotated[
@@ -74,8 +75,10 @@ def rows(
     if returns:
         if status:
             raise HummingsweepError("--status does not go with --returns: only points that are ok have returns")
+        if windows:
+            raise HummingsweepError("--windows does not go with --returns: they are those of the whole period")
         with Store.open(found.folder) as store:
-            write_returns(store, found.sweep, "parquet" if format == "csv" else format, to or sys.stdout.buffer)
+            write_returns(store, found.sweep, format or "parquet", to or sys.stdout.buffer)
         return
     with Store.open(found.folder) as store:
         if unfit := store.unfit(found.sweep):
@@ -86,7 +89,7 @@ def rows(
         source: RowSource = store
         if windows:
             source = window_rows(store)
-        write(source, found.sweep, format, to or sys.stdout.buffer, status=status or None, raw=raw)
+        write(source, found.sweep, format or "csv", to or sys.stdout.buffer, status=status or None, raw=raw)
 
 
 def _say_columns(found: SweepRef, *, as_json: bool) -> None:

@@ -60,4 +60,6 @@ def noise_line(found: JsonObject) -> str:
 
 def trust_lines(trust: JsonObject) -> list[str]:
     """The verdict for a terminal: its word, its sentence, and what limits it."""
-    return [f"verdict: {trust['verdict']}. {trust['sentence']}", *(f"note: {note}" for note in trust.get("notes", ()))]
+    sentence = str(trust["sentence"])
+    notes = [note for note in trust.get("notes", ()) if note not in sentence]
+    return [f"verdict: {trust['verdict']}. {sentence}", *(f"note: {note}" for note in notes)]

@@ -129,8 +129,7 @@ def _concluded(session: SweepSession, summary: Summary, out: Path, closing: Json
     if session.interrupted:
         summary.interrupted = True
         return answer
-    if not answer.no_answer:
-        answer.trust = judged(store, name, sweep, best[0] if best else None)
+    answer.trust = judged(store, name, sweep, best[0] if best else None)
     if closing["report"]:
         details = session.ask(Kind.DETAIL, curve_points(ranking, SHOWN_CURVES)) if best else []
         answer.report = _write(store, name, out / "report.html", store.meta(name), details)

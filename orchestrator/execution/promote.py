@@ -10,6 +10,7 @@ it finds twice. The id names sweep and point, so a promoted config always leads 
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import re
 import time
@@ -88,6 +89,11 @@ def promote(
                 f"{sweep}: there is no rank {rank}; {ranking.groups} different points are ranked by {rank_by}"
             )
         point = int(ranking.rows[rank - 1]["point"])
+        if math.isnan(ranking.rows[rank - 1]["objective"]):
+            raise StoreError(
+                f"{sweep}: there is no rank {rank}: the points without one have no number for {rank_by}; name the "
+                "point you mean with --point"
+            )
     row = _row(store, definition, point)
     _check_worth(definition.sweep, point, row, meta, force=force, anyway=anyway)
     place = ranking.place(point)

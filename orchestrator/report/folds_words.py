@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from orchestrator.report.text import Objective, cell_text
 from tasks.named_types import JsonView
 from tasks.times import utc_day, utc_minute
@@ -94,18 +96,22 @@ def holdout_lines(holdout: JsonView) -> list[str]:
     if holdout.get("by_return"):
         lines = [
             f"{when} return {percent(first['return'])} {inside}; median return of the best "
-            f"{percent(holdout['best_median'])}, of random points {percent(holdout['random_median'])}; too short for "
-            f"{objective.name}"
+            f"{percent(holdout['best_median'])}{_of_random(holdout, percent)}; too short for {objective.name}"
         ]
     else:
         lines = [
             f"{when} {objective.name} {objective.text(first['objective_out'])} (in sample "
             f"{objective.text(first['objective_in'])}), return {percent(first['return'])}; median of the best "
-            f"{objective.text(holdout['best_median'])}, of random points {objective.text(holdout['random_median'])}"
+            f"{objective.text(holdout['best_median'])}{_of_random(holdout, objective.text)}"
         ]
     if looks > 1:
         lines.append(f"this hold-out was looked at {looks} times with this controller: with every look it says less")
     return lines
+
+
+def _of_random(holdout: JsonView, text: Callable[[float | None], str]) -> str:
+    """What random points did there; "" where the sweep has no others to draw."""
+    return "" if holdout["random_median"] is None else f", of random points {text(holdout['random_median'])}"
 
 
 def _per_year(joined: JsonView) -> str:

@@ -119,8 +119,7 @@ def _contents(
     table = store.table(sweep)
     counts = store.counts(sweep)
     ranking = rank(table, rank_by, where, grid=grid, top=TOP, across=of_meta(meta))
-    best = ranking.rows[0]["point"] if ranking.rows else None
-    judged = judge_sweep(store, sweep, rank_by, where, best=best)
+    judged = judge_sweep(store, sweep, rank_by, where, best=ranking.best)
     noise = meta.get("noise_worlds")
     trust = trust_figures.charts(judged, noise)
     details = _in_order(details, first, ranking, grid)
@@ -141,7 +140,7 @@ def _contents(
         objective=objective.name,
         tiles=_tiles(ranking, objective, counts, points_of(definition), data["distribution"], table),
         trust=trust_words.section(judged, trust, noise),
-        winner=summary(ranking, objective, grid, found, details, money),
+        winner=None if ranking.best is None else summary(ranking, objective, grid, found, details, money),
         no_answer=(meta.get("no_answer") or {}).get("remarks") or [],
         checks=found,
         ranking_note=tables.ranking_note(ranking),

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from orchestrator.analysis.judgement import judge_sweep, parts_of
+from orchestrator.commands.trust import trust_lines
 from orchestrator.results.store import Store
 from tasks.protocol.messages import Rows
 from tasks.protocol.returns import RETURNS, encode_row
@@ -78,3 +79,16 @@ def test_what_the_stages_of_a_run_found_stands_in_the_document(tmp_path: Path) -
     }
     assert found["audit"] == {"verdict": "clean", "point": 3}
     assert found["verdict"] == "luck"
+
+
+def test_where_no_point_has_a_number_to_rank_by_nothing_is_judged_and_the_reason_is_said(tmp_path: Path) -> None:
+    with Store.create(tmp_path / "out") as store:
+        found = judge_sweep(store, swept(store, "mine-0123456789", 30, 1), "net_pnl * (0 / 0)").document
+        none_matches = judge_sweep(store, "mine-0123456789", "net_pnl", "net_pnl > 100").document
+    assert found["verdict"] == none_matches["verdict"] == "untested"
+    assert found["sentence"].startswith("Nothing can be judged: net_pnl * (0 / 0) is empty in all 30 rows")
+    assert "none of the 30 points that ran to their end meets where: net_pnl > 100" in none_matches["sentence"]
+    assert found["sharpe"] is None
+    said = trust_lines(found)
+    assert said[0] == f"verdict: untested. {found['sentence']}"
+    assert "\n".join(said).count("is empty in all 30 rows") == 1

@@ -55,6 +55,7 @@ def test_fewer_than_thirty_returns_are_untested_with_the_days_it_takes() -> None
     assert "20 returns of 1d are too few" in sentence
     assert "it takes at least 30.0 days" in sentence
     assert document(figures_of(noise(periods=20)))["sharpe"]["best"] is None
+    assert "it takes at least 2.5 hours" in judge(figures_of(noise(periods=20), interval_s=300))[1]
 
 
 def test_a_handful_of_trades_is_untested() -> None:

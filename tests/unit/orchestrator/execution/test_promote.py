@@ -140,6 +140,13 @@ def test_a_point_that_is_not_there_is_one_sentence(tmp_path: Path, which: dict[s
     assert not (tmp_path / "bot").exists()
 
 
+def test_a_sweep_without_a_number_to_rank_by_has_no_rank_to_promote(tmp_path: Path) -> None:
+    made.store(tmp_path / "run", meta={"rank_by": "net_pnl * (0 / 0)", "where": None})
+    with pytest.raises(StoreError, match=r"have no number for net_pnl .* name the point you mean with --point"):
+        promoted(tmp_path / "run", tmp_path / "bot")
+    assert promoted(tmp_path / "run", tmp_path / "bot", point=3)[0]["id"].endswith("-3")
+
+
 def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
     made.store(tmp_path / "run")
     (tmp_path / "bot").write_text("a file")
