@@ -1,5 +1,6 @@
-"""Arrow columns as numpy arrays, and back, without pandas: pyarrow's own `to_numpy`
-and `array` import pandas, which takes a second."""
+"""Arrow columns as numpy arrays, and back, without pandas: pyarrow's own `to_numpy`, `array` and `scalar` import it,
+which takes half a second. So do pyarrow's functions where they are given a Python value or a numpy array.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +30,7 @@ def numpy_of(column: pa.Array | pa.ChunkedArray) -> npt.NDArray[Any]:
     if pa.types.is_boolean(kind) and not column.null_count:
         return np.array(column.to_pylist(), dtype=bool)
     if pa.types.is_floating(kind) and column.null_count:
-        column = column.fill_null(float("nan"))
+        column = column.fill_null(scalar_of(float("nan"), kind))
     if not (pa.types.is_floating(kind) or pa.types.is_integer(kind)) or column.null_count:
         return np.array(column.to_numpy(zero_copy_only=False))
     letter = "f" if pa.types.is_floating(kind) else "i" if pa.types.is_signed_integer(kind) else "u"
@@ -44,6 +45,31 @@ def floats_of(values: npt.NDArray[np.float64]) -> pa.Array:
 
     whole = np.ascontiguousarray(values, dtype=np.float64)
     return pa.Array.from_buffers(pa.float64(), len(whole), [None, pa.py_buffer(whole)], 0)
+
+
+def integers_of(values: npt.NDArray[np.int64]) -> pa.Array:
+    """A pyarrow int64 Array of a numpy array, without a validity bitmap."""
+    import pyarrow as pa
+
+    whole = np.ascontiguousarray(values, dtype=np.int64)
+    return pa.Array.from_buffers(pa.int64(), len(whole), [None, pa.py_buffer(whole)], 0)
+
+
+def scalar_of(value: str | float, kind: pa.DataType) -> pa.Scalar:
+    """A pyarrow Scalar of a Python value: `kind` is a float type or string."""
+    import pyarrow as pa
+
+    if pa.types.is_string(kind):
+        return array_of([value], kind)[0]
+    return array_of([value], pa.float64()).cast(kind)[0]
+
+
+def equals(column: pa.ChunkedArray, text: str) -> pa.ChunkedArray:
+    """Where a column of texts is this one, a column of truth values."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    return pc.equal(column, scalar_of(text, pa.string()))
 
 
 def array_of(values: Sequence[object], kind: pa.DataType) -> pa.Array:

@@ -24,7 +24,7 @@ from orchestrator.analysis.across import reduced
 from orchestrator.analysis.scored import Scored
 from orchestrator.results.columns import LEADING, as_numpy, axis_columns, to_rows
 from orchestrator.sweepfile.expressions import Expression, parse_objective
-from tasks.arrow import array_of, numpy_of
+from tasks.arrow import array_of, floats_of, integers_of, numpy_of
 from tasks.named_types import Row
 from tasks.protocol.messages import Status
 
@@ -197,10 +197,11 @@ def rank(
     score = found.score[candidates]
     order = candidates[np.lexsort((found.points[candidates], -score, np.isnan(score)))]
     results = [name for name in table.column_names if name not in _NOT_RESULTS.union(_axes(table, grid).values())]
-    members = _groups([*found.table.select(results).take(order).columns, pa.chunked_array([found.objective[order]])])
+    compared = found.table.select(results).take(integers_of(order)).columns
+    members = _groups([*compared, pa.chunked_array([floats_of(found.objective[order])])])
     heads = order[[places[0] for places in members]]
     shown = len(heads) if top is None else top
-    rows = to_rows(found.table.take(heads[:shown]))
+    rows = to_rows(found.table.take(integers_of(heads[:shown])))
     for place, row in enumerate(rows, 1):
         value = float(found.objective[heads[place - 1]])
         row |= {"rank": place, "objective": value, "equal_points": found.points[order[members[place - 1][1:]]].tolist()}
@@ -250,7 +251,6 @@ def _axes(table: pa.Table, grid: Grid) -> dict[str, str]:
 def _groups(results: list[pa.ChunkedArray]) -> list[Integers]:
     """Rows that are equal in all columns: their positions, ascending; groups in order of their first."""
     import numpy as np
-    import pyarrow as pa
 
     codes: Integers = np.zeros(len(results[0]), dtype=np.int64)
     if not len(codes):
@@ -259,7 +259,7 @@ def _groups(results: list[pa.ChunkedArray]) -> list[Integers]:
         # exact: each column's values are numbered, and so is every combination of numbers that occurs
         numbers = numpy_of(column.combine_chunks().dictionary_encode(null_encoding="encode").indices)
         codes = codes * (int(numbers.max()) + 1) + numbers
-        codes = numpy_of(pa.array(codes).dictionary_encode().indices).astype(np.int64)
+        codes = numpy_of(integers_of(codes).dictionary_encode().indices).astype(np.int64)
     # dictionary numbers are given in order of appearance
     order = np.argsort(codes, kind="stable")
     found: list[Integers] = np.split(order, np.flatnonzero(np.diff(codes[order])) + 1)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.analysis.rank import scored
 from orchestrator.results.columns import as_numpy
+from tasks.arrow import equals
 from tasks.metrics.inputs import NOTHING_ANNUALISED
 from tasks.protocol.messages import Status
 
@@ -49,9 +50,8 @@ class Untraded:
 def untraded(table: pa.Table) -> Untraded | None:
     """What is to be said where no ok row of a sweep's table has an executor; None where one has, or none is ok."""
     import numpy as np
-    import pyarrow.compute as pc
 
-    rows = table.filter(pc.equal(table.column("status"), Status.OK.value))
+    rows = table.filter(equals(table.column("status"), Status.OK))
     columns = [name for name in EXECUTORS if name in rows.column_names]
     if not rows.num_rows or not columns:
         return None

@@ -11,6 +11,7 @@ from orchestrator.analysis.rank import Ranking
 from orchestrator.report.text import Objective, metric_text
 from orchestrator.results.readable import is_fraction, unit_text
 from orchestrator.sweepfile.expressions import Expression
+from tasks.arrow import equals
 from tasks.metrics.catalogue import CATALOGUE
 from tasks.metrics.columns import Source, column
 from tasks.named_types import JsonObject
@@ -143,7 +144,7 @@ def failures(table: pa.Table) -> list[SimpleNamespace]:
     """Points that are not ok, grouped by status and error, the most frequent first."""
     import pyarrow.compute as pc
 
-    failed = table.filter(pc.not_equal(table.column("status"), Status.OK.value)).select(["status", "error", "point"])
+    failed = table.filter(pc.invert(equals(table.column("status"), Status.OK))).select(["status", "error", "point"])
     groups: dict[tuple[str, str], list[int]] = {}
     for status, error, point in zip(*(each.to_pylist() for each in failed.columns), strict=True):
         groups.setdefault((status, error or ""), []).append(point)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import textwrap
 from typing import Any
 
 import numpy as np
@@ -64,8 +65,12 @@ def test_values_become_the_array_that_pyarrow_makes(values: list[Any], kind: Any
 
 
 def test_pandas_is_not_imported() -> None:
-    code = (
-        "import sys, numpy as np; from tasks.arrow import array_of, floats_of, numpy_of;"
-        "numpy_of(floats_of(np.ones(3))); assert 'pandas' not in sys.modules"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True)
+    code = """
+        import sys, numpy as np, pyarrow as pa
+        from tasks.arrow import array_of, equals, floats_of, integers_of, numpy_of
+        numbers, texts = array_of([1.0, None], pa.float64()), array_of(["a", "b"], pa.string())
+        numpy_of(floats_of(np.ones(3))), numpy_of(numbers), equals(texts, "a")
+        texts.take(integers_of(np.array([1, 0])))
+        assert 'pandas' not in sys.modules
+    """
+    subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=True)

@@ -261,9 +261,10 @@ class TestSweeps:
 
     def test_notes(self, store: Store) -> None:
         sweep = fill(store, [])
+        before = store.meta(sweep)
         store.set_meta(sweep, "audit", {"clean": True, "worst": float("inf")})
         store.set_meta(sweep, "other", 1)
-        assert store.meta(sweep) == {"audit": {"clean": True, "worst": float("inf")}, "other": 1}
+        assert store.meta(sweep) == {**before, "audit": {"clean": True, "worst": float("inf")}, "other": 1}
 
     def test_one_that_is_not_there(self, store: Store) -> None:
         with pytest.raises(StoreError, match="holds no sweep yet"):
