@@ -133,6 +133,11 @@ def failures(folder: Path) -> Iterator[None]:
         else:
             advice = "give the same command again: everything stored before is kept"
         raise StoreError(f"{folder / FILE}: {text}; {advice}") from error
+    except UnicodeDecodeError as error:  # SQLite quotes what it has found in its error
+        raise StoreError(
+            f"{folder / FILE}: {error}; the file is damaged: move it away and give the same command again, or mend it "
+            "with sqlite3 .recover"
+        ) from None
 
 
 @functools.cache

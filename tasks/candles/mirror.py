@@ -5,7 +5,9 @@
     .lock-00 ... -ff    whoever holds a digest's lock fetches it, the others wait and find the file
     .lock               held while room is made
 
-Every process checks a file once, when it maps it first; one that is not what was written is fetched again.
+Every process checks a file when it maps it first, and when it was written since (its time of change says so; the time
+of its last use is kept as that of its last access). One that is not what was written is fetched again. The files are
+read-only, so that a program that opens one for writing by mistake is refused.
 
 Locks are flock: the system releases them when their holder dies. What was not used for longest is deleted when room is
 needed; a file that is still mapped somewhere stays readable there (POSIX keeps the pages until the last map goes), only
@@ -26,6 +28,7 @@ import os
 import platform
 import re
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -114,8 +117,8 @@ class Mirror:
     def __init__(self, folder: Path, limit_bytes: int):
         self.folder = folder
         self.limit_bytes = limit_bytes
-        #: (name, inode) of the files that this process has checked
-        self._checked: set[tuple[str, int]] = set()
+        #: (name, inode, time of change in ns) of the files that this process has checked
+        self._checked: set[tuple[str, int, int]] = set()
 
     def open(self, digest: str, fetch: Callable[[], bytes]) -> pa.Table:
         """The slice as a read-only pyarrow Table that lies in the mapped file."""
@@ -137,7 +140,7 @@ class Mirror:
 
     def status(self) -> MirrorStatus:
         """What lies in the folder now."""
-        held = [HeldSlice(path.stem, facts.st_size, facts.st_mtime) for path, facts in self._files(".arrow")]
+        held = [HeldSlice(path.stem, facts.st_size, facts.st_atime) for path, facts in self._files(".arrow")]
         return MirrorStatus(self.folder, self.limit_bytes, tuple(sorted(held, key=lambda one: -one.used)))
 
     def clear(self) -> MirrorStatus:
@@ -174,9 +177,10 @@ class Mirror:
         """Map a slice that is there and note its use; one that is damaged is deleted."""
         try:
             with path.open("rb") as file:
-                os.utime(path)
+                facts = os.fstat(file.fileno())
+                os.utime(path, ns=(time.time_ns(), facts.st_mtime_ns))
                 memory = mmap.mmap(file.fileno(), 0, access=access)
-                mark = path.name, os.fstat(file.fileno()).st_ino
+                mark = path.name, facts.st_ino, facts.st_mtime_ns
             if mark not in self._checked:
                 _check(memory)
                 self._checked.add(mark)
@@ -218,6 +222,7 @@ class Mirror:
                 view = memoryview(part)
                 while view:
                     view = view[os.write(handle, view) :]
+            os.fchmod(handle, 0o400)
             os.fsync(handle)  # nothing in memory; on a disk the rename must not come before the bytes
             Path(beside).replace(path)
         finally:
@@ -226,7 +231,7 @@ class Mirror:
 
     def _evict(self, most: int) -> None:
         """Delete slices, the least recently used first, until at most so many bytes are left. Under `.lock`."""
-        files = sorted(self._files(".arrow"), key=lambda one: one[1].st_mtime_ns)
+        files = sorted(self._files(".arrow"), key=lambda one: one[1].st_atime_ns)
         total = sum(facts.st_size for _, facts in files) + sum(facts.st_size for _, facts in self._files(".tmp"))
         for path, facts in files:
             if total <= most:

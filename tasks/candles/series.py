@@ -32,6 +32,9 @@ def read_series(path: Path, end: float) -> bytes:
     table = _read(path)
     if TIME not in table.column_names:
         raise CandlesBroken(f"{path}: has no column {TIME}; its columns are {', '.join(table.column_names[:10])}")
+    if len(set(table.column_names)) < len(table.column_names):
+        twice = next(name for name in table.column_names if table.column_names.count(name) > 1)
+        raise CandlesBroken(f"{path}: has two columns {twice[:80]!r}; rename or remove one")
     if table.num_rows > MAX_ROWS:
         raise CandlesBroken(f"{path}: {table.num_rows:,} rows are more than {MAX_ROWS:,}; keep what the sweep needs")
     seconds = _seconds(table.column(TIME), path)
@@ -57,39 +60,45 @@ def _read(path: Path) -> pa.Table:
         if path.suffix.lower() in (".parquet", ".pq"):
             import pyarrow.parquet as pq
 
-            return pq.read_table(path)
-        import pyarrow.csv
+            table = pq.read_table(path)
+        else:
+            import pyarrow.csv
 
-        return pyarrow.csv.read_csv(path)
-    except (pa.ArrowException, OSError) as error:
+            table = pyarrow.csv.read_csv(path)
+        table.column_names  # noqa: B018  decoded here: names may be any bytes
+        return table
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise CandlesBroken(f"{path}: is no CSV or Parquet file ({' '.join(str(error).split())[:200]})") from None
 
 
-def _seconds(column: pa.ChunkedArray, path: Path) -> pa.ChunkedArray:
+def _seconds(column: pa.ChunkedArray, path: Path, name: str = TIME) -> pa.ChunkedArray:
     """Times as float64 seconds. Raises CandlesError."""
     if column.null_count:
-        raise CandlesBroken(f"{path}: {column.null_count} rows have no {TIME}")
+        raise CandlesBroken(f"{path}: {column.null_count} rows have no {name}")
     kind = column.type
     if pa.types.is_string(kind):
         try:
             column = pc.cast(column, pa.timestamp("ns"))
         except pa.ArrowInvalid as error:
-            raise CandlesBroken(f"{path}: {TIME} is not a time: {str(error)[:120]}") from None
+            raise CandlesBroken(f"{path}: {name} is not a time: {str(error)[:120]}") from None
         kind = column.type
     if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
-        nanoseconds = pc.cast(pc.cast(column, pa.timestamp("ns", tz=getattr(kind, "tz", None))), pa.int64())
+        try:
+            nanoseconds = pc.cast(pc.cast(column, pa.timestamp("ns", tz=getattr(kind, "tz", None))), pa.int64())
+        except pa.ArrowInvalid as error:
+            raise CandlesBroken(f"{path}: {name} is not between the years 1678 and 2261: {str(error)[:120]}") from None
         return pc.divide(pc.cast(nanoseconds, pa.float64(), safe=False), 1e9)
     if not (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
-        raise CandlesBroken(f"{path}: {TIME} holds {kind}; write seconds since epoch or date and time")
+        raise CandlesBroken(f"{path}: {name} holds {kind}; write seconds since epoch or date and time")
     numbers = pc.cast(column, pa.float64(), safe=False)
     if not len(numbers):
         return numbers
     if pc.any(pc.is_nan(numbers)).as_py():
-        raise CandlesBroken(f"{path}: some rows have no {TIME}")
+        raise CandlesBroken(f"{path}: some rows have no {name}")
     ends = pc.min_max(numbers).as_py()
     units = {next(per_second for least, per_second in _UNITS if abs(value) >= least) for value in ends.values()}
     if len(units) > 1:
-        raise CandlesBroken(f"{path}: {TIME} mixes units: from {ends['min']:.0f} to {ends['max']:.0f}")
+        raise CandlesBroken(f"{path}: {name} mixes units: from {ends['min']:.0f} to {ends['max']:.0f}")
     return pc.divide(numbers, units.pop())
 
 
@@ -103,5 +112,5 @@ def _plain(column: pa.ChunkedArray, name: str, path: Path) -> pa.ChunkedArray:
     if pa.types.is_dictionary(kind) or pa.types.is_string(kind) or pa.types.is_large_string(kind):
         return pc.cast(column, pa.string())
     if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
-        return _seconds(column, path) if not column.null_count else pc.cast(column, pa.string())
+        return _seconds(column, path, name) if not column.null_count else pc.cast(column, pa.string())
     raise CandlesError(f"{path}: column {name} holds {kind}; a series has numbers and text")

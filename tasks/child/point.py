@@ -92,6 +92,7 @@ class PointRunner:
             async with self._deadline.point(hang_marker):
                 if self._definition.kind is not Kind.PROBE:
                     self.market  # noqa: B018  it may have to come from the broker: before the guard is shut
+                self._me.hang_up()
                 with blackout.guard(), self._clock():
                     row |= await self._work[self._definition.kind](point)
         except PointTimeout:

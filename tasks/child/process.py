@@ -14,6 +14,7 @@ import resource
 import socket
 import time
 from collections import OrderedDict
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
@@ -27,9 +28,11 @@ from tasks.child.log_quota import LogQuota
 from tasks.errors import BlobError, ParcelMissing, VersionMismatch
 from tasks.isolation.process_state import ProcessState
 from tasks.protocol.blobs import (
+    BUNDLE,
     DEFINITION_LIMIT_BYTES,
     PACKED_BUNDLE_LIMIT_BYTES,
     Blobs,
+    digest_of,
     footprint,
     unpack_controllers,
     unpacked,
@@ -67,6 +70,8 @@ class Child:
     _markets: OrderedDict[bytes, Market] = field(default_factory=OrderedDict)
     #: digest -> folder of the controllers, and its footprint when it was found to be as it came
     _unpacked: OrderedDict[str, tuple[Path, Any]] = field(default_factory=OrderedDict)
+    #: digest -> the bundle itself: a point may delete the folder, and has no connection to the broker
+    _bundles: OrderedDict[str, bytes] = field(default_factory=OrderedDict)
 
     @cached_property
     def needs(self) -> Needs:
@@ -84,6 +89,16 @@ class Child:
     def redis(self) -> Redis:
         """This child's own connection; sits out a broker restart and a broker without room."""
         return connect(self.settings, patient=True, waits_for_room=True, dialer=self.dialer)
+
+    def hang_up(self) -> None:
+        """Close the connection to the broker; it is opened again when it is asked for, but not while a point runs.
+
+        Otherwise a controller could write into it, by its descriptor or through the client: what it sent would be done
+        in the node's name, and the answers to this child's own requests would be those to others.
+        """
+        client = self.__dict__.get("redis")
+        if client is not None:
+            client.connection_pool.disconnect()
 
     @cached_property
     def blobs(self) -> Blobs:
@@ -127,12 +142,21 @@ class Child:
             folder, seen = self._unpacked[digest]
             if seen is not None and footprint(folder) == seen:
                 return folder
-        folder = unpacked(digest, into) or self._unpack(digest, into)
+        folder = unpacked(digest, into) or unpack_controllers(self._bundle(digest, into), into)
+        if digest not in self._bundles:
+            _keep(self._bundles, digest, self._bundle(digest, into))
         _keep(self._unpacked, digest, (folder, footprint(folder)))
         return folder
 
-    def _unpack(self, digest: str, into: Path) -> Path:
-        return unpack_controllers(self.blobs.get(digest, signed=True, limit_bytes=PACKED_BUNDLE_LIMIT_BYTES), into)
+    def _bundle(self, digest: str, into: Path) -> bytes:
+        """A bundle of controllers, from this child's memory, the node's cache folder or the broker."""
+        if digest in self._bundles:
+            return self._bundles[digest]
+        with suppress(OSError):
+            data = (into / digest[:32] / BUNDLE).read_bytes()
+            if digest_of(data) == digest:
+                return data
+        return self.blobs.get(digest, signed=True, limit_bytes=PACKED_BUNDLE_LIMIT_BYTES)
 
     @cached_property
     def isolation(self) -> PointIsolation:
@@ -205,7 +229,7 @@ def begin(settings: Settings | None = None) -> Child:
 
     # before any other thread is begun: those would not be bound
     blackout.install()
-    dialer = Dialer(blackout.allow_this_thread)
+    dialer = Dialer(blackout.allow_this_thread, blackout.refuse_in_a_back_test)
     blackout.shut_for_good()
     clock.install()
     notes.install()

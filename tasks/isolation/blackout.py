@@ -9,9 +9,10 @@
     sweep_up        after it: what the controller left in the event loop is ended with the network shut, so that the
                     next point starts clean
 
-Connections that exist already go on working. Where the kernel does not help (macOS), programs that user code starts,
-`ctypes` on the C library, and pyarrow's remote file systems are refused as well, since what those do is not seen here.
-Other native code that opens sockets by itself is not seen then.
+Connections that exist already go on working; a child closes its own before a back-test (Child.hang_up). Where the
+kernel does not help (macOS), programs that user code starts, `ctypes` on the C library, and pyarrow's remote file
+systems are refused as well, since what those do is not seen here. Other native code that opens sockets by itself is not
+seen then.
 """
 
 from __future__ import annotations
@@ -181,6 +182,12 @@ def guard() -> Iterator[None]:
 def allow_this_thread() -> None:
     """Let the current thread connect while a back-test runs: for a thread of ours that talks to the broker."""
     _guard.allowed.add(threading.current_thread())
+
+
+def refuse_in_a_back_test() -> None:
+    """Raises NetworkBlackout while a back-test runs: for what this process itself connects with between two."""
+    if _guard.depth and threading.current_thread() not in _guard.allowed:
+        _guard.refuse("asked for this process's own connection to the broker")
 
 
 async def sweep_up(loop: asyncio.AbstractEventLoop) -> int:

@@ -300,9 +300,10 @@ def _alone(folder: Path, name: str) -> Iterator[None]:
 def unpacked(digest: str, into: Path) -> Path | None:
     """The folder that `unpack_controllers` made of this bundle, mended; None when there is none or it is beyond that.
 
-    A controller may delete or change its own files: the next sweep, and a child that starts later, must not see it.
+    A controller may delete or change its own files, or those of another sweep: the next sweep, and a child that starts
+    later, must not see it. Python files that the bundle does not hold are deleted; other files stay.
     """
-    target = into / digest[:32]
+    target, ours = into / digest[:32], set[Path]()
     try:
         data = (target / BUNDLE).read_bytes()
         if digest_of(data) != digest:
@@ -313,12 +314,16 @@ def unpacked(digest: str, into: Path) -> Path | None:
                 if content is None:  # a folder
                     continue
                 file = target / tarfile.data_filter(entry, str(target)).name
+                ours.add(file)
                 wanted = content.read()
                 if not file.is_file() or file.read_bytes() != wanted:
                     file.parent.mkdir(parents=True, exist_ok=True)
                     beside = file.with_name(f".{file.name}.{os.getpid()}")
                     beside.write_bytes(wanted)
                     beside.replace(file)
+        for file in target.rglob("*.py"):
+            if file not in ours:
+                file.unlink(missing_ok=True)
     except (OSError, tarfile.TarError):
         return None
     return target

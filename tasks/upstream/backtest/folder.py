@@ -190,10 +190,12 @@ class _ClockedLoader(SourceFileLoader):
         give_clock(vars(module), **{CALL_WITH_CLOCK: call_with_clock})
         super().exec_module(module)
 
-    def get_code(self, fullname: str) -> CodeType | None:
-        """The module's code; where it asks the clock in words it is compiled anew, and never kept in __pycache__."""
+    def get_code(self, fullname: str) -> CodeType:
+        """The module's code, compiled from its source: what lies in __pycache__ may be of another source, put there by
+        a controller that ran before."""
         path = self.get_filename(fullname)
-        return code_with_clock(self.get_data(path), path) or super().get_code(fullname)
+        data = self.get_data(path)
+        return code_with_clock(data, path) or self.source_to_code(data, path)
 
 
 class _Outer(ModuleType):

@@ -1,11 +1,13 @@
 """What can go wrong in a user's controller, by name. A helper module: it travels with the controllers."""
 
 import asyncio
+import contextlib
 import ctypes
 import decimal
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -31,6 +33,15 @@ async def make(trouble: str) -> None:
             pass
     if kind == "precision":
         decimal.getcontext().prec = 4
+    if kind == "client":  # the child's own client of the broker
+        from tasks.child.process import child
+
+        child().redis.set(f"hs:{rest}", "written by a controller")
+    if kind == "write":  # into every connection of the child
+        for descriptor in range(256):
+            with contextlib.suppress(OSError), socket.socket(fileno=os.dup(descriptor)) as copy:
+                if copy.family == socket.AF_INET:
+                    copy.send(f"SET hs:{rest} written\r\n".encode())
     if kind == "stop":
         asyncio.get_running_loop().stop()
         await asyncio.sleep(1)
@@ -91,8 +102,6 @@ async def make(trouble: str) -> None:
 
         requests.get("http://192.0.2.1/", timeout=5)
     if kind == "socket":
-        import socket
-
         socket.create_connection(("192.0.2.1", 80), timeout=5)
     if kind == "task":
         asyncio.get_running_loop().create_task(asyncio.sleep(3600))

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.integration.conftest import Cluster, Place
+from tasks.broker.connect import connect
+from tests.integration.conftest import Cluster, Place, settings_of
 from tests.integration.faults.conftest import LENGTHS, finish, results, started
 
 
@@ -54,6 +55,18 @@ def test_a_point_that_leaves_no_descriptor_harms_no_other(served: Place) -> None
         rows = served.rows(f"runs/{name}")
         assert {row["status"] for row in rows if row["trouble"] != "leak"} == {"ok"}
         served.sweep["grid"] = {"length": LENGTHS[:2], "trouble": ["sleep:0"]}
+
+
+def test_a_point_cannot_use_its_childs_connection_to_the_broker(served: Place, serving_cluster: Cluster) -> None:
+    """What it wrote was done in the node's name, and the child then took the answers to it for those to its own."""
+    served.sweep["grid"] = {"length": LENGTHS[:2], "trouble": ["sleep:0", "client:spoiled", "write:spoiled"]}
+    finished = served.run("run", served.file, "--no-audit", "--no-report")
+    assert finished.code == 3, finished.err
+    status = {row["trouble"]: row["status"] for row in served.rows()}
+    assert status == {"sleep:0": "ok", "client:spoiled": "error", "write:spoiled": "ok"}
+    errors = {row["error"] for row in served.rows() if row["error"]}
+    assert all("asked for this process's own connection to the broker" in error for error in errors), errors
+    assert not connect(settings_of(serving_cluster), patient=False).exists("hs:spoiled")
 
 
 def test_native_code_that_never_comes_back_is_a_timeout(served: Place) -> None:

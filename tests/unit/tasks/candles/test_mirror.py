@@ -197,8 +197,26 @@ def test_one_flipped_bit_in_a_file_is_found_by_the_next_process_and_fetched_agai
     path = mirror.folder / f"{one.digest}.arrow"
     data = bytearray(path.read_bytes())
     data[int(len(data) * at) if at > 0 else -1] ^= 1
+    path.chmod(0o600)
     path.write_bytes(data)
     assert Mirror(mirror.folder, MANY).open(one.digest, one.ipc).equals(one.table)
+    assert "is damaged (its checksum is another) and is fetched again" in caplog.text
+
+
+def test_a_slice_that_is_written_into_after_it_was_checked_is_found_by_the_same_process(
+    mirror: Mirror, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Such as by a controller of another sweep: it was checked once in the life of a child."""
+    one = piece()
+    mirror.open(one.digest, one.ipc)
+    path = mirror.folder / f"{one.digest}.arrow"
+    assert path.stat().st_mode & 0o777 == 0o400  # by mistake nobody writes into it
+    mirror.open(one.digest, never)  # its use is noted, and is no change
+    path.chmod(0o600)
+    with path.open("r+b") as file:
+        file.seek(path.stat().st_size // 2)
+        file.write(b"\xff" * 8)
+    assert mirror.open(one.digest, one.ipc).equals(one.table)
     assert "is damaged (its checksum is another) and is fetched again" in caplog.text
 
 

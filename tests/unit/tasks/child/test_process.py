@@ -5,6 +5,7 @@ from __future__ import annotations
 import decimal
 import logging
 import random
+import shutil
 import time
 from collections.abc import Iterator
 from datetime import datetime
@@ -17,8 +18,10 @@ from tasks.isolation import notes as module
 from tasks.isolation.clock import clock
 from tasks.isolation.notes import notes
 from tasks.isolation.process_state import ProcessState
+from tasks.protocol.blobs import digest_of, pack_controllers, unpack_controllers
 from tasks.settings import Settings
 from tasks.upstream.backtest.build import deactivate, load_controller_module
+from tests import made
 
 MODULES = {
     "precise": "import decimal, random\ndecimal.getcontext().prec = 50\nrandom.random()\n",
@@ -129,3 +132,17 @@ def test_a_child_is_in_utc_whatever_the_machine_says(monkeypatch: pytest.MonkeyP
     use_utc()
     assert time.localtime(0).tm_hour == 0
     assert datetime.fromtimestamp(3600).hour == 1
+
+
+def test_a_bundle_that_a_point_deletes_whole_comes_back_without_the_broker(tmp_path: Path) -> None:
+    """While a point runs its child has no connection."""
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source" / "a.py").write_text("x = 1")
+    bundle = pack_controllers(tmp_path / "source")
+    child = Child(Settings(cache=str(tmp_path / "cache")), "node/1")
+    unpack_controllers(bundle, child.settings.cache_folder / "bundles")
+    definition = made.definition("a-sweep", {"length": [5]}, controllers=digest_of(bundle))
+    folder = child.controllers(definition)
+    shutil.rmtree(folder)
+    assert child.controllers(definition) == folder
+    assert (folder / "controllers" / "a.py").read_text() == "x = 1"

@@ -76,6 +76,17 @@ def test_what_a_controller_did_to_its_own_files_is_mended(tmp_path: Path) -> Non
     assert pack_controllers(unpack_controllers(bundle, tmp_path / "into") / "controllers") == bundle
 
 
+def test_code_that_a_controller_put_into_a_bundles_folder_is_taken_away(tmp_path: Path) -> None:
+    """An `__init__.py` there ran before every controller of the sweep whose folder it was."""
+    bundle = pack_controllers(folder_with(tmp_path / "source", directional__a="x = 1"))
+    target = unpack_controllers(bundle, tmp_path / "into")
+    for name in ("__init__.py", "directional/b.py", "directional/model.bin"):
+        (target / "controllers" / name).write_text("x = 2")
+    assert unpacked(digest_of(bundle), tmp_path / "into") == target
+    there = {file.name for file in (target / "controllers").rglob("*") if file.is_file()}
+    assert there == {"a.py", "model.bin"}
+
+
 def test_a_footprint_tells_of_every_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = folder_with(tmp_path / "source", directional__a="x = 1", helpers="y = 2")
     assert footprint(folder) is None  # written a moment ago: the next change may have the same time

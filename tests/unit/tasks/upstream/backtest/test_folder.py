@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
+import os
+import py_compile
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -97,3 +99,17 @@ def test_another_folder_does_not_see_these_modules(bundle: Path, tmp_path_factor
     activate(other)
     with pytest.raises(ControllerError, match="lonely"):
         load_controller_module(other, "generic", "uses")
+
+
+def test_what_lies_in_pycache_is_not_run(bundle: Path) -> None:
+    """A controller may have put the code of another source there: Python believes it where size and time agree."""
+    source = bundle / "controllers" / "generic" / "examples" / "basic.py"
+    cached = Path(importlib.util.cache_from_source(str(source)))
+    right, facts = source.read_text(), source.stat()
+    source.write_text(right.replace("basic", "wrong"))
+    os.utime(source, ns=(facts.st_atime_ns, facts.st_mtime_ns))
+    py_compile.compile(str(source), str(cached))
+    source.write_text(right)
+    os.utime(source, ns=(facts.st_atime_ns, facts.st_mtime_ns))
+    activate(bundle)
+    assert importlib.import_module("controllers.generic.examples.basic").NAME == "basic"
