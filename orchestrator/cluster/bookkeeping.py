@@ -6,7 +6,7 @@ counted. It raises redis-py's RedisError when the broker is away.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -91,7 +91,7 @@ def running_chunks(redis: Redis, sweep: str) -> dict[str, RunningChunk]:
 def nodes_at_work(redis: Redis) -> set[str]:
     """The nodes that children of which run a chunk of any sweep, among them nodes that have died since."""
     found: set[str] = set()
-    for key in redis.scan_iter(ANY_RUNNING, count=1000):
+    for key in redis.scan_iter(ANY_RUNNING, count=1000, _type="hash"):  # a key of another type is nobody's record
         for value in redis.hvals(as_text(key)):
             with suppress(MessageError):
                 found.add(RunningChunk.decode(value).child.node)
@@ -114,8 +114,8 @@ def write_status(redis: Redis, sweep: str, status: SweepStatus) -> None:
         redis.delete(keys.status)  # what lies there is nobody's status
 
 
-def put_away_foreign(redis: Redis, keys: Keys) -> list[str]:
-    """Delete the keys of a sweep that hold something else than we keep there, and return them.
+def put_away_foreign(redis: Redis, keys: Keys, say: Callable[[str], object] = lambda _: None) -> list[str]:
+    """Delete the keys of a sweep that hold something else than we keep there, and return them; `say` is told of each.
 
     Nothing could be begun, collected or cancelled while they are there. What a sweep has stored is not on the broker.
     """
@@ -129,6 +129,8 @@ def put_away_foreign(redis: Redis, keys: Keys) -> list[str]:
         strange.append(keys.generation)
     if strange:
         redis.delete(*strange)
+    for key in strange:
+        say(f"{key} on the broker is not what is kept there (something else wrote it): it is deleted")
     return strange
 
 
@@ -140,9 +142,29 @@ def _counts(raw: bytes | str | None) -> bool:
 
 def cancel(redis: Redis, sweep: str) -> None:
     """Mark a sweep as cancelled: chunks that no child has begun are passed over."""
+    from redis.exceptions import ResponseError
+
     keys = Keys(sweep)
     redis.set(keys.cancelled, SweepState.CANCELLED.value)
-    redis.hset(keys.status, "state", SweepState.CANCELLED.value)
+    try:
+        redis.hset(keys.status, "state", SweepState.CANCELLED.value)
+    except ResponseError as error:
+        if not of_another_type(error):
+            raise
+        redis.delete(keys.status)  # what lies there is nobody's status
+
+
+def is_cancelled(redis: Redis, sweep: str) -> bool:
+    """Whether `cancel` marked a sweep; an orchestrator that was interrupted leaves another mark."""
+    from redis.exceptions import ResponseError
+
+    try:
+        mark = redis.get(Keys(sweep).cancelled)
+    except ResponseError as error:
+        if not of_another_type(error):
+            raise
+        return False
+    return mark is not None and as_text(mark) == SweepState.CANCELLED.value
 
 
 def _records(sweep: str, answers: Sequence[object]) -> SweepRecords:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from orchestrator.cluster.bookkeeping import of_another_type
 from orchestrator.cluster.validation import ExpectedRows, RowsRefused
 from tasks.protocol.keys import Keys
 from tasks.protocol.messages import Rows, SweepDefinition
@@ -91,7 +92,7 @@ class Stream:
         budget = BATCH_BYTES
         count, block = 1, int(wait_s * 1000) or None
         while budget > 0:
-            answer = self._redis.xread({self._key: self._last}, count=count, block=block)
+            answer = self._read(count, block)
             entries = _entries_of(answer)
             for entry, raw in entries:
                 budget -= len(raw)
@@ -103,6 +104,18 @@ class Stream:
             count, block = min(BATCH, budget // largest), None
             if count < 1:
                 return
+
+    def _read(self, count: int, block: int | None) -> object:
+        """What XREAD answers. A key of another type in the stream's place is deleted: nobody could hand in rows."""
+        from redis.exceptions import ResponseError
+
+        try:
+            return self._redis.xread({self._key: self._last}, count=count, block=block)
+        except ResponseError as error:
+            if not of_another_type(error):
+                raise
+            self._redis.delete(self._key)
+            return None
 
     def _put_aside(self, entry: str, raw: bytes, refused: RowsRefused) -> None:
         noted = SetAside(entry, refused.chunk, refused.node, refused.why)

@@ -306,7 +306,8 @@ def _closing_lines(answer: operations.Answer, sweep: Sweep, estimate: bool) -> l
     if answer.report:
         lines.append(f"report: {answer.report}")
     if summary.interrupted:
-        lines.append(f"interrupted; go on with: {command('resume', answer.out)}")
+        how = "cancelled" if summary.cancelled else "interrupted"
+        lines.append(f"{how}; go on with: {command('resume', answer.out)}")
     elif summary.failed:
         with Store.open(answer.out) as store:
             for error, count in store.errors(summary.sweep)[:5]:

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from orchestrator.cluster.bookkeeping import of_another_type, put_away_foreign
 from orchestrator.cluster.collect import Stream
 from orchestrator.cluster.lease import LEASE_S, collector_lease
 from orchestrator.execution import publish
@@ -45,8 +46,16 @@ class Follower:
 
     def follow(self) -> None:
         """Until every point has a row, the sweep was stopped, or nothing can come any more. Raises BrokerError."""
+        from redis.exceptions import ResponseError
+
         while True:
-            self._collect()
+            try:
+                self._collect()
+            except ResponseError as error:
+                if not of_another_type(error) or not put_away_foreign(
+                    self._cluster.redis, self._keys, self._watcher.say
+                ):
+                    raise
             standing = standing_of(self._cluster, self._sweep)
             self._show(standing)
             status = standing.status

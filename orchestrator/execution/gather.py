@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.cluster.bookkeeping import nodes_at_work
+from orchestrator.cluster.bookkeeping import nodes_at_work, put_away_foreign
 from orchestrator.cluster.collect import Stream
 from orchestrator.execution.in_flight import DEPTH, InFlight, send_refused
 from orchestrator.progress.watcher import Progress, Watcher
@@ -56,6 +56,7 @@ def gather(
     """
     keys = Keys(definition.sweep)
     redis: Any = cluster.redis
+    put_away_foreign(redis, keys, cluster.say)
     generation = int(redis.incr(keys.generation))
     part = len(points) if within_s else max(1, min(32, -(-len(points) // max(1, DEPTH * cluster.children()))))
     in_flight = InFlight()

@@ -70,6 +70,7 @@ def submit(sweep: Sweep, out: Path, settings: Settings, watcher: Watcher) -> Sen
         store, cluster, definition = session.store, session.cluster, session.definition
         keys = Keys(definition.sweep)
         redis = cluster.redis
+        bookkeeping.put_away_foreign(redis, keys, watcher.say)
         with collector_lease(redis, keys, watcher.say):
             generation = int(redis.incr(keys.generation))
             redis.delete(keys.cancelled)

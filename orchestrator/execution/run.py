@@ -74,6 +74,8 @@ class Summary:
     #: points whose rows came in during this run
     computed: int
     interrupted: bool = False
+    #: it was interrupted by `hummingsweep cancel`, from another terminal or machine
+    cancelled: bool = False
     #: wall-clock seconds per point of one child, as measured; None when nothing was computed
     seconds_per_point: float | None = None
     children: int = 0
@@ -175,6 +177,7 @@ class SweepRun:
         self._looked, self._reported, self._kept = -10.0, -10.0, time.monotonic()
         self._first_rows: float | None = None
         self._reported_points, self._checked = -1, False
+        self._cancelled = False
         self._absence = Absence(context.watcher.say, context.cluster.settings.give_up_after_s)
         #: child -> messages of rows that did not fit
         self._set_aside: Counter[str] = Counter()
@@ -182,7 +185,11 @@ class SweepRun:
     def run(self) -> Summary:
         """Raises BrokerError, StoreError."""
         self._put_away_foreign()
-        with collector_lease(self._redis, self._keys, self._watcher.say) as held, _interrupts() as interrupted:
+        with collector_lease(self._redis, self._keys, self._watcher.say) as held, _interrupts() as asked_to_stop:
+
+            def interrupted() -> bool:
+                return self._cancelled or asked_to_stop()
+
             self._open()
             while True:
                 self._look(held)
@@ -199,8 +206,7 @@ class SweepRun:
             return self._summary(interrupted=interrupted())
 
     def _put_away_foreign(self) -> None:
-        for key in bookkeeping.put_away_foreign(self._redis, self._keys):
-            self._watcher.say(f"{key} on the broker is not what is kept there (something else wrote it): it is deleted")
+        bookkeeping.put_away_foreign(self._redis, self._keys, self._watcher.say)
 
     def _open(self) -> None:
         """Become the newest generation, and store what an earlier run left in the stream."""
@@ -229,6 +235,9 @@ class SweepRun:
             self._absence.observe(self._children)
         self._distrust.look()
         held.check()
+        if not self._cancelled and bookkeeping.is_cancelled(self._redis, self._keys.sweep):
+            self._cancelled = True
+            self._watcher.say(f"sweep {self._keys.sweep} was cancelled: finishing the running chunks")
         if now - self._kept > NEEDED_S:
             self._kept = now
             keep(self._redis, self._keys, self._definition)
@@ -314,7 +323,8 @@ class SweepRun:
     def _close(self) -> None:
         """What the broker keeps of a finished run runs out by itself."""
         done = self._agenda.counts.total() >= self._agenda.size
-        self._write_status(SweepState.DONE if done else SweepState.STOPPED)
+        ended = SweepState.CANCELLED if self._cancelled else SweepState.STOPPED
+        self._write_status(SweepState.DONE if done else ended)
         self._redis.delete(self._keys.cancelled)
         self._distrust.clear()
         if total := self._set_aside.total():
@@ -347,6 +357,7 @@ class SweepRun:
             seconds=time.monotonic() - self._started,
             computed=self._computed,
             interrupted=interrupted,
+            cancelled=self._cancelled,
             seconds_per_point=next(filter(None, speeds), None),
             children=self._children,
             memory_bytes=self._memory_bytes,

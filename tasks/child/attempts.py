@@ -131,8 +131,9 @@ class Attempts:
             return 1
 
     def let_go(self, chunk: str) -> None:
-        """This attempt ends without rows, and the chunk is the orchestrator's to send again."""
+        """This attempt ends without rows, and the chunk is the orchestrator's to send again, under another name."""
         self.redis.hdel(self.keys.running, chunk)
+        self.redis.hdel(self.keys.attempts, chunk)  # of a sweep that is gone nobody would ever take it away
 
     def mark(self, chunk: str, point: int, who: str) -> None:
         """This point is under way in the child `who`."""

@@ -311,7 +311,11 @@ DOORS = [
     Door("csv", _enter_candles("candles_binance_BTC-USDT_1m.csv"), lambda: [_csv_candles()]),
     Door("parquet", _enter_candles("candles_binance_BTC-USDT_1m.parquet"), lambda: [_parquet_candles()]),
     Door("foreign-csv", _enter_foreign, lambda: [_csv_candles(), _csv_candles().replace(b",", b";")]),
-    Door("series", _enter_series, lambda: [b"timestamp,rate,text\n1704067200,0.1,a\n1704067260,,b\n"]),
+    Door(
+        "series",
+        _enter_series,
+        lambda: [b"timestamp,rate,text\n1704067200,0.1,a\n1704067260,,b\n", b"timestamp,a,a\n9999-12-31,1,2\n"],
+    ),
     Door("slice", Slice.from_compressed, lambda: [_compressed_slice()]),
     Door("store", _enter_store, _store_files),
     Door("bundle", _enter_bundle, _bundles),

@@ -14,7 +14,7 @@ import pyarrow
 import pytest
 
 from orchestrator.cluster import guardian
-from orchestrator.cluster.bookkeeping import put_away_foreign
+from orchestrator.cluster.bookkeeping import cancel, is_cancelled, nodes_at_work, put_away_foreign
 from orchestrator.cluster.collect import SET_ASIDE, Stream
 from orchestrator.cluster.lease import CollectorLease, collector_lease
 from orchestrator.execution.run import keep
@@ -73,6 +73,13 @@ def test_chunks_of_an_earlier_orchestrator_are_passed_over(attempts: Attempts, r
     redis.set(attempts.keys.generation, 2)
     assert attempts.begin("1:0-1", ME)[0] == CANCELLED
     assert attempts.begin("2:0-1", ME)[0] == 1
+
+
+def test_a_replayed_chunk_of_a_sweep_that_is_gone_leaves_no_key(attempts: Attempts, redis: Any) -> None:
+    """Each left a count of attempts on the broker, for ever."""
+    assert attempts.begin("7:0-1", ME) == (1, "")
+    attempts.let_go("7:0-1")
+    assert list(redis.scan_iter(attempts.keys.all_of_it)) == []
 
 
 def test_the_point_that_kills_its_child_is_found(attempts: Attempts) -> None:
@@ -259,6 +266,26 @@ def test_keys_of_a_sweep_that_hold_something_else_are_put_away(redis: Any, attem
     assert put_away_foreign(redis, keys) == [keys.generation]
     attempts.commit("2:0-0", rows("2:0-0", 0))
     assert put_away_foreign(redis, keys) == []
+
+
+def test_a_list_where_rows_are_handed_in_is_deleted_by_who_reads_them(redis: Any, attempts: Attempts) -> None:
+    """`verify`, `audit`, `report` and `watch` ended with `WRONGTYPE`, and so did the same command given again."""
+    redis.rpush(attempts.keys.rows, "something else")
+    stream = Stream(redis, definition(attempts.keys.sweep, {"length": [5]}))
+    assert list(stream.read(0)) == []
+    attempts.commit("1:0-0", rows("1:0-0", 0))
+    assert [came.chunk for _, came in stream.read(0)] == ["1:0-0"]
+
+
+def test_other_keys_where_a_sweep_is_cancelled_or_chunks_run_stop_nobody(redis: Any, attempts: Attempts) -> None:
+    keys = attempts.keys
+    redis.rpush(keys.status, "something else")
+    redis.rpush(keys.cancelled, "something else")
+    redis.rpush(keys.running, "something else")
+    assert not is_cancelled(redis, keys.sweep)
+    nodes_at_work(redis)  # no error
+    cancel(redis, keys.sweep)
+    assert is_cancelled(redis, keys.sweep)
 
 
 def test_a_lost_blob_of_a_series_is_noticed_like_that_of_a_slice(redis: Any) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from orchestrator.cluster.bookkeeping import known_sweeps, read_sweep
 from tasks.broker.connect import connect
 from tests.integration.conftest import Cluster, Place, eventually, settings_of
 from tests.integration.faults.conftest import finish, results, started
@@ -40,6 +41,23 @@ def test_the_orchestrator_is_told_to_end(
     assert list(redis.scan_iter("hs:*:collector")) == []
     finish(served.start("run", served.file, "--no-audit", "--no-report"))
     assert results(served.rows()) == undisturbed
+
+
+def test_a_sweep_that_is_cancelled_while_it_runs_ends_with_the_running_chunks(
+    served: Place, serving_cluster: Cluster
+) -> None:
+    """Its chunks were passed over, and its orchestrator took them for lost and sent them again and again."""
+    process = started(served)
+    assert served.run("cancel", "runs/test").code == 0
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert "was cancelled: finishing the running chunks" in err
+    assert "lost" not in err
+    assert out.splitlines()[-1].startswith("cancelled; go on with: ")
+    redis: Any = connect(settings_of(serving_cluster), patient=False)
+    status = read_sweep(redis, known_sweeps(redis)[0]).status
+    assert status is not None and status.state == "cancelled"
+    assert 0 < served.stored() < 40
 
 
 def test_it_is_resumed_from_an_old_copy_of_the_output_folder(served: Place, undisturbed: list[dict[str, Any]]) -> None:
