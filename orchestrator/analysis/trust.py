@@ -152,7 +152,8 @@ def figures(sweep: SweepReturns, *, draws: int = 1000, seed: int = 0) -> Figures
         lost = points - len(whole)
         notes.append(f"{lost:,} points lost their whole account: they count as trials and are left out of the rest")
     if periods < 2 or not len(whole):
-        notes.append("there are no returns to judge")
+        why = "every point lost its whole account, so " if points and not len(whole) else ""
+        notes.append(f"{why}there are no returns to judge")
         return Figures(periods, sweep.interval_s, points, points - len(whole), 0, notes)
     values = sweep.values if len(whole) == points else sweep.values[:, whole]
     found = moments(values)
@@ -163,8 +164,10 @@ def figures(sweep: SweepReturns, *, draws: int = 1000, seed: int = 0) -> Figures
         periods, sweep.interval_s, points, points - len(whole), len(whole) - moving, notes, trials, found, whole
     )
     if not moving:
-        notes.append("no point's account ever moved: nothing was traded, so there is nothing to judge")
+        notes.append("no point's account ever moved: nothing was traded")
         return base
+    if idle := len(whole) - moving:
+        notes.append(f"{idle:,} of {points:,} points never traded: they are no trials")
     family = family_test(values, draws=draws, seed=seed, found=found)
     place = None if sweep.best is None else int(np.searchsorted(whole, sweep.best))
     if place is not None and (place >= len(whole) or whole[place] != sweep.best):

@@ -84,7 +84,10 @@ def unranked(table: pa.Table, rank_by: str, where: str | None) -> tuple[str, boo
     if not empty:
         return "", False
     if empty == len(objective):
-        why = _too_short(table) or "an annual figure needs a longer period, a ratio something to divide by"
+        why = (
+            _too_short(table)
+            or "an annual figure needs a longer period and an account that is not lost, a ratio something to divide by"
+        )
         return (
             f"{NOTHING_RANKED}{rank_by} is empty in all {empty} rows ({why}); rank by another column, such as net_pnl",
             True,

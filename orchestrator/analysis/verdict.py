@@ -144,14 +144,14 @@ def _headline(found: Figures, word: Verdict) -> str:
     if not found.is_annual:
         span += ", too short to annualise"
     low, high = map(ratio, found.best.bootstrap.sharpe)
-    start = (
-        f"The best of {found.trials.raw:,} points has a Sharpe ratio of {ratio(found.best.sharpe)} {found.unit} over "
-        f"{span} (its own 90 % range: {low} to {high})"
-    )
+    only_one = found.trials.raw == 1
+    tried = "The one point tried" if only_one else f"The best of {found.trials.raw:,} points"
+    worthless = "a point" if only_one else "the best of as many points"
+    start = f"{tried} has a Sharpe ratio of {ratio(found.best.sharpe)} {found.unit} over {span} (its own 90 % range: {low} to {high})"
     if found.best.sharpe <= 0:
         return f"{start}: it lost, so there is nothing to trade."
     usual = (
-        f"the best of as many points without any skill has {ratio(float(found.family.by_luck.mean()))} on average, "
+        f"{worthless} without any skill has {ratio(float(found.family.by_luck.mean()))} on average, "
         f"and as much in {percent(found.best.p)} of cases"
     )
     return {

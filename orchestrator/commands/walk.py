@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -20,7 +20,7 @@ from orchestrator.commands._shared import (
 from orchestrator.commands.tables import shown, table
 from orchestrator.execution import windows as stored_windows
 from orchestrator.progress.watcher import watcher_for
-from orchestrator.report.folds_words import DAY_S, between, closing_lines, percent, rule_text
+from orchestrator.report.folds_words import DAY_S, between, closing_lines, objective_columns, percent, rule_text
 from orchestrator.report.text import Objective
 from orchestrator.results.sweep_ref import resolve
 from orchestrator.sweepfile.validate import Robustness, length_text
@@ -112,12 +112,11 @@ def _asked(**options: Any) -> Robustness:
 
 def walk_lines(answer: JsonView) -> list[str]:
     """The table of a walk-forward, one row a fold."""
-    objective = str(answer["rank_by"]).lstrip("-")
+    objectives = objective_columns(answer)
     folds: Sequence[JsonView] = answer["folds"]
     axes = [each["axis"] for each in answer["parameters"]]
-    columns = ["fold", "train", "test", "point", *axes, f"{objective} in", f"{objective} out"]
-    columns += ["return in", "return out", "random out"]
-    rows = [_fold_cells(fold, axes, Objective.of(answer["rank_by"])) for fold in folds]
+    columns = ["fold", "train", "test", "point", *axes, *objectives, "return in", "return out", "random out"]
+    rows = [_fold_cells(fold, axes, Objective.of(answer["rank_by"]), objectives.values()) for fold in folds]
     lines = table(f"walk-forward, {rule_text(answer)}", columns, rows)
     if len(folds) < answer["planned"]:
         lines.append(f"{len(folds)} of {answer['planned']} folds have their rows so far")
@@ -130,7 +129,7 @@ def walk_lines(answer: JsonView) -> list[str]:
     return lines
 
 
-def _fold_cells(fold: JsonView, axes: Sequence[str], objective: Objective) -> list[str]:
+def _fold_cells(fold: JsonView, axes: Sequence[str], objective: Objective, keys: Iterable[str]) -> list[str]:
     windows = [between(fold["train_start"], fold["train_end"]), between(fold["test_start"], fold["test_end"])]
     values = fold.get("values") or {}
     return [
@@ -138,8 +137,7 @@ def _fold_cells(fold: JsonView, axes: Sequence[str], objective: Objective) -> li
         *windows,
         "" if fold["point"] is None else str(fold["point"]),
         *(shown(values.get(axis)) for axis in axes),
-        objective.text(fold.get("objective_in")),
-        objective.text(fold.get("objective_out")),
+        *(objective.text(fold.get(key)) for key in keys),
         *(percent(fold.get(name)) for name in ("return_in", "return_out", "control_out")),
     ]
 

@@ -9,7 +9,7 @@ import math
 from collections.abc import Sequence
 from types import SimpleNamespace
 
-from orchestrator.report.folds_words import between, closing_lines, percent, rule_text
+from orchestrator.report.folds_words import between, closing_lines, objective_columns, percent, rule_text
 from orchestrator.report.text import Objective, cell_text, shown
 from tasks.named_types import JsonObject, JsonView
 from tasks.protocol.messages import SweepDefinition
@@ -41,6 +41,7 @@ def folds_part(
         joined_alt=_joined_alt(walk),
         axes=[each["axis"] for each in walk["parameters"]] if walk else [],
         holdout_rows=_holdout_rows(holdout, objective),
+        holdout_by_return=bool(holdout and holdout.get("by_return")),
         holdout_ratios=_has_ratios(holdout),
         holdout_title=between(holdout["start"], holdout["end"]) if holdout else "",
         robustness=_matrix(robustness, objective),
@@ -77,26 +78,17 @@ def _data(
 def _fold_heads(walk: JsonView | None) -> list[str]:
     if walk is None:
         return []
-    objective = str(walk["rank_by"]).lstrip("-")
     axes = [each["axis"] for each in walk["parameters"]]
-    return [
-        "fold",
-        "training",
-        "test",
-        "point",
-        *axes,
-        f"{objective} in",
-        f"{objective} out",
-        "return in",
-        "return out",
-        "random out",
-    ]
+    # what was earned comes before the axes, for the table scrolls sideways and there may be many of them
+    returns = ["return in", "return out", "random out"]
+    return ["fold", "training", "test", "point", *returns, *objective_columns(walk), *axes]
 
 
 def _fold_rows(walk: JsonView | None, objective: Objective) -> list[list[SimpleNamespace]]:
     if walk is None:
         return []
     axes = [each["axis"] for each in walk["parameters"]]
+    objectives = objective_columns(walk).values()
     rows = []
     for fold in walk["folds"]:
         values = fold.get("values") or {}
@@ -105,13 +97,14 @@ def _fold_rows(walk: JsonView | None, objective: Objective) -> list[list[SimpleN
             between(fold["train_start"], fold["train_end"]),
             between(fold["test_start"], fold["test_end"]),
             "none" if fold["point"] is None else str(fold["point"]),
-            *(shown(values[axis]) if axis in values else "" for axis in axes),
-            objective.text(fold.get("objective_in")),
-            objective.text(fold.get("objective_out")),
         ]
-        cells = [SimpleNamespace(text=text, css="") for text in texts]
-        cells += [_signed(fold.get(name)) for name in ("return_in", "return_out", "control_out")]
-        rows.append(cells)
+        after = [
+            *(objective.text(fold.get(key)) for key in objectives),
+            *(shown(values[axis]) if axis in values else "" for axis in axes),
+        ]
+        returns = [_signed(fold.get(name)) for name in ("return_in", "return_out", "control_out")]
+        first, last = ([SimpleNamespace(text=text, css="") for text in some] for some in (texts, after))
+        rows.append([*first, *returns, *last])
     return rows
 
 
@@ -148,8 +141,9 @@ def _holdout_rows(holdout: JsonView | None, objective: Objective) -> list[list[S
             f"rank {each['rank']}" if each["rank"] else "at random",
             str(each["point"]),
             objective.text(each["objective_in"]),
-            objective.text(each["objective_out"]),
         ]
+        if not holdout.get("by_return"):
+            texts.append(objective.text(each["objective_out"]))
         cells = [SimpleNamespace(text=text, css="") for text in texts]
         ratio = [SimpleNamespace(text=cell_text(each["sharpe"]), css="")] if _has_ratios(holdout) else []
         rows.append([*cells, _signed(each["return"]), *ratio])

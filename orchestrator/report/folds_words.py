@@ -131,6 +131,13 @@ def sharpe_text(joined: JsonView) -> str:
     return f"Sharpe {joined['sharpe']:.2f} (95%: {joined['sharpe_low']:.2f} to {joined['sharpe_high']:.2f})"
 
 
+def objective_columns(walk: JsonView) -> dict[str, str]:
+    """Heading -> key of a fold, for `rank_by` in training and test; without a column in which no fold has a number."""
+    objective = str(walk["rank_by"]).lstrip("-")
+    columns = {f"{objective} in": "objective_in", f"{objective} out": "objective_out"}
+    return {head: key for head, key in columns.items() if any(fold.get(key) is not None for fold in walk["folds"])}
+
+
 def rule_text(answer: JsonView) -> str:
     """How the point of each fold was chosen, in words."""
     name, number = answer["rule"]["name"], answer["rule"]["number"]

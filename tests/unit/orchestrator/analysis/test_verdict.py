@@ -91,7 +91,19 @@ def test_one_point_is_judged_without_an_overfitting_test() -> None:
     found = figures_of(with_edge()[:, 17:18])
     assert found.overfitting is None
     assert any("nothing was chosen" in note for note in found.notes)
-    assert judge(found)[0] is Verdict.EVIDENCE
+    word, sentence = judge(found)
+    assert word is Verdict.EVIDENCE
+    assert sentence.startswith("The one point tried has a Sharpe ratio of")
+    assert "; a point without any skill has" in sentence
+
+
+def test_points_that_never_traded_are_said_to_be_no_trials() -> None:
+    returns = noise()
+    returns[:, :15] = 0
+    found = figures_of(returns)
+    assert found.trials is not None
+    assert found.trials.raw == 185
+    assert "15 of 200 points never traded: they are no trials" in found.notes
 
 
 def test_points_that_lost_their_account_count_as_trials_and_are_left_out() -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import ujson
 
+from orchestrator.commands.walk import walk_lines
 from orchestrator.report.folds_page import folds_part
 from orchestrator.report.folds_words import between, closing_lines
 from orchestrator.report.page import write_report
@@ -175,3 +176,20 @@ def test_a_holdout_without_returns_enough_has_no_column_of_ratios() -> None:
     whole, _ = folds_part(notes, [], definition)
     assert whole is not None
     assert {len(row) for row in whole.holdout_rows} == {6}
+
+
+def test_columns_in_which_no_fold_and_no_point_has_a_number_are_left_out() -> None:
+    notes = noted()
+    folds = notes["walk_forward"]["folds"]
+    for fold in folds:
+        fold["objective_out"] = None
+    notes["holdout"]["by_return"] = True
+    part, _ = folds_part(notes, [], made.definition("x-0123456789", made.GRID))
+    assert part is not None
+    assert part.fold_heads[4:8] == ["return in", "return out", "random out", "net_pnl in"]
+    assert "net_pnl out" not in part.fold_heads
+    assert {len(row) for row in part.fold_rows} == {len(part.fold_heads)}
+    assert {len(row) for row in part.holdout_rows} == {4}
+    lines = walk_lines(notes["walk_forward"])
+    assert "net_pnl out" not in lines[1]
+    assert "net_pnl in" in lines[1]
