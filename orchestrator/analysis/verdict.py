@@ -147,7 +147,10 @@ def _headline(found: Figures, word: Verdict) -> str:
     only_one = found.trials.raw == 1
     tried = "The one point tried" if only_one else f"The best of {found.trials.raw:,} points"
     worthless = "a point" if only_one else "the best of as many points"
-    start = f"{tried} has a Sharpe ratio of {ratio(found.best.sharpe)} {found.unit} over {span} (its own 90 % range: {low} to {high})"
+    start = (
+        f"{tried} has a Sharpe ratio of {ratio(found.best.sharpe)} {found.unit} over {span} "
+        f"(its own 90 % range: {low} to {high})"
+    )
     if found.best.sharpe <= 0:
         return f"{start}: it lost, so there is nothing to trade."
     usual = (
