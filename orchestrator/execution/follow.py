@@ -48,29 +48,37 @@ class Follower:
         """Until every point has a row, the sweep was stopped, or nothing can come any more. Raises BrokerError."""
         from redis.exceptions import ResponseError
 
+        self._put_away_foreign()
         while True:
             try:
-                self._collect()
+                if self._ended():
+                    return
             except ResponseError as error:
-                if not of_another_type(error) or not put_away_foreign(
-                    self._cluster.redis, self._keys, self._watcher.say
-                ):
+                if not of_another_type(error) or not self._put_away_foreign():
                     raise
-            standing = standing_of(self._cluster, self._sweep)
-            self._show(standing)
-            status = standing.status
-            if standing.ended:
-                self._watcher.say(f"sweep {self._sweep}: {status.state}, {status.done}/{status.points} points")
-                return
-            if self._nobody_runs_it(standing):
-                self._watcher.say(
-                    f"sweep {self._sweep}: {status.done}/{status.points} points, and the command that ran it is gone; "
-                    f"go on with: {command('resume', self._folder or self._sweep)}"
-                )
-                return
-            if self._lost(standing):
-                self._compute_lost(standing)
             time.sleep(EVERY_S)
+
+    def _put_away_foreign(self) -> list[str]:
+        return put_away_foreign(self._cluster.redis, self._keys, self._watcher.say)
+
+    def _ended(self) -> bool:
+        """Collect and look once; whether there is nothing more to come."""
+        self._collect()
+        standing = standing_of(self._cluster, self._sweep)
+        self._show(standing)
+        status = standing.status
+        if standing.ended:
+            self._watcher.say(f"sweep {self._sweep}: {status.state}, {status.done}/{status.points} points")
+            return True
+        if self._nobody_runs_it(standing):
+            self._watcher.say(
+                f"sweep {self._sweep}: {status.done}/{status.points} points, and the command that ran it is gone; "
+                f"go on with: {command('resume', self._folder or self._sweep)}"
+            )
+            return True
+        if self._lost(standing):
+            self._compute_lost(standing)
+        return False
 
     def _collect(self) -> None:
         """Store what waits in the stream, when no other command collects."""

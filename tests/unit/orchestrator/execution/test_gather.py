@@ -24,7 +24,7 @@ class Redis:
     def exists(self, key: str) -> int:
         return int(self._running)
 
-    def scan_iter(self, pattern: str, count: int) -> list[bytes]:
+    def scan_iter(self, pattern: str, count: int, _type: str) -> list[bytes]:
         return [b"hs:another:running"] if self.at_work else []
 
     def hvals(self, key: str) -> list[bytes]:
@@ -61,6 +61,7 @@ def test_who_waits_is_told_once_why(
     running: bool, at_work: str, words: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(gather, "Stream", Stream)
+    monkeypatch.setattr(gather, "put_away_foreign", lambda *_: [])
     monkeypatch.setattr(gather, "BUSY_S", -1.0)
     said: list[str] = []
     cluster: Any = SimpleNamespace(
