@@ -61,7 +61,7 @@ def _of_connector(source: Path | JsonObject, connector: str) -> dict[str, JsonOb
             f"{file}: no such file; write the trading rules of {connector} there as {EXAMPLE}, or fetch them with "
             f"`hummingsweep sync --connector {connector} --rules`"
         ) from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise TradingRulesMissing(f"{file}: cannot be read as JSON ({error}); write {EXAMPLE}") from error
     if not isinstance(found, dict) or not all(isinstance(fields, dict) for fields in found.values()):
         raise TradingRulesMissing(f"{file}: must map each trading pair to its rules; write {EXAMPLE}")

@@ -41,10 +41,17 @@ SPARE = 8
 
 @worker_process_init.connect(weak=False)  # type: ignore[untyped-decorator]  # celery has no type information
 def _enter(**_: object) -> None:
-    me = begin()
-    scripts()
-    me.quota.listen()
-    heartbeat.begin(me.settings.cache_folder)
+    try:
+        me = begin()
+        scripts()
+        me.quota.listen()
+        heartbeat.begin(me.settings.cache_folder)
+    except BaseException as error:
+        # Celery would go on without it, and this process would take one chunk after the other and run none
+        told = f"{error}" if isinstance(error, HummingsweepError) else describe(error)
+        print(f"a child cannot begin, and is started anew: {told}", file=sys.stderr, flush=True)  # noqa: T201  the node's log
+        time.sleep(REFUSED_WAIT_S)
+        os._exit(1)
 
 
 @shared_task(name=CHUNK_TASK, acks_late=True)  # type: ignore[untyped-decorator]  # celery has no type information

@@ -12,6 +12,7 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from tasks.settings import Settings
 
@@ -24,8 +25,26 @@ def compile_kernels(settings: Settings) -> None:
     cache = Path(os.environ.setdefault("NUMBA_CACHE_DIR", str(settings.cache_folder / "kernels")))
     from tasks.engine.executors.warm import warm
 
+    _do_without_a_cache()
     with _one_compiles(cache):
         warm()
+
+
+def _do_without_a_cache() -> None:
+    """Let numba compile a loop that it cannot keep, because the disk is full or takes nothing; it raises otherwise."""
+    from numba.core import caching
+
+    kind: Any = caching.Cache
+    if hasattr(kind.save_overload, "is_tolerant"):
+        return
+    original = kind.save_overload
+
+    def save_overload(cache: Any, sig: Any, data: Any) -> None:
+        with contextlib.suppress(OSError):  # the next child compiles it again
+            original(cache, sig, data)
+
+    save_overload.is_tolerant = True  # type: ignore[attr-defined]  # says that it is ours
+    kind.save_overload = save_overload
 
 
 @contextlib.contextmanager

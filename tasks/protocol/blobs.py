@@ -22,6 +22,7 @@ import hmac
 import io
 import os
 import shutil
+import socket
 import tarfile
 import tempfile
 import time
@@ -270,8 +271,11 @@ def unpack_controllers(data: bytes, into: Path) -> Path:
     target = into / digest_of(data)[:32]
     if unpacked(digest_of(data), into):
         return target
-    into.mkdir(parents=True, exist_ok=True)
-    beside = Path(tempfile.mkdtemp(prefix=".unpack-", dir=into))
+    try:
+        into.mkdir(parents=True, exist_ok=True)
+        beside = Path(tempfile.mkdtemp(prefix=".unpack-", dir=into))
+    except OSError as error:
+        raise _no_place(into, error) from error
     try:
         with tarfile.open(fileobj=io.BytesIO(data)) as bundle:
             if sum(entry.size for entry in bundle) > BUNDLE_LIMIT_BYTES:
@@ -282,11 +286,22 @@ def unpack_controllers(data: bytes, into: Path) -> Path:
             if not unpacked(digest_of(data), into):
                 shutil.rmtree(target, ignore_errors=True)  # there, but not as it was
                 beside.rename(target)
-    except (tarfile.TarError, OSError) as error:
+    except tarfile.TarError as error:
         raise BlobError(f"a controllers bundle cannot be unpacked: {error}") from error
+    except OSError as error:
+        raise _no_place(into, error) from error
     finally:
         shutil.rmtree(beside, ignore_errors=True)
     return target
+
+
+def _no_place(into: Path, error: OSError) -> BlobError:
+    """Names machine and folder: who reads it sits at another machine, and sees it as the error of a point."""
+    return BlobError(
+        f"{socket.gethostname()}: the controllers cannot be unpacked in {into} ({error.strerror or error}): make room "
+        "or give the right to write there, or set HUMMINGSWEEP_CACHE on that node to another folder; then give the "
+        "command again with --retry"
+    )
 
 
 @contextmanager

@@ -48,7 +48,7 @@ def _read(path: Path) -> Rules:
         there = json.loads(path.read_text())
     except FileNotFoundError:
         return {}
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise HummingsweepError(f"{path}: cannot be read as JSON ({error}); mend it or move it elsewhere") from error
     if not isinstance(there, dict) or not all(isinstance(fields, dict) for fields in there.values()):
         raise HummingsweepError(f"{path}: does not map each trading pair to its rules; mend it or move it elsewhere")

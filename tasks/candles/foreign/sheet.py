@@ -154,14 +154,9 @@ def _of_json(text: str, *, partial: bool) -> Sheet:
     if partial:
         raise ValueError("is too long to be looked into")
     try:
-        document = json.loads(text)
-    except ValueError as error:
-        lines = text.splitlines()
-        try:  # one object a line
-            document = [json.loads(line) for line in lines if line.strip()]
-        except ValueError:
-            raise ValueError(f"is not JSON ({error})") from None
-    rows = _longest(document)
+        rows = _longest(_document(text))
+    except RecursionError:
+        raise ValueError("is JSON of lists in lists, far deeper than candles are") from None
     if isinstance(rows, dict):
         return Sheet([str(name) for name in rows], [_texts(values) for values in rows.values()])
     if not rows:
@@ -171,6 +166,19 @@ def _of_json(text: str, *, partial: bool) -> Sheet:
         return Sheet(list(map(str, names)), [_texts([row.get(name) for row in rows]) for name in names])
     width = min(map(len, rows))
     return Sheet(None, [_texts([row[place] for row in rows]) for place in range(width)])
+
+
+def _document(text: str) -> JsonValue:
+    """What JSON says, also where it is one object a line. Raises ValueError, RecursionError."""
+    try:
+        document: JsonValue = json.loads(text)
+    except ValueError as error:
+        lines = text.splitlines()
+        try:
+            document = [json.loads(line) for line in lines if line.strip()]
+        except ValueError:
+            raise ValueError(f"is not JSON ({error})") from None
+    return document
 
 
 def _longest(document: JsonValue) -> JsonValue:

@@ -37,3 +37,10 @@ def test_of_pairs_whose_candles_are_asked_for_where_there_are_some(folder: Path)
     assert load({"kraken": RULES}, {("kraken", "SOL-USDT")}, perhaps) == {
         "kraken": {pair: RULES[pair] for pair in ("ETH-USDT", "SOL-USDT")}
     }
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "{", "[]"])
+def test_a_file_that_holds_no_rules_is_refused_by_name(folder: Path, text: str) -> None:
+    (folder / "binance_perpetual.json").write_text(text)
+    with pytest.raises(TradingRulesMissing, match=r"binance_perpetual\.json: "):
+        load(folder, {BITCOIN})

@@ -46,6 +46,15 @@ def test_what_could_mean_something_else_is_refused(tmp_path, text, words):
     assert str(caught.value).startswith(str(path))
 
 
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 5_000])
+def test_json_far_deeper_than_candles_are_is_one_sentence(tmp_path, text):
+    """It ended in a RecursionError."""
+    file = tmp_path / "BTCUSDT.json"
+    file.write_text(text)
+    with pytest.raises(CandlesError, match="lists in lists"):
+        foreign.read(file)
+
+
 def test_a_row_that_is_a_duplicate_is_taken_once_and_said(tmp_path):
     path = tmp_path / "x.csv"
     path.write_text(lines("1704067260", "1704067200", "1704067200"))

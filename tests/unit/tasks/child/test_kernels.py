@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import threading
 from pathlib import Path
 
-from tasks.child.kernels import _one_compiles
+import pytest
+from numba.core import caching
+
+from tasks.child.kernels import _do_without_a_cache, _one_compiles
 
 
 def test_who_comes_second_waits_until_the_first_has_compiled(tmp_path: Path) -> None:
@@ -47,3 +51,17 @@ def test_a_cache_that_cannot_be_written_stops_nobody(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with _one_compiles(tmp_path / "file" / "cache"):
         pass
+
+
+def test_a_loop_that_cannot_be_kept_is_compiled_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a full disk no child could begin."""
+    _do_without_a_cache()
+    refused: list[int] = []
+
+    def full(*_: object) -> None:
+        refused.append(errno.ENOSPC)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(caching.Cache, "_save_overload", full)
+    caching.FunctionCache.__new__(caching.FunctionCache).save_overload(None, None)
+    assert refused == [errno.ENOSPC]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import shutil
+import socket
 import tarfile
 import tempfile
 import time
@@ -74,6 +76,26 @@ def test_what_a_controller_did_to_its_own_files_is_mended(tmp_path: Path) -> Non
     (target / "controllers" / "helpers.py").unlink()
     assert unpacked(digest_of(bundle), tmp_path / "into") is None
     assert pack_controllers(unpack_controllers(bundle, tmp_path / "into") / "controllers") == bundle
+
+
+def test_a_node_without_room_is_named_with_its_folder_and_the_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was the error of a point: "cannot be unpacked: [Errno 28]"."""
+    bundle, into = pack_controllers(folder_with(tmp_path / "source", a="x = 1")), tmp_path / "into"
+    (tmp_path / "file").write_text("")
+    for place in (into, tmp_path / "file" / "into"):
+        if place == into:
+            monkeypatch.setattr(tarfile.TarFile, "extractall", _full)
+        with pytest.raises(BlobError) as refused:
+            unpack_controllers(bundle, place)
+        assert str(refused.value).startswith(f"{socket.gethostname()}: the controllers cannot be unpacked in {place} (")
+        assert "HUMMINGSWEEP_CACHE" in str(refused.value)
+    assert not list(into.glob(".unpack-*"))
+
+
+def _full(*_: object, **__: object) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
 
 
 def test_code_that_a_controller_put_into_a_bundles_folder_is_taken_away(tmp_path: Path) -> None:
