@@ -8,6 +8,9 @@ Random walks (fat tails, volatility that clusters) have nothing to find: the joi
 its interval in 19 of 20, and the efficiency lie around 0. Reverting markets (the same walk plus a deviation that decays
 within hours) have an edge that the bands of the example controller find: it should be there in the tests. No costs in
 either, so that what is left is luck or edge.
+
+`--cheat` walks forward over one random walk with eight controllers that each know one training window by heart
+(benchmarks/controllers/directional_trading/by_heart.py).
 """
 
 from __future__ import annotations
@@ -24,7 +27,9 @@ import numpy as np
 import ujson
 
 from orchestrator.cluster import broker
+from orchestrator.commands.walk import walk_lines
 from orchestrator.execution.operations import run_sweep
+from orchestrator.report.folds_words import closing_lines
 from orchestrator.sweepfile.sweep import Sweep
 from tasks.settings import Settings
 
@@ -41,6 +46,8 @@ RULES = {
         "min_notional_size": "1",
     }
 }
+#: The controllers of the benchmarks, with the one that cheats.
+CONTROLLERS = Path(__file__).resolve().parent / "controllers"
 GRID = {"bb_length": [10, 20, 40, 60, 100, 140], "bb_std": [1.0, 1.5, 1.75, 2.0, 2.5, 3.0]}
 
 
@@ -78,7 +85,12 @@ def write_market(folder: Path, seed: int, edge: float) -> None:
 
 def sweep_of(folder: Path, controllers: Path) -> Sweep:
     """36 points of the example's band reversion over 60 days, in folds of 20 and 5 days."""
-    keys: dict[str, Any] = {
+    return Sweep.from_mapping(sweep_keys(folder, controllers), folder / "sweep.yml")
+
+
+def sweep_keys(folder: Path, controllers: Path) -> dict[str, Any]:
+    """The keys of that sweep's file."""
+    return {
         "name": "market",
         "controller": {
             "controller_type": "directional_trading",
@@ -103,7 +115,25 @@ def sweep_of(folder: Path, controllers: Path) -> Sweep:
         "controllers": str(controllers),
         "validate": {"walk_forward": {"train": "20d", "test": "5d"}},
     }
-    return Sweep.from_mapping(keys, folder / "sweep.yml")
+
+
+def cheating_sweep(folder: Path) -> Sweep:
+    """Eight points, of which each knows the course of another training window, on the market of `folder`."""
+    rows = np.loadtxt(next(folder.glob("*.csv")), delimiter=",", skiprows=1)
+    inside = rows[rows[:, 0] >= START]
+    hours = inside[: DAYS * 86400 // STEP_S].reshape(-1, 3600 // STEP_S, 6)
+    course = "".join("+" if last > first else "-" for first, last in zip(hours[:, 0, 1], hours[:, -1, 4], strict=True))
+    keys = sweep_keys(folder, CONTROLLERS)
+    controller = {
+        **keys["controller"],
+        "controller_name": "by_heart",
+        "time_limit": 3600,
+        "course": course,
+        "course_start": START,
+        "known_days": 20,
+    }
+    keys |= {"name": "cheat", "controller": controller}
+    return Sweep.from_mapping({**keys, "grid": {"known_from": list(range(0, 40, 5))}}, folder / "cheat.yml")
 
 
 def one(settings: Settings, folder: Path, controllers: Path, seed: int, edge: float) -> dict[str, Any]:
@@ -131,6 +161,16 @@ def one(settings: Settings, folder: Path, controllers: Path, seed: int, edge: fl
         "plain_seconds": answer.summary.seconds,
         "cost": walk["cost"],
     }
+
+
+def cheat(out: Path) -> None:
+    """Print the walk-forward of the controllers that know their training windows."""
+    folder = out / "cheat"
+    write_market(folder, 1000, 0.0)
+    with broker.session(Settings.read(), say=lambda text: None) as cluster:
+        answer = run_sweep(cheating_sweep(folder), folder / "run", cluster.settings, audit=False, report=False)
+    walked = answer.findings["walk_forward"]
+    sys.stdout.write("\n".join([*walk_lines(walked), *closing_lines({"walk_forward": walked})]) + "\n")
 
 
 def known(file: Path) -> list[dict[str, Any]]:
@@ -163,10 +203,14 @@ def main() -> None:
     parser.add_argument("--edges", type=float, nargs="*", default=[0.0, 0.15, 0.3])
     parser.add_argument("--edge-markets", type=int, default=5)
     parser.add_argument("--most", type=int, default=1000, help="markets of this call; the next one goes on")
+    parser.add_argument("--cheat", action="store_true", help="one market with controllers that know it by heart")
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
     controllers = Path(__file__).resolve().parents[1] / "examples" / "controllers"
     options.out.mkdir(parents=True, exist_ok=True)
+    if options.cheat:
+        cheat(options.out)
+        return
     file = options.out / "found.jsonl"
     found = known(file)
     there = {(row["edge"], row["seed"]) for row in found}

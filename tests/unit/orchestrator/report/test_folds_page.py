@@ -193,3 +193,28 @@ def test_columns_in_which_no_fold_and_no_point_has_a_number_are_left_out() -> No
     lines = walk_lines(notes["walk_forward"])
     assert "net_pnl out" not in lines[1]
     assert "net_pnl in" in lines[1]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "said"),
+    [
+        (-2.0, 9.0, "in 40 days a true ratio of 8.5 shows in 8 of 10 cases"),
+        (-9.0, -2.0, "the whole range of that Sharpe ratio is below 0: what was chosen loses"),
+        (0.5, 9.0, None),
+        (None, None, None),
+    ],
+)
+def test_tests_that_show_no_edge_say_how_strong_one_would_have_to_be(
+    low: float | None, high: float | None, said: str | None
+) -> None:
+    walked = noted()["walk_forward"]
+    walked["joined"] |= {
+        "sharpe": low and 3.5,
+        "sharpe_low": low,
+        "sharpe_high": high,
+        "days": 40,
+        "sharpe_shown": 8.46,
+    }
+    text = "\n".join(closing_lines({"walk_forward": walked}))
+    assert ("range of that Sharpe ratio" in text) == (said is not None)
+    assert said is None or said in text

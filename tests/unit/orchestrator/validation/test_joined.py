@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from orchestrator.validation.folds import Window
-from orchestrator.validation.joined import Piece, efficiency, figures, join, piece_of, sharpe
+from orchestrator.validation.joined import Piece, efficiency, figures, join, piece_of, sharpe, shown_from
 
 DAY = 86400
 
@@ -86,3 +86,17 @@ def test_a_lost_account_stays_lost() -> None:
     found = piece_of(Window(0, 4 * DAY - 60), DAY, returns, np.arange(1.0, 5.0) * DAY)
     assert found.total == -1.0
     assert join([found, piece(4, 0.5)]).growth[-1] == 0.0
+
+
+@pytest.mark.parametrize("days", [40, 120])
+def test_an_edge_of_the_strength_that_is_said_to_show_is_shown_in_four_of_five_tests(days: int) -> None:
+    hours, rng = days * 24, np.random.default_rng(days)
+    needed = shown_from(days / 365)
+    drawn = rng.normal(needed / np.sqrt(365 * 24) * 0.01, 0.01, size=(1500, hours))
+    lows = [sharpe(each, 3600)["sharpe_low"] for each in drawn]
+    assert 0.77 < np.mean([low is not None and low > 0 for low in lows]) < 0.83
+
+
+def test_the_ratio_that_tests_of_a_year_show() -> None:
+    assert shown_from(1.0) == pytest.approx(2.8016, abs=1e-4)
+    assert shown_from(40 / 365) == pytest.approx(8.463, abs=1e-3)
