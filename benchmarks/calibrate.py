@@ -23,6 +23,7 @@ from pathlib import Path
 
 import numpy as np
 import ujson
+from scipy.stats import beta
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -111,13 +112,27 @@ def shares(found: list[Judged]) -> dict[str, float]:
     return {word: counted[word] / max(1, len(found)) for word in ("luck", "weak", "evidence", "untested")}
 
 
+def interval(count: int, of: int) -> tuple[float, float]:
+    """The 95 % interval of a share, by Clopper and Pearson (1934)."""
+    low = float(beta.ppf(0.025, count, of - count + 1)) if count else 0.0
+    return low, float(beta.ppf(0.975, count + 1, of - count)) if count < of else 1.0
+
+
+def cells(some: list[Judged]) -> str:
+    """The shares of verdicts as cells of a table, that of "evidence" with its 95 % interval."""
+    texts = {word: f"{share:.1%}" for word, share in shares(some).items()}
+    low, high = interval(sum(each.verdict == "evidence" for each in some), len(some))
+    texts["evidence"] += f" ({100 * low:.1f} to {100 * high:.1f})"
+    return " | ".join(texts.values())
+
+
 def tables(found: list[Judged]) -> list[str]:
     """The calibration as Markdown."""
     nulls = [each for each in found if each.strength == 0]
     lines = [
         f"No edge, {len(nulls)} sweeps",
         "",
-        "| sweeps | number | luck | weak | evidence | untested |",
+        "| sweeps | number | luck | weak | evidence (95 % interval) | untested |",
         "|---|---|---|---|---|---|",
     ]
     groups: dict[str, list[Judged]] = defaultdict(list)
@@ -126,21 +141,18 @@ def tables(found: list[Judged]) -> list[str]:
             groups[name].append(each)
         groups["up to 300 points" if each.points < 400 else "more points"].append(each)
     for name, some in groups.items():
-        lines.append(
-            f"| {name} | {len(some)} | " + " | ".join(f"{share:.1%}" for share in shares(some).values()) + " |"
-        )
+        lines.append(f"| {name} | {len(some)} | {cells(some)} |")
     lines += [
         "",
         "Planted edge",
         "",
-        "| true Sharpe ratio of the best point / bar of luck | sweeps | luck | weak | evidence | untested |",
+        "| true Sharpe ratio of the best / bar of luck | sweeps | luck | weak | evidence (95 % interval) | untested |",
         "|---|---|---|---|---|---|",
     ]
     for low, high in pairwise((0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 4.0)):
         some = [each for each in found if each.strength and low <= each.true_best < high]
         if some:
-            told = " | ".join(f"{share:.1%}" for share in shares(some).values())
-            lines.append(f"| {low:g} to {high:g} | {len(some)} | {told} |")
+            lines.append(f"| {low:g} to {high:g} | {len(some)} | {cells(some)} |")
     return lines
 
 

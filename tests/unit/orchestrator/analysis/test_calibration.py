@@ -7,7 +7,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from benchmarks.calibrate import judged, tables
+from benchmarks.calibrate import interval, judged, tables
 from benchmarks.workloads.nulls import RULES, null_sweep, with_edge
 from orchestrator.analysis.statistics import expected_maximum
 
@@ -36,6 +36,14 @@ def test_an_edge_of_twice_the_bar_of_luck_is_found() -> None:
     assert len(true) >= 6
     assert true.count("evidence") >= 0.8 * len(true)
     assert any("| 1.5 to 2 |" in line or "| 2 to 4 |" in line for line in tables(found))
+
+
+def test_the_interval_of_a_share_is_that_of_clopper_and_pearson() -> None:
+    # of the verdict page: 31 of 1000 and 3 of 250
+    assert interval(31, 1000) == pytest.approx((0.0212, 0.0437), abs=1e-4)
+    assert interval(3, 250) == pytest.approx((0.0025, 0.0347), abs=1e-4)
+    assert interval(0, 10) == pytest.approx((0.0, 0.3085), abs=1e-4)
+    assert interval(10, 10)[1] == 1.0
 
 
 def test_the_same_seed_is_the_same_sweep() -> None:
