@@ -88,7 +88,8 @@ class StoreCase:
             assert [row["net_pnl"] for row in reader.rows(SWEEP.sweep)] == [1.5]
         store.close()
         with self.create(tmp_path) as again:
-            assert again.meta(SWEEP.sweep) == {"seed": 0, "audit": {"verdict": "clean"}}
+            notes = again.meta(SWEEP.sweep)
+            assert (notes["seed"], notes["audit"]) == (0, {"verdict": "clean"})
             assert again.definition(SWEEP.sweep) == SWEEP
             assert again.latest() == SWEEP.sweep
 
