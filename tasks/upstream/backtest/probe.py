@@ -65,7 +65,7 @@ class ProbeDataProvider(SweepDataProvider):
     def __init__(self, market: MarketLike):
         super().__init__(market)
         # neither cut nor copied: there is nothing in them
-        self.candles_feeds = self.candles_data = _Empty(*COLUMNS)  # type: ignore[assignment]
+        self.candles_feeds = self.candles_data = _Empty(*COLUMNS)  # type: ignore[assignment]  # a mapping in place of a dict
 
     def get_candles_df(
         self, connector_name: str, trading_pair: str, interval: str, max_records: int = 500
