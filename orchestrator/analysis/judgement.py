@@ -9,6 +9,7 @@ The document is kept in the sweep's meta under TRUST, where `promote`, `serve` a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -69,6 +70,8 @@ def judge_sweep(
     found.notes[:0] = notes
     if returns.without:
         found.notes.append(f"{returns.without:,} points were computed by an earlier version and have no returns")
+    if stored.definition.series and parts.noise_worlds:
+        found.notes.append(unshuffled(sorted(stored.definition.series)))
     if across:
         found.notes.append(
             f"points are ranked by {words(across)}; the statistics are those of single points, the best one's of point "
@@ -77,6 +80,14 @@ def judge_sweep(
     if stored.definition.fills == "both":
         found.notes.append("the statistics are those of the stock fills")
     return Judgement(document(found, parts), found, best, returns.ends.tolist())
+
+
+def unshuffled(series: Sequence[str]) -> str:
+    """That data beside candles is not permuted with them in noise worlds, a sentence; `series`: their names."""
+    return (
+        f"the noise worlds leave `series` ({', '.join(series)}) at their times: what in them follows the price does "
+        "not fit the shuffled candles, so a controller that lives on it does worse there than chance would have it"
+    )
 
 
 def parts_of(meta: JsonView) -> OtherParts:

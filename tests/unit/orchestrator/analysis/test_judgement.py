@@ -92,3 +92,15 @@ def test_where_no_point_has_a_number_to_rank_by_nothing_is_judged_and_the_reason
     said = trust_lines(found)
     assert said[0] == f"verdict: untested. {found['sentence']}"
     assert "\n".join(said).count("is empty in all 30 rows") == 1
+
+
+def test_series_that_noise_worlds_do_not_shuffle_are_named(tmp_path: Path) -> None:
+    with Store.create(tmp_path / "out") as store:
+        name = swept(store, "mine-0123456789", 30, 1, series={"mood": "0" * 64})
+        alone = judge_sweep(store, name, "net_pnl").document
+        store.set_meta(
+            name, "noise_worlds", {"worlds": 19, "points": 30, "p": 0.4, "objective": "net_pnl", "best": 1.0}
+        )
+        found = judge_sweep(store, name, "net_pnl").document
+    assert not any("series" in note for note in alone["notes"])
+    assert any(note.startswith("the noise worlds leave `series` (mood) at their times") for note in found["notes"])
