@@ -16,10 +16,12 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from orchestrator.cluster.validation import ExpectedRows
+from orchestrator.report.hosts import asks_loopback, is_loopback
 from orchestrator.results.database import FILE
 from orchestrator.results.export import write
 from orchestrator.results.layout import decided_by
 from orchestrator.results.store import Store
+from orchestrator.sweepfile import rules
 from orchestrator.sweepfile.expressions import Expression, parse_objective
 from orchestrator.sweepfile.skip import points_of
 from orchestrator.sweepfile.sweep import parse, read, sweep_id
@@ -253,6 +255,19 @@ def _bundles() -> list[bytes]:
         return [pack_controllers(Path(folder))]
 
 
+def _enter_rules(data: bytes) -> None:
+    with _file("binance_perpetual.json", data) as path:
+        rules.load(path.parent, {("binance_perpetual", "BTC-USDT")})
+
+
+def _enter_host(data: bytes) -> None:
+    """A request is refused or names this machine, whatever its Host header and its target are."""
+    header, _, target = data.decode("latin-1").partition("\n")
+    if asks_loopback([header], target):
+        name = header.strip().rpartition(":")[0] if header.strip()[-1:].isdigit() else header.strip()
+        assert "localhost" in header.lower() or is_loopback(name) or is_loopback(header.strip().rstrip(":")), header
+
+
 def _enter_address(data: bytes) -> None:
     text = data.decode("utf-8", "replace")
     for use in (check_broker, without_password, lambda address: with_password(address, "p:/@")):
@@ -324,6 +339,8 @@ DOORS = [
         _enter_address,
         lambda: [b"redis://:pass@127.0.0.1:6379/0", b"rediss://u:p@[::1]:1/0?ssl_ca_certs=%2Fx&ssl_cert_reqs=none"],
     ),
+    Door("trading-rules", _enter_rules, lambda: [b'{"BTC-USDT": {"min_order_size": "0.001", "min_notional_size": 5}}']),
+    Door("host", _enter_host, lambda: [b"localhost:8765\n/api", b"[::1]:1\nhttp://127.0.0.1/", b"127.0.0.1\n/"]),
     Door("settings", _enter_settings, lambda: [b'children = 3\nbroker = "redis://h:1/0"\nlean = true\ncache = "x"\n']),
     Door(
         "expression",

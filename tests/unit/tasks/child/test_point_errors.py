@@ -34,6 +34,7 @@ def failed(kind: Kind, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     runner.__dict__ |= {
         "_definition": SimpleNamespace(kind=kind, start=0, semantics="stock", fills="stock", shift=0),
         "_deadline": NoDeadline(),
+        "_me": SimpleNamespace(hang_up=lambda: None),
         "_work": {kind: work},
     }
     monkeypatch.setattr(PointRunner, "_clock", lambda self: contextlib.nullcontext())
