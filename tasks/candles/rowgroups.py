@@ -130,7 +130,10 @@ def leaves(meta: parquet.FileMetaData) -> dict[str, int]:
 
 def plain_statistics(meta: parquet.FileMetaData, group: int, place: int) -> Any:
     """What a row group says of a column's least and greatest value, where that is said in plain numbers."""
-    statistics = meta.row_group(group).column(place).statistics
+    column = meta.row_group(group).column(place)
+    if column.physical_type != meta.schema.column(place).physical_type:
+        return None  # a damaged file; to ask for its statistics would end the process: pyarrow throws where none may
+    statistics = column.statistics
     return statistics if statistics is not None and statistics.has_min_max and _is_plain(statistics) else None
 
 

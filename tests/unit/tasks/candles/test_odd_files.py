@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import re
+import subprocess
+import sys
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -20,6 +22,7 @@ from tasks.candles.slicer import default_cache, slice_file
 from tasks.candles.slices import Columns
 from tasks.candles.validation import contradiction, other_spacing
 from tasks.errors import CandlesBroken, CandlesError, CandlesNotCovering
+from tests.conftest import REPOSITORY
 
 from .conftest import MONDAY, candles, csv_lines
 
@@ -225,3 +228,19 @@ def test_copies_are_kept_in_the_cache_folder_of_the_settings(tmp_path: Path, mon
 
 def denied(**_: object) -> None:
     raise PermissionError(13, "Permission denied")
+
+
+def test_a_parquet_file_whose_columns_are_of_another_type_than_its_schema_says_does_not_end_the_process() -> None:
+    """pyarrow asked for the statistics of such a column throws where none may: the command was gone, without a word.
+
+    In a process of its own, which would be gone as well.
+    """
+    code = (
+        "from tests.fuzz.doors import DOORS\n"
+        "from tests.fuzz.explore import CORPUS\n"
+        "door = next(door for door in DOORS if door.name == 'parquet')\n"
+        "data = (CORPUS / 'parquet' / 'a-column-of-another-type').read_bytes()\n"
+        "try:\n    door.enter(data)\nexcept door.may_raise as error:\n    assert str(error)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=REPOSITORY, check=False)
+    assert done.returncode == 0, done.stderr
