@@ -146,4 +146,8 @@ def robustness_lines(answer: JsonView) -> list[str]:
     """The matrix: one row a condition, one column a point."""
     columns = ["condition", *(f"point {point}" for point in answer["points"])]
     rows = [[row["label"], *(shown(value) for value in row["values"])] for row in answer["rows"]]
-    return [*table(f"{answer['rank_by']} under changed conditions", columns, rows), *answer["notes"]]
+    return [
+        *table(f"{answer['rank_by']} under changed conditions", columns, rows),
+        *answer["notes"],
+        *answer.get("left_out", []),
+    ]

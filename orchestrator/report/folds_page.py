@@ -169,7 +169,10 @@ def _matrix(robustness: JsonView | None, objective: Objective) -> SimpleNamespac
         ]
         rows.append(SimpleNamespace(label=row["label"], cells=cells))
     return SimpleNamespace(
-        objective=robustness["rank_by"], points=robustness["points"], rows=rows, notes=robustness["notes"]
+        objective=robustness["rank_by"],
+        points=robustness["points"],
+        rows=rows,
+        notes=[*robustness["notes"], *robustness.get("left_out", [])],
     )
 
 

@@ -29,7 +29,7 @@ def closing_lines(answer: JsonView) -> list[str]:
     if holdout := answer.get("holdout"):
         lines += holdout_lines(holdout)
     if robustness := answer.get("robustness"):
-        lines += robustness["notes"]
+        lines += [*robustness["notes"], *robustness.get("left_out", [])]
     return lines
 
 

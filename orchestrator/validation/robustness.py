@@ -17,7 +17,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from orchestrator.sweepfile.in_sample import resolution_s
 from orchestrator.sweepfile.validate import length_text
+from tasks.metrics.inputs import too_short
 from tasks.named_types import ConfigValues, JsonObject, JsonView
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
 #: Share of the objective that a robust point keeps.
 FRAGILE = 0.5
+DAY_S = 86400
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,8 @@ class Check:
 
 def checks_of(sweep: Sweep, asked: Robustness) -> list[Check]:
     """Every condition a sweep is asked to be run under, the plain one not among them."""
-    found = [Check("costs", f"costs x{factor:g}", {"cost": factor}) for factor in asked.costs if factor != 1]
+    factors = [] if _is_free(sweep) else [factor for factor in asked.costs if factor != 1]
+    found = [Check("costs", f"costs x{factor:g}", {"cost": factor}) for factor in factors]
     if asked.fills and sweep.fills != "both":  # rows of both have both
         found += [
             Check("fills", f"{fills} fills", {"fills": fills}) for fills in ("stock", "honest") if fills != sweep.fills
@@ -52,9 +56,37 @@ def checks_of(sweep: Sweep, asked: Robustness) -> list[Check]:
     found += [
         Check("start", f"starts {length_text(seconds)} later", {"start": sweep.start + seconds, "end": sweep.end})
         for seconds in asked.start_shift
-        if sweep.start + seconds < sweep.end
+        if not _is_too_late(sweep, seconds)
     ]
     return found
+
+
+def left_out(sweep: Sweep, asked: Robustness) -> list[str]:
+    """The conditions asked for that could not say anything of this sweep, and why, each a sentence."""
+    found = []
+    if _is_free(sweep) and any(factor != 1 for factor in asked.costs):
+        found.append("left out: factors on costs, for this sweep has none (write `trade_cost`)")
+    late = [length_text(seconds) for seconds in asked.start_shift if _is_too_late(sweep, seconds)]
+    if late:
+        found.append(
+            f"left out: a start {', '.join(late)} later, which leaves too little of the period of "
+            f"{(sweep.end - sweep.start) / DAY_S:.3g} days"
+        )
+    return found
+
+
+def _is_free(sweep: Sweep) -> bool:
+    """Whether trading costs nothing, so that every factor on the costs gives the same rows."""
+    fees = (sweep.trade_cost, sweep.maker_cost or 0, sweep.taker_cost or 0, sweep.slippage_bps)
+    return not any(fees) and not any(rate for rates in sweep.funding.values() for _, rate in rates)
+
+
+def _is_too_late(sweep: Sweep, seconds: int) -> bool:
+    """Whether a later start leaves nothing, or a period without the yearly figures that the whole one has."""
+    start, resolution = sweep.start + seconds, resolution_s(sweep)
+    if start >= sweep.end:
+        return True
+    return bool(too_short(start, sweep.end, resolution)) and not too_short(sweep.start, sweep.end, resolution)
 
 
 def neighbours(grid: Grid, point: int) -> list[tuple[str, int]]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from orchestrator.analysis.rank import rank, scored
-from orchestrator.validation.robustness import checks_of, matrix, neighbours
+from orchestrator.validation.robustness import checks_of, left_out, matrix, neighbours
 from orchestrator.validation.rows import table_of
 from tasks.named_types import JsonObject
 from tasks.protocol.scenario import Scenario
@@ -51,7 +51,7 @@ def under_changed_conditions(session: SweepSession, asked: Robustness, points: S
         for point in (chosen if asked.neighbours else [])
     }
     found_matrix = matrix(chosen, checks, plain, changed, around, ascending=best_first.ascending)
-    return {"rank_by": sweep.rank_by, **found_matrix}
+    return {"rank_by": sweep.rank_by, **found_matrix, "left_out": left_out(sweep, asked)}
 
 
 def _objectives(table: pa.Table, rank_by: str) -> dict[int, float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from orchestrator.validation.robustness import Check, checks_of, matrix, neighbours
+from orchestrator.validation.robustness import Check, checks_of, left_out, matrix, neighbours
 from tasks.grid import Grid
 from tests.unit.orchestrator.sweepfile.test_validate import sweep
 
@@ -54,3 +54,26 @@ def test_a_sweep_with_both_fills_has_no_other_fills_to_try() -> None:
     asked = sweep(fills="both", validate={"robustness": True})
     assert asked.validation.robustness is not None
     assert not [check for check in checks_of(asked, asked.validation.robustness) if check.group == "fills"]
+
+
+def test_a_sweep_without_costs_is_not_called_robust_against_them() -> None:
+    free = sweep(trade_cost=0, validate={"robustness": True})
+    assert free.validation.robustness is not None
+    assert not [check for check in checks_of(free, free.validation.robustness) if check.group == "costs"]
+    assert left_out(free, free.validation.robustness) == [
+        "left out: factors on costs, for this sweep has none (write `trade_cost`)"
+    ]
+    for costs in ({"slippage_bps": 1}, {"maker_cost": -0.0001}, {"funding": {"BTC-USDT": [[1_704_067_200, 0.0001]]}}):
+        dear = sweep(trade_cost=0, fills="honest", validate={"robustness": True}, **costs)
+        assert dear.validation.robustness is not None
+        assert left_out(dear, dear.validation.robustness) == []
+
+
+def test_a_start_that_leaves_nothing_or_no_yearly_figures_is_left_out_and_said() -> None:
+    period = {"start": "2024-01-01", "end": "2024-01-09"}
+    short = sweep(period=period, validate={"robustness": {"start_shift": ["1h", "3d", "20d"]}})
+    assert short.validation.robustness is not None
+    starts = [check.label for check in checks_of(short, short.validation.robustness) if check.group == "start"]
+    assert starts == ["starts 1h later"]
+    (said,) = left_out(short, short.validation.robustness)
+    assert said == "left out: a start 3d, 20d later, which leaves too little of the period of 8 days"
