@@ -17,14 +17,15 @@ from orchestrator.cluster import guardian
 from orchestrator.cluster.bookkeeping import cancel, is_cancelled, nodes_at_work, put_away_foreign
 from orchestrator.cluster.collect import SET_ASIDE, Stream
 from orchestrator.cluster.lease import CollectorLease, collector_lease
-from orchestrator.execution.run import keep
+from orchestrator.execution.run import collect_waiting, keep
+from orchestrator.results.store import Store
 from tasks.broker.connect import connect
 from tasks.child.attempts import CANCELLED, DEATHS, DONE, FOR_ANOTHER, Attempts
 from tasks.child.deadline import HARD_GRACE_S
 from tasks.errors import BlobError, BrokerError, ParcelMissing
 from tasks.protocol.blobs import PART_BYTES, Blobs
 from tasks.protocol.keys import Keys, blob_key, node_heartbeat_key
-from tasks.protocol.messages import Rows, SweepDefinition
+from tasks.protocol.messages import Rows, Status, SweepDefinition
 from tasks.settings import Settings
 from tests.made import definition
 
@@ -275,6 +276,19 @@ def test_a_list_where_rows_are_handed_in_is_deleted_by_who_reads_them(redis: Any
     assert list(stream.read(0)) == []
     attempts.commit("1:0-0", rows("1:0-0", 0))
     assert [came.chunk for _, came in stream.read(0)] == ["1:0-0"]
+
+
+def test_rows_that_are_handed_in_again_change_nothing(redis: Any, attempts: Attempts, tmp_path: Path) -> None:
+    """A message replayed by somebody with a node's password, with the same values or others."""
+    asked = definition(attempts.keys.sweep, {"length": [5, 10]})
+    attempts.commit("1:0-1", rows("1:0-1", 0, 1))
+    forged = Rows.from_dicts("1:1-1", "n@h/1", 0.1, [{"point": 1, "status": "error", "error": "forged"}])
+    for message in (rows("1:0-1", 0, 1), forged):
+        redis.xadd(attempts.keys.rows, {"rows": message.encode()})
+    with Store.create(tmp_path) as store:
+        store.add_sweep(asked, "name: a\n", {})
+        assert collect_waiting(Stream(redis, asked), store, asked.sweep) == {Status.OK: 2}
+        assert [row["status"] for row in store.rows(asked.sweep)] == ["ok", "ok"]
 
 
 def test_other_keys_where_a_sweep_is_cancelled_or_chunks_run_stop_nobody(redis: Any, attempts: Attempts) -> None:

@@ -38,7 +38,7 @@ def place(tmp_path: Any, spoiled: Any) -> Place:
     ("command", "code"),
     [
         (("list",), 0), (("list", "--json"), 0), (("watch", "good", "--json"), 0), (("watch", "good"), 0),
-        (("watch", "text"), 2), (("watch", "types"), 2), (("cancel", "good"), 0), (("cancel", "types"), 2),
+        (("watch", "text"), 2), (("watch", "types"), 2), (("cancel", "good"), 0), (("cancel", "types"), 0),
         (("doctor",), 1), (("watch", "../../etc"), 2),
     ],
 )  # fmt: skip
