@@ -122,10 +122,13 @@ def walk_lines(answer: JsonView) -> list[str]:
         lines.append(f"{len(folds)} of {answer['planned']} folds have their rows so far")
     if answer["left_over_s"] >= DAY_S:
         lines.append(f"{length_text(answer['left_over_s'])} at the end of the period are in no test window")
+    without: dict[str, list[str]] = {}
     for fold in folds:
         if fold["point"] is None:
-            why = fold.get("why") or "no point ran to its end"
-            lines.append(f"fold {fold['fold'] + 1}: no point could be ranked in training: {why}")
+            without.setdefault(fold.get("why") or "no point ran to its end", []).append(str(fold["fold"] + 1))
+    for why, numbers in without.items():
+        which = f"fold{'s' * (len(numbers) > 1)} {', '.join(numbers)}"
+        lines.append(f"{which}: no point could be ranked in training: {why}")
     return lines
 
 

@@ -28,6 +28,8 @@ def closing_lines(answer: JsonView) -> list[str]:
         lines.append(walk["order_note"])
     if holdout := answer.get("holdout"):
         lines += holdout_lines(holdout)
+    if any((answer.get(part) or {}).get("returns_of") for part in ("walk_forward", "holdout")):
+        lines.append("returns out of sample, and what is made of them, are those of the stock fills (`fills: both`)")
     if robustness := answer.get("robustness"):
         lines += [*robustness["notes"], *robustness.get("left_out", [])]
     return lines

@@ -22,7 +22,7 @@ from orchestrator.validation.crossing import cross, rank_correlation
 from orchestrator.validation.folds import Windows, windows_of
 from orchestrator.validation.rows import results_of
 from orchestrator.validation.walk import CONTROLS, PLACES, Chosen, walk
-from orchestrator.validation.window_order import order_note, order_table
+from orchestrator.validation.window_order import order_note, order_table, returns_of
 from tasks.named_types import JsonObject
 
 if TYPE_CHECKING:
@@ -86,6 +86,7 @@ def answer_of(sweep: Sweep, folds: list[Chosen]) -> JsonObject:
         "embargo_s": windows.embargo_s,
         "left_over_s": windows.left_over_s,
         "order_note": order_note(sweep, windows.folds),
+        "returns_of": returns_of(sweep),
         "cost": cost(windows, sweep, points_of(sweep.definition()), [len(points_to_test(one)) for one in folds]),
     }
     return answer

@@ -2,12 +2,14 @@
 
 A row of fewer than MIN_DAYS days or MIN_RETURNS returns has no sharpe, sortino, cagr and calmar, for nobody should read
 such a figure. All points of a window have the same length, though, so that the figures still put them in order. Here
-they are worked out from the stored returns, by the formulas of the rows, and are shown nowhere.
+they are worked out from the stored returns, by the formulas of the rows, and are shown nowhere. With `fills: both` the
+returns are those of the stock fills, so that `honest_sharpe` and the like stay empty; `honest_net_pnl` has a value.
 """
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -66,7 +68,8 @@ def order_table(store: Store, name: str, sweep: Sweep, window: Window) -> pa.Tab
 def order_note(sweep: Sweep, folds: Sequence[Fold]) -> str:
     """Why windows of these folds have an order and no annual figure, in a sentence; "" where all are long enough or
     `rank_by` and `where` name none of these figures."""
-    named = [each for each in ANNUAL if each in f"{sweep.rank_by} {sweep.where or ''}"]
+    words = set(re.findall(r"\w+", f"{sweep.rank_by} {sweep.where or ''}"))
+    named = [each for each in ANNUAL if each in words]
     roles = [(role, window) for fold in folds[:1] for role, window in (("training", fold.train), ("test", fold.test))]
     short = [(role, window) for role, window in roles if _is_short(window, sweep)]
     if not named or not short:
@@ -78,6 +81,12 @@ def order_note(sweep: Sweep, folds: Sequence[Fold]) -> str:
         f"{which} are too short for a yearly figure (it takes {MIN_DAYS} days and {MIN_RETURNS} returns): their points "
         f"are put in order by {' and '.join(named)}, which is not shown for them"
     )
+
+
+def returns_of(sweep: Sweep) -> str:
+    """Whose fills the stored returns are: "stock" with `fills: both`, whose rows also have results of honest ones; ""
+    where a sweep has only one kind."""
+    return "stock" if sweep.fills == "both" else ""
 
 
 def _is_short(window: Window, sweep: Sweep) -> bool:

@@ -9,6 +9,7 @@ from orchestrator.analysis.rank import rank, scored
 from orchestrator.validation import holdout as held
 from orchestrator.validation.folds import windows_of
 from orchestrator.validation.rows import results_of
+from orchestrator.validation.window_order import returns_of
 from tasks.named_types import JsonObject
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def holdout(session: SweepSession, ranking: Ranking) -> JsonObject | None:
     results = results_of(store, name, window, sweep.rank_by, points)
     looks = held.count_looks(looks_of(store, session.definition), window)
     found_there = held.answer(window, best, drawn, inside, results, looks, ascending=ranking.ascending)
-    return {"rank_by": sweep.rank_by, **found_there}
+    return {"rank_by": sweep.rank_by, "returns_of": returns_of(sweep), **found_there}
 
 
 def looks_of(store: Store, definition: SweepDefinition) -> list[JsonObject]:

@@ -17,7 +17,7 @@ from orchestrator.results.store import Store
 from orchestrator.sweepfile.sweep import Sweep
 from orchestrator.validation.answer import walk_answer
 from orchestrator.validation.folds import Window, windows_of
-from orchestrator.validation.window_order import ANNUAL, order_table
+from orchestrator.validation.window_order import ANNUAL, order_note, order_table
 from tasks.metrics import formulas
 from tasks.protocol.chunks import Chunk
 from tasks.protocol.messages import Rows, SweepDefinition
@@ -117,6 +117,16 @@ def test_where_no_point_can_be_chosen_the_reason_is_said(store: Store) -> None:
         order_table(store, definition.sweep, about, windows_of(about).folds[0].train), "sharpe", about.where
     )[1]
     assert why in closing_lines({"walk_forward": answer})[0]
-    assert any(
-        line.startswith("fold 1: no point could be ranked in training") and why in line for line in walk_lines(answer)
-    )
+    (line,) = [line for line in walk_lines(answer) if "no point could be ranked in training" in line]
+    assert line.startswith("folds 1, 2, 3, ")
+    assert why in line
+
+
+def test_honest_figures_beside_stock_fills_have_no_returns_to_be_made_of_and_nothing_else_is_said(store: Store) -> None:
+    about = asked(rank_by="honest_net_pnl", fills="both")
+    assert order_note(about, windows_of(about).folds) == ""
+    assert order_note(asked(rank_by="honest_sharpe", fills="both"), windows_of(about).folds) == ""
+    assert "by sharpe and calmar" in order_note(asked(where="calmar > 1"), windows_of(about).folds)
+    answer = walk_answer(store, filled(store, asked(fills="both")).sweep, asked(fills="both"))
+    said = "\n".join(closing_lines({"walk_forward": answer}))
+    assert "are those of the stock fills (`fills: both`)" in said
