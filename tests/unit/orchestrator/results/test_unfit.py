@@ -142,3 +142,14 @@ def test_notes_that_no_version_wrote_are_one_sentence(tmp_path: Path, notes: obj
     noted(tmp_path, notes)
     with Store.open(tmp_path) as store, pytest.raises(StoreError, match="is damaged"):
         store.latest()
+
+
+def test_a_damaged_schema_whose_names_are_no_text_is_one_sentence(tmp_path: Path) -> None:
+    """SQLite quotes the name in its error; to read that was a UnicodeDecodeError."""
+    with Store.create(tmp_path) as store:
+        fill(store, [ok(0)])
+    with closing(sqlite3.connect(tmp_path / FILE)) as connection, connection:
+        connection.execute("PRAGMA writable_schema = ON")
+        connection.execute("UPDATE sqlite_master SET name = CAST(x'ff83' AS TEXT), sql = 'x' WHERE name = 'chunks'")
+    with pytest.raises(StoreError, match="damaged"):
+        Store.open(tmp_path)
