@@ -38,7 +38,7 @@ def closing_lines(answer: JsonView) -> list[str]:
 def _joined_lines(walk: JsonView) -> list[str]:
     joined, control = walk["joined"], walk["control"]
     lines = [
-        f"out of sample: {joined['windows']} test windows, {joined['days']:.0f} days, return "
+        f"out of sample: {joined['windows']} test windows, {days_text(joined['days'])}, return "
         f"{percent(joined['return'])}{_per_year(joined)}, {sharpe_text(joined)}, drawdown "
         f"{percent(joined['max_drawdown'])}, {joined['winning_windows']:.0%} of the windows won"
     ]
@@ -89,7 +89,7 @@ def _too_short_to_show(joined: JsonView) -> list[str]:
         return ["the whole range of that Sharpe ratio is below 0: what was chosen loses"]
     return [
         "0 is in the range of that Sharpe ratio, so the tests alone do not tell an edge from luck; in "
-        f"{joined['days']:.0f} days a true ratio of {least:.1f} shows in 8 of 10 cases, a smaller one less often"
+        f"{days_text(joined['days'])} a true ratio of {least:.1f} shows in 8 of 10 cases, a smaller one less often"
     ]
 
 
@@ -133,6 +133,11 @@ def _of_random(holdout: JsonView, text: Callable[[float | None], str]) -> str:
 def _per_year(joined: JsonView) -> str:
     """The rate per year in brackets; nothing where too few days would make it up."""
     return f" ({percent(joined['return_per_year'])} a year)" if joined["days"] >= MIN_YEARLY_DAYS else ""
+
+
+def days_text(days: float) -> str:
+    """A length of time in days, below three of them in hours."""
+    return f"{days:.0f} days" if days >= 3 else f"{days * 24:.0f} hours"
 
 
 def percent(value: float | None) -> str:

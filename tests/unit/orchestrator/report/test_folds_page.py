@@ -218,3 +218,9 @@ def test_tests_that_show_no_edge_say_how_strong_one_would_have_to_be(
     text = "\n".join(closing_lines({"walk_forward": walked}))
     assert ("range of that Sharpe ratio" in text) == (said is not None)
     assert said is None or said in text
+
+
+def test_tests_of_a_day_and_a_half_are_told_in_hours() -> None:
+    walked = noted()["walk_forward"]
+    walked["joined"]["days"] = 1.5
+    assert "test windows, 36 hours, return" in closing_lines({"walk_forward": walked})[0]
