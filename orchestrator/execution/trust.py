@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from orchestrator.analysis.untraded import unranked
 from orchestrator.execution.operations import judged
 from orchestrator.execution.session import reopened
 from orchestrator.execution.stages.noise import run_worlds
 from orchestrator.progress.watcher import Watcher
+from orchestrator.results.store import Store
+from tasks.errors import StoreError
 from tasks.named_types import JsonObject
 from tasks.settings import Settings
 
@@ -24,9 +27,17 @@ class NoiseAnswer:
 
 
 def noise(folder: Path, settings: Settings, watcher: Watcher, worlds: int, points: int) -> NoiseAnswer:
-    """Run the latest sweep of a folder on worlds of permuted candles. Raises StoreError, BrokerError."""
+    """Run the latest sweep of a folder on worlds of permuted candles.
+
+    Raises StoreError, also where no point of the sweep is ranked, so that there is nothing to compare; BrokerError.
+    """
+    with Store.open(folder) as store:
+        name = store.latest()
+        meta = store.meta(name)
+        sentence, is_nothing = unranked(store.table(name), meta.get("rank_by") or "net_pnl", meta.get("where"))
+    if is_nothing:
+        raise StoreError(f"{folder}: {sentence}")
     with reopened(folder, settings, watcher) as session:
-        name = session.definition.sweep
         found = run_worlds(session, worlds, points)
         if found is not None:
             session.store.set_meta(name, "noise_worlds", found)

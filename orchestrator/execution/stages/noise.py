@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def noise_worlds(session: SweepSession, ranking: Ranking) -> JsonObject | None:
     """As `validate: {noise_worlds, noise_points}` asks; None where it does not. Raises BrokerError, StoreError."""
     asked = session.sweep.validation
-    if not asked.noise_worlds or not ranking.rows:
+    if not asked.noise_worlds or ranking.best is None:
         return None
     return run_worlds(session, asked.noise_worlds, asked.noise_points)
 
