@@ -390,9 +390,16 @@ def forget_lost_chunks(cluster: Cluster, store: Store, sweep: str) -> int:
 
 def keep(redis: Redis, keys: Keys, definition: SweepDefinition) -> bool:
     """Put off the expiry of what the sweep's children fetch; False when something of it is not there."""
+    from redis.exceptions import ResponseError
+
     blobs = map(blob_key, definition.blobs)
     there = [redis.expire(name, EXPIRY_S) for name in (keys.definition, *blobs)]
-    address = redis.get(keys.definition)
+    try:
+        address = redis.get(keys.definition)
+    except ResponseError as error:
+        if not bookkeeping.of_another_type(error):
+            raise
+        address = None  # to publish it again writes over what lies there
     there.append(address is not None and bool(redis.expire(blob_key(as_text(address)), EXPIRY_S)))
     return all(there)
 

@@ -318,6 +318,13 @@ def test_a_lost_blob_of_a_series_is_noticed_like_that_of_a_slice(redis: Any) -> 
     assert not keep(redis, keys, made)
 
 
+def test_a_list_in_place_of_a_definition_is_a_lost_definition(redis: Any) -> None:
+    """`WRONGTYPE`, at every command that went on with the sweep."""
+    keys = Keys("with-a-list")
+    redis.rpush(keys.definition, "something else")
+    assert not keep(redis, keys, definition(keys.sweep, {"length": [5]}, controllers=""))
+
+
 def test_unsigned_and_wrongly_signed_blobs_are_refused(redis: Any) -> None:
     unsigned = Blobs(redis, "key").put(b"code 1")
     with pytest.raises(BlobError, match="not signed"):
