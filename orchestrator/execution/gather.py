@@ -36,7 +36,10 @@ def why_waiting(cluster: Cluster) -> str:
     """Why no child has begun a chunk that was sent some seconds ago."""
     if nodes_at_work(cluster.redis) & {node.name for node in cluster.nodes()}:
         return "waiting for the children: they are busy with other sweeps, whose running chunks come first"
-    return "waiting for the children: they are starting (the first start on a machine takes up to a minute)"
+    return (
+        "waiting for the children: they are starting (the first start on a machine takes up to a minute; where it "
+        "takes longer, the node's log says why)"
+    )
 
 
 def gather(
