@@ -71,7 +71,7 @@ def judge_sweep(
     if returns.without:
         found.notes.append(f"{returns.without:,} points were computed by an earlier version and have no returns")
     if stored.definition.series and parts.noise_worlds:
-        found.notes.append(unshuffled(sorted(stored.definition.series)))
+        found.notes.append(permuted_series(sorted(stored.definition.series)))
     if across:
         found.notes.append(
             f"points are ranked by {words(across)}; the statistics are those of single points, the best one's of point "
@@ -82,11 +82,12 @@ def judge_sweep(
     return Judgement(document(found, parts), found, best, returns.ends.tolist())
 
 
-def unshuffled(series: Sequence[str]) -> str:
-    """That data beside candles is not permuted with them in noise worlds, a sentence; `series`: their names."""
+def permuted_series(series: Sequence[str]) -> str:
+    """What noise worlds do with data beside candles, a sentence; `series`: their names."""
     return (
-        f"the noise worlds leave `series` ({', '.join(series)}) at their times: what in them follows the price does "
-        "not fit the shuffled candles, so a controller that lives on it does worse there than chance would have it"
+        f"in the noise worlds the rows of `series` ({', '.join(series)}) come in another order, their days with the "
+        "candles' days; prices in them do not follow the level of the permuted candles, so a controller that compares "
+        "the two does worse there than chance would have it"
     )
 
 

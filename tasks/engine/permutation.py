@@ -13,11 +13,15 @@ the day would do as well in every world as in reality: only the candles' own ord
 The warm-up and the period are permuted apart, and nothing after the period's end is looked at. Of a market (connector
 and pair) the finest feed is permuted; its other feeds are built from it, and where it does not reach, permuted by
 themselves. Feeds with the same candles get the same order, so that markets go on moving together.
+
+Data beside candles (series, funding rates) come in another order, too: their days move as the candles' days do, and the
+rows of a day come in another order. So a row still stands among the days it stood among, but says nothing about the
+candles that follow. Prices in such rows are moved as they are: they do not follow the level of the permuted candles.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -32,6 +36,8 @@ Integers = npt.NDArray[np.int64]
 
 DAY_S = 86400
 PRICES = ["open", "high", "low", "close"]
+#: A column of funding rates which holds a time of the future: it stays as far ahead of its row as it was.
+NEXT_FUNDING = "next_funding_utc_timestamp"
 
 
 def permuted(
@@ -52,6 +58,33 @@ def permuted(
     return {feed: made[feed] for feed in frames}
 
 
+def permuted_rows(frame: pd.DataFrame, world: int, seed: int, start: int, end: int) -> pd.DataFrame:
+    """A series of a world: the same rows in another order; the moments at which there are rows stay.
+
+    `frame`: `timestamp` (seconds, ascending) and other columns. Rows of one moment stay together. `world`, `seed`,
+    `start`, `end` as for `permuted`.
+    """
+    times = frame["timestamp"].to_numpy(dtype=np.float64)
+    moments, first, count = np.unique(times, return_index=True, return_counts=True)
+    order = np.arange(len(moments))
+    for rng, begin, stop in _parts(moments, world, seed, start, end):
+        order[begin:stop] = begin + _order(moments[begin:stop], rng, _days(moments[begin:stop], start, end))
+    count = count[order]
+    rows = np.repeat(first[order] - np.append(0, np.cumsum(count)[:-1]), count) + np.arange(len(frame))
+    made = frame.take(rows).reset_index(drop=True)
+    made["timestamp"] = np.repeat(moments, count)
+    if NEXT_FUNDING in made.columns and pd.api.types.is_numeric_dtype(made[NEXT_FUNDING]):
+        made[NEXT_FUNDING] += made["timestamp"].to_numpy() - times[rows]
+    return made
+
+
+def permuted_rates(rates: Sequence[Sequence[float]], world: int, seed: int, start: int, end: int) -> list[list[float]]:
+    """Funding rates of a world: [[seconds, rate as a fraction], ...]; arguments and order as for `permuted_rows`."""
+    frame = pd.DataFrame(sorted(map(tuple, rates)), columns=["timestamp", "rate"], dtype="float64")
+    made: list[list[float]] = permuted_rows(frame, world, seed, start, end).to_numpy().tolist()
+    return made
+
+
 def _markets(frames: Mapping[str, pd.DataFrame]) -> dict[str, list[str]]:
     """connector_PAIR -> its feeds."""
     markets: dict[str, list[str]] = {}
@@ -63,18 +96,15 @@ def _markets(frames: Mapping[str, pd.DataFrame]) -> dict[str, list[str]]:
 def _own_order(frame: pd.DataFrame, feed: str, world: int, seed: int, start: int, end: int) -> pd.DataFrame:
     """A feed with its own candles in another order."""
     times = frame["timestamp"].to_numpy(dtype=np.float64)
-    edges = [0, int(times.searchsorted(start)), int(times.searchsorted(end, side="right"))]
     prices = frame[PRICES].to_numpy(dtype=np.float64)
-    if not (prices[: edges[-1]] > 0).all():
+    if not (prices[: times.searchsorted(end, side="right")] > 0).all():
         raise CandlesError(
             f"feed {feed} has prices that are not above 0: no world of permuted candles can be made of it"
         )
     columns = {name: frame[name].to_numpy(dtype=np.float64).copy() for name in frame.columns}
-    for part, (first, last) in enumerate(pairwise(edges)):
-        if last - first < 2:
-            continue
-        rng = np.random.default_rng([seed % 2**32, world, part])
-        order, gap_order = _order(times[first:last], rng), _order(times[first:last], rng)
+    for rng, first, last in _parts(times, world, seed, start, end):
+        days = _days(times[first:last], start, end)
+        order, gap_order = (_order(times[first:last], rng, days) for _ in range(2))
         moved = _prices(np.log(prices[first:last]), order, gap_order)
         for name in columns:
             if name in PRICES:
@@ -84,10 +114,29 @@ def _own_order(frame: pd.DataFrame, feed: str, world: int, seed: int, start: int
     return pd.DataFrame(columns, columns=frame.columns)
 
 
-def _order(times: Floats, rng: np.random.Generator) -> Integers:
-    """Positions of the candles in their new order: days shuffled, and the candles of each day."""
-    days, day = np.unique(times // DAY_S, return_inverse=True)
-    place = rng.permutation(len(days))[day]
+def _parts(
+    times: Floats, world: int, seed: int, start: int, end: int
+) -> Iterator[tuple[np.random.Generator, int, int]]:
+    """Warm-up and period of ascending times: the generator of each, its first row and the one after its last.
+
+    The generator depends on world and seed alone, so that all feeds and series draw the same. A part of fewer than two
+    rows has no other order and is left out.
+    """
+    edges = [0, int(times.searchsorted(start)), int(times.searchsorted(end, side="right"))]
+    for part, (first, last) in enumerate(pairwise(edges)):
+        if last - first > 1:
+            yield np.random.default_rng([seed % 2**32, world, part]), first, last
+
+
+def _days(times: Floats, start: int, end: int) -> range:
+    """The days that change places: those of the whole period, with rows or without; before it those of the rows."""
+    first, last = (start, end) if times[0] >= start else (times[0], times[-1])
+    return range(int(first // DAY_S), int(last // DAY_S) + 1)
+
+
+def _order(times: Floats, rng: np.random.Generator, days: range) -> Integers:
+    """Positions of the rows in their new order: days shuffled, and the rows of each day."""
+    place = rng.permutation(len(days))[(times // DAY_S).astype(np.int64) - days.start]
     order: Integers = np.lexsort((rng.random(len(times)), place))
     return order
 

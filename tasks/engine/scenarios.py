@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 
 from tasks.engine.jitter import jittered
-from tasks.engine.permutation import permuted
+from tasks.engine.permutation import permuted, permuted_rates, permuted_rows
 from tasks.intervals import interval_seconds
 
 if TYPE_CHECKING:
@@ -31,20 +31,28 @@ if TYPE_CHECKING:
 Frames = dict[str, pd.DataFrame]
 
 
-def _jitter(frames: Frames, scenario: Scenario, definition: SweepDefinition) -> Frames:
+def _jitter(market: Market, scenario: Scenario, definition: SweepDefinition) -> Market:
     """Noise on every candle; the same for all points and for windows of the same sweep."""
-    return jittered(frames, scenario.jitter, definition.seed) if scenario.jitter else frames
+    if not scenario.jitter:
+        return market
+    return dataclasses.replace(market, feeds=jittered(market.feeds, scenario.jitter, definition.seed))
 
 
-def _noise(frames: Frames, scenario: Scenario, definition: SweepDefinition) -> Frames:
-    """A world of permuted candles; the same for all points."""
+def _noise(market: Market, scenario: Scenario, definition: SweepDefinition) -> Market:
+    """A world of permuted candles, with the data beside them in the order of the same days; the same for all points."""
     if not scenario.noise:
-        return frames
-    return permuted(frames, scenario.noise, definition.seed, definition.start, definition.end)
+        return market
+    world = (scenario.noise, definition.seed, definition.start, definition.end)
+    return dataclasses.replace(
+        market,
+        feeds=permuted(market.feeds, *world),
+        series={name: permuted_rows(frame, *world) for name, frame in market.series.items()},
+        funding={pair: permuted_rates(rates, *world) for pair, rates in market.funding.items()},
+    )
 
 
-#: Each changes the frames of all feeds for one kind of scenario and leaves them alone for the others; in this order.
-CHANGES: list[Callable[[Frames, Scenario, SweepDefinition], Frames]] = [_noise, _jitter]
+#: Each changes the market for one kind of scenario and leaves it alone for the others; in this order.
+CHANGES: list[Callable[[Market, Scenario, SweepDefinition], Market]] = [_noise, _jitter]
 
 
 def market_of(market: Market, scenario: Scenario, definition: SweepDefinition) -> Market:
@@ -52,13 +60,11 @@ def market_of(market: Market, scenario: Scenario, definition: SweepDefinition) -
 
     `market`: with every candle the sweep has. `definition`: the sweep's, as `Scenario.applied` changed it.
     """
-    frames = dict(market.feeds)
     for change in CHANGES:
-        frames = change(frames, scenario, definition)
-    frames = window(frames, definition, ends=definition.candles_end or market.end)
+        market = change(market, scenario, definition)
     return dataclasses.replace(
         market,
-        feeds=frames,
+        feeds=window(market.feeds, definition, ends=definition.candles_end or market.end),
         start=definition.start,
         end=definition.end,
         trade_cost=definition.trade_cost,

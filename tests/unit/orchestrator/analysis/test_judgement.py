@@ -94,7 +94,7 @@ def test_where_no_point_has_a_number_to_rank_by_nothing_is_judged_and_the_reason
     assert "\n".join(said).count("is empty in all 30 rows") == 1
 
 
-def test_series_that_noise_worlds_do_not_shuffle_are_named(tmp_path: Path) -> None:
+def test_what_noise_worlds_do_with_series_is_said(tmp_path: Path) -> None:
     with Store.create(tmp_path / "out") as store:
         name = swept(store, "mine-0123456789", 30, 1, series={"mood": "0" * 64})
         alone = judge_sweep(store, name, "net_pnl").document
@@ -103,4 +103,7 @@ def test_series_that_noise_worlds_do_not_shuffle_are_named(tmp_path: Path) -> No
         )
         found = judge_sweep(store, name, "net_pnl").document
     assert not any("series" in note for note in alone["notes"])
-    assert any(note.startswith("the noise worlds leave `series` (mood) at their times") for note in found["notes"])
+    assert any(
+        note.startswith("in the noise worlds the rows of `series` (mood) come in another order")
+        for note in found["notes"]
+    )

@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from benchmarks.workloads.market import START, random_walk
-from tasks.engine.permutation import PRICES, permuted
+from tasks.engine.permutation import PRICES, permuted, permuted_rates, permuted_rows
 from tasks.errors import CandlesError
 
 DAY = 86400
@@ -151,3 +153,89 @@ def test_a_price_of_zero_is_refused_with_the_feeds_name() -> None:
 def test_a_feed_of_hardly_any_candles_stays_a_feed(rows: int) -> None:
     frame = candles(rows=600).iloc[:rows]
     assert len(permuted({FEED: frame}, 1, 7, START, END)[FEED]) == rows
+
+
+def mood(rows_a_day: int = 3, *, days: int = 40) -> tuple[pd.DataFrame, int, int]:
+    """A series with warm-up of five days, a period and five days after it; first and last moment of the period."""
+    start = START // DAY * DAY + 5 * DAY
+    count = (days + 10) * rows_a_day
+    times = start - 5 * DAY + np.arange(count) * (DAY / rows_a_day)
+    frame = pd.DataFrame(
+        {"timestamp": times, "value": np.arange(count, dtype=np.float64), "word": [*map(str, range(count))]}
+    )
+    return frame, start, start + days * DAY - 60
+
+
+def test_rows_of_a_series_come_in_another_order_within_the_period_and_within_the_warm_up() -> None:
+    frame, start, end = mood()
+    made = permuted_rows(frame, 1, 7, start, end)
+    assert (made["timestamp"] == frame["timestamp"]).all()
+    assert (made["word"] == made["value"].astype(int).astype(str)).all()
+    for part in (frame["timestamp"] < start, (frame["timestamp"] >= start) & (frame["timestamp"] <= end)):
+        assert sorted(made["value"][part]) == sorted(frame["value"][part])
+        assert (made["value"][part] != frame["value"][part]).mean() > 0.5
+    after = frame["timestamp"] > end
+    assert (made["value"][after] == frame["value"][after]).all()
+    pd.testing.assert_frame_equal(made, permuted_rows(frame, 1, 7, start, end))
+    assert not made.equals(permuted_rows(frame, 2, 7, start, end))
+    assert frame.equals(mood()[0])
+
+
+@pytest.mark.parametrize("rows_a_day", [1, 3])
+def test_the_days_of_a_series_move_as_the_days_of_the_candles(rows_a_day: int) -> None:
+    """A series that says how wild each day was says so in every world, and no longer says where its candles went."""
+    _, start, end = mood()
+    candle = random_walk(50 * 1440, seed=1)
+    candle["timestamp"] = start - 5 * DAY + 60.0 * np.arange(50 * 1440)
+    candle["volume"] = candle["timestamp"] // DAY
+    series, _, _ = mood(rows_a_day)
+    series["value"] = series["timestamp"] // DAY
+    world = permuted({FEED: candle}, 3, 7, start, end)[FEED]
+    told = permuted_rows(series, 3, 7, start, end)
+    of_candles = world.groupby(world["timestamp"] // DAY)["volume"].first()
+    inside = told[(told["timestamp"] >= start) & (told["timestamp"] <= end)]
+    assert (inside["value"].to_numpy() == of_candles[inside["timestamp"] // DAY].to_numpy()).all()
+    assert (inside["value"] != inside["timestamp"] // DAY).mean() > 0.8
+
+
+def test_days_without_rows_do_not_move_the_others() -> None:
+    frame, start, end = mood(1)
+    some = frame[frame["value"] % 3 != 0]
+    whole, part = (permuted_rows(each, 1, 7, start, end) for each in (frame, some))
+    order = [value for value in whole["value"] if value % 3 != 0]
+    inside = (some["timestamp"] >= start).to_numpy() & (some["timestamp"] <= end).to_numpy()
+    kept = [value for value in order if value in set(some["value"][inside])]
+    assert part["value"][inside].tolist() == kept
+
+
+def test_rows_of_one_moment_stay_together_and_the_next_payment_as_far_ahead() -> None:
+    frame, start, end = mood(2)
+    pairs = pd.concat([frame.assign(pair=pair) for pair in ("BTC", "ETH", "SOL")])
+    pairs = pairs[(pairs["pair"] != "SOL") | (pairs["value"] % 4 == 0)].sort_values("timestamp", kind="stable")
+    pairs["next_funding_utc_timestamp"] = pairs["timestamp"] + 3600 + pairs["value"]
+    made = permuted_rows(pairs.reset_index(drop=True), 1, 7, start, end)
+    groups = made.groupby("timestamp")
+    assert (groups["value"].nunique() == 1).all()
+    for _, rows in groups:
+        assert rows["pair"].tolist() == (["BTC", "ETH", "SOL"] if rows["value"].iloc[0] % 4 == 0 else ["BTC", "ETH"])
+    np.testing.assert_allclose(made["next_funding_utc_timestamp"] - made["timestamp"], 3600 + made["value"])
+
+
+def test_funding_rates_come_in_another_order_and_add_up_to_the_same() -> None:
+    frame, start, end = mood()
+    rates = frame[["timestamp", "value"]].to_numpy().tolist()
+    made = permuted_rates(rates, 1, 7, start, end)
+    assert [at for at, _ in made] == [at for at, _ in rates]
+    assert sorted(rate for _, rate in made) == sorted(rate for _, rate in rates)
+    assert made != rates
+    assert permuted_rates([], 1, 7, start, end) == []
+    assert permuted_rates([[start, 0.1]], 1, 7, start, end) == [[start, 0.1]]
+
+
+@given(st.lists(st.floats(0, 30 * DAY), max_size=40), st.integers(0, 30 * DAY), st.integers(0, 20 * DAY))
+def test_any_series_keeps_its_moments_and_its_rows(times: list[float], after: int, length: int) -> None:
+    frame = pd.DataFrame({"timestamp": sorted(START + at for at in times), "value": np.arange(len(times), dtype=float)})
+    made = permuted_rows(frame, 1, 7, START + after, START + after + length)
+    assert len(made) == len(frame)
+    assert set(made["timestamp"]) == set(frame["timestamp"])
+    assert sorted(made["value"]) == sorted(frame["value"])

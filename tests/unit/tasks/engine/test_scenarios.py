@@ -210,3 +210,19 @@ class TestJitter:
         joined = whole.merge(part, on="timestamp")
         assert len(joined) == len(part)
         assert joined["close_x"].equals(joined["close_y"])
+
+
+def test_a_noise_world_permutes_series_and_funding_with_the_candles() -> None:
+    about = definition()
+    times = np.arange(PERIOD[0] - 24 * HOUR, PERIOD[1], 4 * HOUR, dtype=np.float64)
+    mood = pd.DataFrame({"timestamp": times, "value": np.arange(len(times), dtype=np.float64)})
+    plain = dataclasses.replace(market(about), series={"mood": mood}, funding={"BTC-USDT": mood.to_numpy().tolist()})
+    world = market_under(plain, Scenario(noise=1), Scenario(noise=1).applied(about))
+    told = world.series["mood"]
+    assert (told["timestamp"] == mood["timestamp"]).all()
+    assert sorted(told["value"]) == sorted(mood["value"])
+    assert (told["value"] != mood["value"]).mean() > 0.5
+    assert world.funding["BTC-USDT"] == told.to_numpy().tolist()
+    same = market_under(plain, PLAIN, about)
+    assert same.series == plain.series
+    assert same.funding == plain.funding
