@@ -6,6 +6,8 @@
     commit     rows and the mark `done` together
 
 Nothing passes between processes per point, except on the careful second attempt (see tasks.child.attempts).
+
+The node imports this module to know the task and runs none of it: what only a child needs is imported by its functions.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import signal
 import sys
 import time
 from contextlib import closing
+from typing import TYPE_CHECKING
 
 from celery import shared_task
 from celery.exceptions import Reject
@@ -25,13 +28,15 @@ from redis.exceptions import RedisError
 from tasks.child import heartbeat
 from tasks.child.attempts import CANCELLED, DONE, FOR_ANOTHER, Attempts, scripts
 from tasks.child.deadline import hung
-from tasks.child.process import Child, begin, child, peak_memory_bytes
 from tasks.errors import HummingsweepError, MessageError, ParcelMissing, describe
 from tasks.named_types import Row
 from tasks.protocol.chunks import Chunk
 from tasks.protocol.keys import Keys
 from tasks.protocol.messages import CHUNK_TASK, Rows, Status, SweepDefinition
 from tasks.protocol.scenario import Scenario
+
+if TYPE_CHECKING:
+    from tasks.child.process import Child
 
 #: Seconds before a chunk that the broker refuses to keep account of is handed back.
 REFUSED_WAIT_S = 5.0
@@ -41,8 +46,10 @@ SPARE = 8
 
 @worker_process_init.connect(weak=False)  # type: ignore[untyped-decorator]  # celery has no type information
 def _enter(**_: object) -> None:
+    from tasks.child import process
+
     try:
-        me = begin()
+        me = process.begin()
         scripts()
         me.quota.listen()
         heartbeat.begin(me.settings.cache_folder)
@@ -61,10 +68,12 @@ def run_chunk(sweep: str, chunk_id: str, limit_s: float = 0.0) -> None:
     After `limit_s` seconds (0: never) no point of it is begun: the rows that are there are committed, and whoever sent
     the chunk hands the others out again.
     """
+    from tasks.child import process
+
     # Billiard's handler raises SystemExit in the middle of a controller, which would look like the controller's own.
     # A node that leaves in a hurry hands the chunk back, so its child may simply end.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    me = child()
+    me = process.child()
     try:
         attempts = Attempts(me.redis, Keys(sweep))
         chunk = Chunk.parse(chunk_id)
@@ -154,6 +163,8 @@ class _ChunkRun:
             self._hand_in(_failed(points, text), [])
 
     def _hand_in(self, rows: list[Row], feature_axes: list[str]) -> None:
+        from tasks.child.process import peak_memory_bytes
+
         me, seconds = self._me, time.perf_counter() - self._started
         made = Rows.from_dicts(self._chunk_id, me.name, seconds, rows, peak_memory_bytes(), feature_axes)
         self._attempts.commit(self._chunk_id, made)

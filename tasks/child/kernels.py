@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
+import importlib.util
 import os
 import sys
 from collections.abc import Iterator
@@ -26,7 +27,7 @@ def compile_kernels(settings: Settings) -> None:
     from tasks.engine.executors.warm import warm
 
     _do_without_a_cache()
-    with _one_compiles(cache):
+    with _one_compiles(cache), _without_scipy():
         warm()
 
 
@@ -45,6 +46,26 @@ def _do_without_a_cache() -> None:
 
     save_overload.is_tolerant = True  # type: ignore[attr-defined]  # says that it is ours
     kind.save_overload = save_overload
+
+
+@contextlib.contextmanager
+def _without_scipy() -> Iterator[None]:
+    """Keep numba from importing SciPy to learn whether it is installed, a quarter of a second in every child.
+
+    numba asks once, while its own modules are imported, which is when the first loop is loaded. Whoever compiles a
+    product of matrices later has SciPy imported then.
+    """
+    from numba.np import linalg
+
+    asks = linalg.ensure_blas
+    if importlib.util.find_spec("scipy") is None:  # then the answer costs nothing
+        yield
+        return
+    linalg.ensure_blas = lambda: None
+    try:
+        yield
+    finally:
+        linalg.ensure_blas = asks
 
 
 @contextlib.contextmanager

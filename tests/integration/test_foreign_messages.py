@@ -11,6 +11,7 @@ import pytest
 from orchestrator.cluster import guardian
 from tasks.broker.connect import connect
 from tasks.child import chunk as chunk_module
+from tasks.child import process as process_module
 from tasks.child.process import Child
 from tasks.errors import BlobError, MessageError
 from tasks.protocol import names
@@ -68,7 +69,7 @@ def test_a_sweep_that_is_no_name_touches_no_key_and_no_file(
     """Its name became a path in the cache folder, and the file there was deleted."""
     victim = tmp_path / "victim-1-0-0"
     victim.touch()
-    monkeypatch.setattr(chunk_module, "child", lambda: child)
+    monkeypatch.setattr(process_module, "child", lambda: child)
     chunk_module.run_chunk(sweep, "1:0-0")
     assert victim.exists()
     assert child.redis.dbsize() == 0
@@ -81,7 +82,7 @@ def test_a_sweep_that_is_no_name_touches_no_key_and_no_file(
 def test_a_chunk_that_is_none_is_passed_over(
     child: Child, chunk: Any, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(chunk_module, "child", lambda: child)
+    monkeypatch.setattr(process_module, "child", lambda: child)
     chunk_module.run_chunk("a-sweep", chunk)
     assert child.redis.dbsize() == 0
     assert len(capfd.readouterr().err) < 1000

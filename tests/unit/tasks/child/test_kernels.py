@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import errno
+import subprocess
+import sys
+import textwrap
 import threading
 from pathlib import Path
 
@@ -65,3 +68,22 @@ def test_a_loop_that_cannot_be_kept_is_compiled_all_the_same(monkeypatch: pytest
     monkeypatch.setattr(caching.Cache, "_save_overload", full)
     caching.FunctionCache.__new__(caching.FunctionCache).save_overload(None, None)
     assert refused == [errno.ENOSPC]
+
+
+def test_loops_are_loaded_without_scipy_and_who_multiplies_matrices_has_it() -> None:
+    code = """
+    import sys
+    import numba
+    from numba.np import linalg
+    from tasks.child.kernels import _without_scipy
+
+    with _without_scipy():
+        assert numba.njit(lambda x: x + 1)(1) == 2
+    assert "numba.np.arraymath" in sys.modules  # it has asked
+    assert "scipy.linalg" not in sys.modules
+    from numba.np.old_arraymath import _HAVE_BLAS
+    assert _HAVE_BLAS
+    linalg.ensure_blas()  # as the compiler of a product of matrices does
+    assert "scipy.linalg.cython_blas" in sys.modules
+    """
+    subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=True)
