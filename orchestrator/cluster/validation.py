@@ -127,11 +127,11 @@ class ExpectedRows:
         packed = rows.returns
         if packed is None:
             return
-        applied, plain = scenario.applied(self.definition), self.definition
-        interval_s, periods = _returns_of(plain.start, plain.end, plain.resolution, applied.start, applied.end)
+        applied = scenario.applied(self.definition)
+        interval_s, periods = _returns_of(applied.start, applied.end, applied.resolution)
         if (packed.interval_s, packed.periods) != (interval_s, periods):
             raise ValueError(
-                f"{packed.periods!r} returns per {packed.interval_s!r} s; the sweep has {periods} per {interval_s} s"
+                f"{packed.periods!r} returns per {packed.interval_s!r} s; its period has {periods} per {interval_s} s"
             )
         if len(rows) * periods * 4 > MAX_RETURNS_BYTES:
             raise ValueError("more returns than fit into memory")
@@ -139,11 +139,11 @@ class ExpectedRows:
 
 
 @functools.lru_cache(maxsize=1024)
-def _returns_of(start: int, end: int, resolution: str, window_start: int, window_end: int) -> tuple[int, int]:
-    """Seconds of a period of the sweep's returns, and how many periods a window of it has."""
+def _returns_of(start: int, end: int, resolution: str) -> tuple[int, int]:
+    """Seconds of an interval of the returns of a sweep or window, and how many of them it has."""
     resolution_s = interval_seconds(resolution)
     interval_s = returns_interval(start, end, resolution_s)
-    return interval_s, len(period_ends(window_start, window_end, resolution_s, interval_s))
+    return interval_s, len(period_ends(start, end, resolution_s, interval_s))
 
 
 def _check_message(rows: Rows) -> None:

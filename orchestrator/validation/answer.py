@@ -96,8 +96,8 @@ def filled(store: Store, name: str, sweep: Sweep, fold: Fold) -> Chosen:
     """A fold whose windows have their rows: what was chosen, and what it did."""
     one = chosen_points(store, name, sweep, fold)
     asked = points_to_test(one)
-    train = results_of(store, name, fold.train, sweep.rank_by, asked)
-    test = results_of(store, name, fold.test, sweep.rank_by, asked)
+    train = results_of(store, name, sweep, fold.train, asked)
+    test = results_of(store, name, sweep, fold.test, asked)
     return dataclasses.replace(one, train=train, test=test)
 
 
@@ -133,7 +133,7 @@ def _side_by_side(train: dict[int, float], test: dict[int, float]) -> tuple[Floa
 
 
 def _pieces(store: Store, name: str, sweep: Sweep, window: Window, points: Iterable[int]) -> dict[int, Piece]:
-    found = results_of(store, name, window, sweep.rank_by, points)
+    found = results_of(store, name, sweep, window, points)
     return {point: result.piece for point, result in found.items()}
 
 

@@ -4,7 +4,8 @@ Every window is a back-test that starts with the config's total amount and ends 
 goes on where the window before it ended: growth is the product of 1 + return over all intervals of all windows. Between
 two windows (an embargo, a longer step) it is flat.
 
-Returns are fractions of the account per fixed interval. A rate per year is simple, not compounded (a bot trades a fixed
+Returns are fractions of the account per fixed interval, the same for all windows: the stored returns of a window are at
+the interval that a plain sweep over it would have, and are put together into that of the sweep. A rate per year is simple, not compounded (a bot trades a fixed
 amount): return x 365 days / length. The Sharpe ratio is mean / deviation (ddof 1) of the intervals' returns; it is
 annualised for display only, and from MIN_RETURNS returns on.
 
@@ -15,6 +16,7 @@ the skew and g4 the kurtosis (3 for a normal).
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,6 +25,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tasks.named_types import JsonObject
+from tasks.protocol.returns import returns_interval
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -85,6 +88,28 @@ class Curve:
 def piece_of(window: Window, interval_s: int, returns: Floats, ends: Floats) -> Piece:
     """A piece of stored returns: after an account was lost (-1 or less, then NaN) nothing moves any more."""
     return Piece(window, interval_s, np.maximum(np.nan_to_num(returns, nan=0.0), -1.0), ends)
+
+
+def in_longer_intervals(piece: Piece, interval_s: int, ends: Floats) -> Piece:
+    """The same piece in intervals of `interval_s` seconds that end at `ends`; their returns are products of 1 + return.
+
+    Every interval of the piece lies in one of them: `interval_s` is a multiple of the piece's.
+    """
+    places = np.minimum(np.searchsorted(ends, piece.ends, side="left"), len(ends) - 1)
+    firsts = np.flatnonzero(np.diff(places, prepend=-1))
+    returns = np.zeros(len(ends))
+    if len(firsts):
+        returns[places[firsts]] = np.multiply.reduceat(1.0 + piece.returns, firsts) - 1.0
+    return Piece(piece.window, interval_s, returns, ends)
+
+
+@functools.lru_cache(maxsize=64)
+def common_interval_s(windows: tuple[Window, ...], resolution_s: int) -> int:
+    """Seconds of the shortest interval that the returns of all these windows can be put together into.
+
+    The longest of theirs; a multiple of it where one does not fit into it, as 4h into 6h.
+    """
+    return math.lcm(*{returns_interval(window.start, window.end, resolution_s) for window in windows})
 
 
 def join(pieces: Sequence[Piece]) -> Curve:

@@ -217,10 +217,7 @@ class PointRunner:
         return row
 
     def _results(self, outcome: Outcome, config: ControllerConfigBase, warning: str) -> Row:
-        # metrics speak of the period that was run: a window's are those of a plain sweep over it
-        own = self._definition
-        interval_s = returns_interval(own.start, own.end, interval_seconds(own.resolution))
-        return _results(outcome, config, self.market, warning, interval_s)
+        return _results(outcome, config, self.market, warning, self._returns_interval_s)
 
     def _returns(self, outcome: Outcome, config: ControllerConfigBase) -> Row:
         """The returns of the plain columns of a row: of the stock fills where there are both."""
@@ -234,8 +231,9 @@ class PointRunner:
 
     @cached_property
     def _returns_interval_s(self) -> int:
-        """Of the whole sweep, in its windows too: returns of several windows can be set side by side."""
-        return returns_interval(self._sweep.start, self._sweep.end, interval_seconds(self._sweep.resolution))
+        """Of the period that is run: metrics and returns of a window are those of a plain sweep over it."""
+        own = self._definition
+        return returns_interval(own.start, own.end, interval_seconds(own.resolution))
 
     @cached_property
     def _period_ends(self) -> npt.NDArray[np.int64]:

@@ -1,7 +1,7 @@
 """The returns of points: at which interval, and how they travel.
 
 A return is the change of the account from the end of one period to the end of the next, as a fraction of what the
-account was. All points of a sweep have the same periods, whatever candles they have:
+account was. All points of a sweep, or of one of its windows, have the same periods, whatever candles they have:
 
     start        1d         2d         3d    end        the period of the sweep, and UTC days in it
       |     .     |          |          |  .  |
@@ -55,7 +55,7 @@ class PackedReturns:
 
 
 def returns_interval(start: int, end: int, resolution_s: int) -> int:
-    """Seconds of the interval of a sweep's returns; a multiple of its candles' length.
+    """Seconds of the interval of the returns of a sweep or window; a multiple of its candles' length.
 
     `start`, `end`: first and last moment of the period, seconds since epoch. The shortest where none gives ENOUGH.
     """

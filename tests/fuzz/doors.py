@@ -72,7 +72,7 @@ def _with_returns() -> bytes:
     import numpy as np
 
     window = Scenario(start=DEFINITION.start, end=DEFINITION.start + 86_400)
-    interval_s = returns_interval(DEFINITION.start, DEFINITION.end, 60)
+    interval_s = returns_interval(DEFINITION.start, DEFINITION.start + 86_400, 60)
     periods = len(period_ends(DEFINITION.start, DEFINITION.start + 86_400, 60, interval_s))
     row = {"point": 1, "status": "ok", "returns": encode_row(np.zeros(periods, dtype=np.float32), interval_s)}
     message = Rows.from_dicts(f"1:1-1@{window}", "n@host/7", 0.5, [row]).encode()

@@ -47,7 +47,7 @@ def holdout(session: SweepSession, ranking: Ranking) -> JsonObject | None:
         return None
     found = scored(table, sweep.rank_by)
     inside = dict(zip(found.points.tolist(), found.objective.tolist(), strict=True))
-    results = results_of(store, name, window, sweep.rank_by, points)
+    results = results_of(store, name, sweep, window, points)
     looks = held.count_looks(looks_of(store, session.definition), window)
     found_there = held.answer(window, best, drawn, inside, results, looks, ascending=ranking.ascending)
     return {"rank_by": sweep.rank_by, "returns_of": returns_of(sweep), **found_there}

@@ -33,9 +33,11 @@ def asked(**keys: Any) -> Sweep:
     return sweep(grid=GRID, validate={"embargo": 0, "holdout": "20d", "walk_forward": walk})
 
 
-def insert(store: Store, definition: SweepDefinition, window: Window, objective: dict[int, float]) -> None:
-    """Rows of points on a window: their objective, and daily returns that make it."""
-    interval = returns_interval(definition.start, definition.end, 60)
+def insert(
+    store: Store, definition: SweepDefinition, window: Window, objective: dict[int, float], interval: int = 0
+) -> None:
+    """Rows of points on a window: their objective, and returns that make it; `interval`: theirs, seconds."""
+    interval = interval or returns_interval(window.start, window.end, 60)
     count = len(period_ends(window.start, window.end, 60, interval))
     rows: list[dict[str, Any]] = []
     for point, value in objective.items():
@@ -52,18 +54,18 @@ def store(tmp_path: Path) -> Iterator[Store]:
         yield made
 
 
-def filled(store: Store, about: Sweep, good: int = 5) -> str:
+def filled(store: Store, about: Sweep, good: int = 5, interval: int = 0) -> str:
     """Every training window has every point; the best is `good` plus the fold's number; chosen points are tested."""
     definition = dataclasses.replace(about.definition(), sweep="test-0123456789")
     store.add_sweep(definition, about.text, {})
     for fold in windows_of(about).folds:
         best = good + fold.number
-        insert(store, definition, fold.train, {point: 0.5 - abs(point - best) / 100 for point in GRID["a"]})
+        insert(store, definition, fold.train, {point: 0.5 - abs(point - best) / 100 for point in GRID["a"]}, interval)
         one = chosen_points(store, definition.sweep, about, fold)
         tested = (
             GRID["a"] if about.validation.walk_forward and about.validation.walk_forward.all else points_to_test(one)
         )
-        insert(store, definition, fold.test, {point: 0.1 - abs(point - best) / 100 for point in tested})
+        insert(store, definition, fold.test, {point: 0.1 - abs(point - best) / 100 for point in tested}, interval)
     return definition.sweep
 
 
@@ -80,6 +82,20 @@ def test_the_answer_is_what_was_chosen_in_training_and_done_in_the_test(store: S
     assert answer["parameters"][0]["values"] == [5, 6, 7]
     assert answer["planned"] == 3
     assert answer["cost"]["train_candles"] == 3 * 30 * 40 * 1440
+
+
+def test_returns_that_an_earlier_version_kept_at_the_sweeps_interval_give_the_same_answer(store: Store) -> None:
+    about = asked()
+    interval = returns_interval(about.start, about.end, 60)
+    answer = walk_answer(store, filled(store, about, interval=interval), about)
+    assert answer is not None
+    with Store.create(store.folder.parent / "now") as now:
+        again = walk_answer(now, filled(now, about), about)
+    assert again is not None
+    assert (answer["joined"]["interval_s"], answer["joined"]["intervals"]) == (interval, 3 * 10 * 86400 / interval)
+    for name in ("interval_s", "intervals", "return", "efficiency", "winning_windows"):
+        assert again["joined"][name] == pytest.approx(answer["joined"][name], rel=1e-5)
+    assert again["joined"]["curve"]["time"] == answer["joined"]["curve"]["time"]
 
 
 def test_folds_appear_as_their_rows_come(store: Store) -> None:

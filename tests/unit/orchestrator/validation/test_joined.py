@@ -8,7 +8,19 @@ import numpy as np
 import pytest
 
 from orchestrator.validation.folds import Window
-from orchestrator.validation.joined import Piece, efficiency, figures, join, piece_of, sharpe, shown_from
+from orchestrator.validation.joined import (
+    Piece,
+    common_interval_s,
+    efficiency,
+    figures,
+    in_longer_intervals,
+    join,
+    piece_of,
+    sharpe,
+    shown_from,
+)
+from tasks.engine.returns import period_returns
+from tasks.protocol.returns import INTERVALS_S, period_ends
 
 DAY = 86400
 
@@ -100,3 +112,43 @@ def test_an_edge_of_the_strength_that_is_said_to_show_is_shown_in_four_of_five_t
 def test_the_ratio_that_tests_of_a_year_show() -> None:
     assert shown_from(1.0) == pytest.approx(2.8016, abs=1e-4)
     assert shown_from(40 / 365) == pytest.approx(8.463, abs=1e-3)
+
+
+@pytest.mark.parametrize("start_s", [0, 7 * 3600, 11 * 3600 + 60, 23 * 3600 + 1740])
+@pytest.mark.parametrize(("short_s", "long_s"), [(60, 3600), (3600, 86400), (14400, 43200), (21600, 43200)])
+def test_returns_in_longer_intervals_are_those_that_the_curve_has_there(
+    start_s: int, short_s: int, long_s: int
+) -> None:
+    start, rows = 1_704_067_200 + start_s, 3 * 1440 + 371
+    times = start + 60.0 * np.arange(rows)
+    account = 1000 * np.exp(np.cumsum(np.random.default_rng(start_s).normal(0, 0.001, rows)))
+    window = Window(start, int(times[-1]))
+    ends = {each: period_ends(window.start, window.end, 60, each).astype(float) for each in (short_s, long_s)}
+    expected, short = (
+        period_returns(times, account, 1000.0, ends[each].astype(np.int64)).astype(float) for each in (long_s, short_s)
+    )
+    found = in_longer_intervals(piece_of(window, short_s, short, ends[short_s]), long_s, ends[long_s])
+    assert found.returns == pytest.approx(expected, abs=1e-5)
+    assert found.total == pytest.approx(account[-1] / 1000 - 1, abs=1e-6)
+    assert found.ends.tolist() == ends[long_s].tolist()
+
+
+def test_a_lost_account_is_lost_in_longer_intervals_too() -> None:
+    window, hours = Window(0, 86400 - 60), 3600.0 * np.arange(1, 25)
+    lost = piece_of(window, 3600, np.array([0.1, -1.2, *[np.nan] * 22]), hours)
+    found = in_longer_intervals(lost, 43200, np.array([43200.0, 86400.0]))
+    assert found.returns.tolist() == [-1.0, 0.0]
+
+
+def test_windows_whose_intervals_do_not_fit_into_each_other_have_a_longer_one_in_common() -> None:
+    day = 86400
+    six, four, day_long = Window(0, 30 * day - 60), Window(0, 20 * day - 60), Window(0, 120 * day - 60)
+    assert common_interval_s((six, four), 60) == 12 * 3600
+    assert common_interval_s((six, Window(0, 5 * day - 60)), 60) == 6 * 3600
+    assert common_interval_s((day_long, six, four), 60) == day
+
+
+def test_every_interval_of_a_shorter_window_fits_into_the_common_one() -> None:
+    for short in INTERVALS_S:
+        for long in INTERVALS_S:
+            assert math.lcm(short, long) in INTERVALS_S

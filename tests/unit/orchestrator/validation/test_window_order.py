@@ -58,7 +58,7 @@ def filled(store: Store, about: Sweep) -> SweepDefinition:
 
 
 def insert(store: Store, definition: SweepDefinition, window: Window, seed: int) -> None:
-    interval = returns_interval(definition.start, definition.end, 60)
+    interval = returns_interval(window.start, window.end, 60)
     count = len(period_ends(window.start, window.end, 60, interval))
     noise = np.random.default_rng(seed).normal(0, 0.004, count)
     rows = []
