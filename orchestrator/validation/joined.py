@@ -5,9 +5,9 @@ goes on where the window before it ended: growth is the product of 1 + return ov
 two windows (an embargo, a longer step) it is flat.
 
 Returns are fractions of the account per fixed interval, the same for all windows: the stored returns of a window are at
-the interval that a plain sweep over it would have, and are put together into that of the sweep. A rate per year is simple, not compounded (a bot trades a fixed
-amount): return x 365 days / length. The Sharpe ratio is mean / deviation (ddof 1) of the intervals' returns; it is
-annualised for display only, and from MIN_RETURNS returns on.
+the interval that a plain sweep over it has, and are put together into that of the sweep. A rate per year is simple, not
+compounded (a bot trades a fixed amount): return x 365 days / length. The Sharpe ratio is mean / deviation (ddof 1) of
+the intervals' returns; it is annualised for display only, and from MIN_RETURNS returns on.
 
 The interval of the Sharpe ratio is the asymptotic one of Mertens (2002) that the probabilistic Sharpe ratio of Bailey
 and Lopez de Prado (2012) rests on: SR +- 1.96 sqrt((1 - g3 SR + (g4 - 1) / 4 SR^2) / (T - 1)), per interval, with g3
