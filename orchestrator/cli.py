@@ -5,15 +5,23 @@ The commands themselves (orchestrator.commands.root) take long to import, so the
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
 from types import FrameType
 from typing import Any
 
+#: What libraries would do at import and no command needs: a thread of linear algebra per core, and a search of all
+#: installed packages for pydantic plugins.
+LEAN_IMPORTS = {"OPENBLAS_NUM_THREADS": "1", "PYDANTIC_DISABLE_PLUGINS": "__all__"}
+
 
 def main() -> None:
     """Entry point of the command."""
+    for name, value in LEAN_IMPORTS.items():
+        os.environ.setdefault(name, value)
+    gc.disable()  # nothing that imports make is garbage; on again once the command is loaded
     ends = [number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) is signal.SIG_DFL]
     interruptible = signal.getsignal(signal.SIGINT) is signal.default_int_handler  # nohup and & ignore some: leave that
     for number in (*ends, *([signal.SIGINT] if interruptible else [])):

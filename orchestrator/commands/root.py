@@ -6,6 +6,7 @@ The module of a command is imported when the command is asked for: all of them t
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import sys
 from importlib import import_module, metadata
@@ -74,6 +75,8 @@ class _Commands(TyperGroup):
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         if cmd_name in COMMANDS and cmd_name not in self.commands:
             self.commands[cmd_name] = _load(cmd_name)
+            gc.freeze()
+            gc.enable()  # orchestrator.cli turned it off
         return super().get_command(ctx, cmd_name)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:

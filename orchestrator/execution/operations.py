@@ -117,8 +117,11 @@ def run_sweep(
 def _concluded(session: SweepSession, summary: Summary, out: Path, closing: JsonObject, top: int) -> Answer:
     """What follows the last row: ranking, audit of the best point, stages, verdict, report; see `_closing`."""
     sweep, store, name = session.sweep, session.store, session.definition.sweep
-    ranking = _ranking(sweep, store, session.definition, max(top, SHOWN_CURVES))
-    answer = _with_remarks(Answer(summary, out, dataclasses.replace(ranking, rows=ranking.rows[:top])), sweep, store)
+    table = store.table(name)
+    ranking = _ranking(sweep, table, max(top, SHOWN_CURVES))
+    shown = dataclasses.replace(ranking, rows=ranking.rows[:top])
+    answer = _with_remarks(Answer(summary, out, shown), sweep, table)
+    store.set_meta(name, "no_answer", {"why": answer.no_answer, "remarks": answer.remarks})
     best = [] if answer.no_answer else [row["point"] for row in ranking.rows[:SHOWN_CURVES]]
     if best and closing["audit"]:
         found = _closing_audit(session, best[0])
@@ -158,7 +161,8 @@ def _finished(sweep: Sweep, out: Path, closing: JsonObject, top: int) -> Answer 
         if counts.total() < points_of(definition):
             return None
         meta = stored[0].meta
-        ranking = _ranking(sweep, store, definition, top)
+        table = store.table(definition.sweep)
+        ranking = _ranking(sweep, table, top)
         summary = Summary(
             sweep=definition.sweep,
             points=points_of(definition),
@@ -178,15 +182,14 @@ def _finished(sweep: Sweep, out: Path, closing: JsonObject, top: int) -> Answer 
             findings={name: meta[name] for name in STAGES if meta.get(name) and name not in closing["skip_stages"]},
             trust=meta.get(TRUST),
         )
-        return _with_remarks(answer, sweep, store, note=False)  # the run before has noted it
+        return _with_remarks(answer, sweep, table)
 
 
-def _with_remarks(answer: Answer, sweep: Sweep, store: Store, *, note: bool = True) -> Answer:
+def _with_remarks(answer: Answer, sweep: Sweep, table: pa.Table) -> Answer:
     """The answer, without a ranking where no point traded or nothing is ranked, and with what is to be said of it.
 
-    `note`: also beside the sweep, for the report; the store is open for writing.
+    `table`: the sweep's rows, see Store.table.
     """
-    table = store.table(answer.summary.sweep)
     if nothing := untraded(table):
         answer.remarks, answer.no_answer = nothing.lines(), "untraded"
     else:
@@ -197,8 +200,6 @@ def _with_remarks(answer: Answer, sweep: Sweep, store: Store, *, note: bool = Tr
             answer.remarks.append(sentence)
     if answer.no_answer:
         answer.ranking = None
-    if note:
-        store.set_meta(answer.summary.sweep, "no_answer", {"why": answer.no_answer, "remarks": answer.remarks})
     return answer
 
 
@@ -215,9 +216,8 @@ def _closing(sweep: Sweep, audit: bool, report: bool, skip_stages: Sequence[str]
     return {**asked, "skip_stages": sorted(skip_stages), "validate": sweep.validation.model_dump(mode="json")}
 
 
-def _ranking(sweep: Sweep, store: Store, definition: SweepDefinition, top: int) -> Ranking:
-    """The best points. Raises SweepFileError for a ranking that cannot be made."""
-    table = store.table(definition.sweep)
+def _ranking(sweep: Sweep, table: pa.Table, top: int) -> Ranking:
+    """The best points of a sweep's rows. Raises SweepFileError for a ranking that cannot be made."""
     _check_ranking(sweep, table)
     return rank(table, sweep.rank_by, sweep.where, grid=sweep.grid, top=top, across=sweep.across)
 
