@@ -10,6 +10,7 @@ REMEDIES = {
     "fills": "semantics: honest gives the back-test the same fills",
     "unfinished candle": "decide on candles that have closed, or sweep with engine: live",
     "less history": "raise max_records in the controller: hummingsweep audit says how many are enough",
+    "times of candles": "a bot's candles carry the time they opened at: sweep with engine: live",
     "state per tick": "sweep with engine: live",
     "price of now": "sweep with engine: live",
     "not found": "hummingsweep live looks longer",

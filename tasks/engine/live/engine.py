@@ -66,6 +66,8 @@ class LiveOptions:
     unfinished: bool = True
     #: factor on the rows that every feed shows; inf: every candle since the beginning of the slice
     history: float = 1.0
+    #: True: rows carry times later than their candle's open by the shift, as in a back-test
+    closing_times: bool = False
     #: open time of the last row on which the controller is asked, seconds
     until: float = math.inf
     #: wall clock seconds after which the controller is asked no more; 0: no bound
@@ -289,6 +291,8 @@ class Point:
         ]
         for feed, _ in self._watched:
             feed.history = self._options.history
+            if self._options.closing_times:
+                feed.stamped_later = float(shift * feed.interval_in_seconds)
         self._wanted = list(wanted.values())
         self._without_base = [
             key

@@ -57,6 +57,8 @@ class LiveFeed:
         self._length = 0
         #: factor on the rows that are shown; 1 in a bot
         self.history = 1.0
+        #: seconds that are added to the times of the rows shown; 0 in a bot, where a row carries its candle's open
+        self.stamped_later = 0.0
         #: rows that somebody asked for and that the feed does not have; the engine says so at the end
         self.missing = 0
 
@@ -103,8 +105,15 @@ class LiveFeed:
         held = min(self._length, self._shown(self.max_records))
         rows = min(held, self._shown(records)) if records > 0 else held
         self.missing = max(self.missing, self.max_records - held)
-        values = self._rows[:, self._length - rows : self._length].copy()
+        values = self._stamped(self._rows[:, self._length - rows : self._length])
         return frame_of(values, self._index, range(held - rows, held))
+
+    def _stamped(self, rows: Floats) -> Floats:
+        """A copy of rows with the times that are shown."""
+        values = rows.copy()
+        if self.stamped_later:
+            values[self._index.get_loc("timestamp")] += self.stamped_later
+        return values
 
     def _shown(self, records: int) -> int:
         """How many rows are shown to somebody who asks for `records`."""
@@ -113,12 +122,12 @@ class LiveFeed:
         return self._length if math.isinf(self.history) else math.ceil(records * self.history)
 
     def between(self, start: float, end: float, records: int | None) -> pd.DataFrame:
-        """The rows that open in [start, end] (seconds), the last `records` of them, from all that were ever shown."""
-        opened = self._rows[self._index.get_loc("timestamp"), : self._length]
-        begin, stop = int(opened.searchsorted(start)), int(opened.searchsorted(end, side="right"))
+        """The rows with times in [start, end] (seconds), the last `records` of them, from all that were ever shown."""
+        stamps = self._stamped(self._rows[:, : self._length])[self._index.get_loc("timestamp")]
+        begin, stop = int(stamps.searchsorted(start)), int(stamps.searchsorted(end, side="right"))
         if records:
             begin = max(begin, stop - records)
-        values = self._rows[:, begin:stop].copy()
+        values = self._stamped(self._rows[:, begin:stop])
         return frame_of(values, self._index, range(stop - begin))
 
     async def get_historical_candles(self, config: CandlesConfig) -> pd.DataFrame:

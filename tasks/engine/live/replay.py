@@ -40,6 +40,7 @@ FILLS = "fills"
 LOOK_AHEAD = "look-ahead"
 UNFINISHED = "unfinished candle"
 HISTORY = "less history than the back-test has"
+TIMES = "times of candles"
 STATE = "state per tick"
 PRICE = "price of now"
 UNKNOWN = "none of the known reasons"
@@ -210,18 +211,27 @@ class _Trials:
                 return FILLS
         if await self._looks_ahead(back_test):
             return f"{LOOK_AHEAD}: the back-test decides otherwise when later candles are others{also}"
-        tried = {
-            UNFINISHED: LiveOptions(unfinished=False),
-            HISTORY: LiveOptions(history=math.inf),
-            f"{UNFINISHED} and {HISTORY}": LiveOptions(unfinished=False, history=math.inf),
-        }
-        for reason, options in tried.items():
+        for reason, options in self._options().items():
             explains = await self._explains(back_test, options)
             if explains is None:
                 return NO_TIME
             if explains:
                 return reason + also
         return otherwise + also
+
+    def _options(self) -> dict[str, LiveOptions]:
+        """What is tried, one thing before two: reason -> how the replay is run without it."""
+        tried = {
+            UNFINISHED: LiveOptions(unfinished=False),
+            HISTORY: LiveOptions(history=math.inf),
+            f"{UNFINISHED} and {HISTORY}": LiveOptions(unfinished=False, history=math.inf),
+        }
+        if self._runs.market.shift:
+            alone = {TIMES: LiveOptions(closing_times=True)}
+            tried |= alone | {
+                f"{reason} and {TIMES}": replace(options, closing_times=True) for reason, options in tried.items()
+            }
+        return tried
 
     async def _looks_ahead(self, back_test: Outcome) -> bool:
         """Whether the back-test differs, up to the moment, from one whose candles end there or go on otherwise.

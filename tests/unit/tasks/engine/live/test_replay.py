@@ -40,6 +40,32 @@ class Smooth(Bollinger):
         self.processed_data = {"signal": int(df["signal"].iloc[-1]), "features": df}
 
 
+class EvenHoursConfig(BollingerConfig):
+    controller_name: str = "even_hours"
+
+    def get_controller_class(self) -> Any:
+        return EvenHours
+
+
+class EvenHours(Bollinger):
+    """Buys in even hours, by the times of the candles."""
+
+    async def update_processed_data(self) -> None:
+        config = self.config
+        df = self.market_data_provider.get_candles_df(
+            config.connector_name, config.trading_pair, config.interval, config.length
+        )
+        df["signal"] = (df["timestamp"] // 3600 % 2 == 0).astype(int)
+        self.processed_data = {"signal": int(df["signal"].iloc[-1]), "features": df}
+
+
+def even_hours(interval: str) -> Any:
+    values = {**DIRECTIONAL, "interval": interval, "length": 40}
+    return EvenHoursConfig(
+        id="x", connector_name="binance_perpetual", trading_pair="BTC-USDT", total_amount_quote=1000, **values
+    )
+
+
 def smooth() -> Any:
     values = {**DIRECTIONAL, "interval": "5m", "length": 40}
     return SmoothConfig(
@@ -78,6 +104,8 @@ def test_where_nothing_differs_every_trade_is_the_same(two_pairs: Market) -> Non
     [
         (lambda: config_of("bands on unfinished candles"), "unfinished candle"),
         (smooth, "less history than the back-test has"),
+        (lambda: even_hours("5m"), "times of candles"),
+        (lambda: even_hours("15m"), "times of candles"),
         (lambda: config_of("counter"), "state per tick: its update_processed_data keeps state in self.mean"),
         (lambda: config_of("simple maker"), "price of now: the back-test holds the reference price back by 1 candles"),
     ],
