@@ -47,7 +47,7 @@ def plot(folder: Path, kind: str, *, axes: Sequence[str] = (), points: Sequence[
             return _equity(store, points, best)
         name = store.latest()
         meta, grid, table = store.meta(name), store.sweep(name).grid, store.table(name)
-        rank_by, where = meta.get("rank_by") or "net_pnl", meta.get("where")
+        rank_by, where = meta["rank_by"], meta["where"]
         swept = Swept.of(scored(table, rank_by, where), grid)
         objective = Objective.of(rank_by)
         if not len(swept.points):
@@ -132,7 +132,7 @@ def _equity(store: Store, points: Sequence[int], best: int) -> Figure:
         raise StoreError(f"{store.folder}: no returns are stored; run the sweep with this version")
     meta, grid = store.meta(name), store.sweep(name).grid
     ranking = rank(
-        store.table(name), meta.get("rank_by") or "net_pnl", meta.get("where"), grid=grid, top=best,
+        store.table(name), meta["rank_by"], meta["where"], grid=grid, top=best,
         across=of_meta(meta),
     )  # fmt: skip
     chosen = list(points) or [int(row["point"]) for row in ranking.rows]

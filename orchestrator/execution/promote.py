@@ -80,7 +80,7 @@ def promote(
     """
     definition = store.definition(sweep)
     meta = store.meta(sweep)
-    rank_by, where = meta.get("rank_by") or "net_pnl", meta.get("where")
+    rank_by, where = meta["rank_by"], meta["where"]
     grid = Grid.from_mapping(definition.grid)
     ranking = rank_rows(store.table(sweep), rank_by, where, grid=grid, top=max(rank, 1), across=of_meta(meta))
     if point is None:

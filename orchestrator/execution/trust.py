@@ -34,7 +34,7 @@ def noise(folder: Path, settings: Settings, watcher: Watcher, worlds: int, point
     with Store.open(folder) as store:
         name = store.latest()
         meta = store.meta(name)
-        sentence, is_nothing = unranked(store.table(name), meta.get("rank_by") or "net_pnl", meta.get("where"))
+        sentence, is_nothing = unranked(store.table(name), meta["rank_by"], meta["where"])
     if is_nothing:
         raise StoreError(f"{folder}: {sentence}")
     with reopened(folder, settings, watcher) as session:

@@ -30,7 +30,7 @@ def folds_part(
         return None, {}
     walk = walk if walk and walk["folds"] else None
     data = _data(walk, holdout, details, definition)
-    objective = Objective.of(str(meta.get("rank_by") or "net_pnl"))
+    objective = Objective.of(str(meta["rank_by"]))
     part = SimpleNamespace(
         sentences=closing_lines({"walk_forward": walk, "holdout": holdout}),
         rule=rule_text(walk) if walk else "",

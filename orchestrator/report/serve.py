@@ -128,7 +128,7 @@ class Sweeps:
                 to = Path(self._reports.name) / f"{len(self._written)}.html"
                 to = before[1] if before else to
                 meta = stored.meta
-                write_report(store, sweep, to, rank_by=meta.get("rank_by") or "net_pnl", where=meta.get("where"))
+                write_report(store, sweep, to, rank_by=meta["rank_by"], where=meta["where"])
                 self._written[folder_name, sweep] = (stamp, to)
                 return to
 
@@ -170,7 +170,7 @@ class Sweeps:
 def _best(store: Store, stored: StoredSweep) -> str:
     """The best value of a sweep in words; "" where nothing is ranked or its columns do not fit."""
     meta = stored.meta
-    rank_by = meta.get("rank_by") or "net_pnl"
+    rank_by = meta["rank_by"]
     try:
         table = store.table(stored.sweep)
         found = rank(table, rank_by, meta.get("where"), grid=stored.grid, top=1, across=of_meta(meta)).rows

@@ -54,6 +54,7 @@ def noted() -> dict[str, Any]:
     changed = {("costs x2", 11): 0.09, ("1 candle later", 11): 0.01}
     robust = matrix([11], checks, {11: 0.1}, changed, {}, ascending=False)
     return {
+        "rank_by": "net_pnl",
         "walk_forward": ujson.loads(ujson.dumps(answer)),
         "holdout": holdout.answer(window, [11], [30], {11: 0.1, 30: 0.0}, seen, 2, ascending=False),
         "robustness": {"rank_by": "net_pnl", **robust},
@@ -117,7 +118,7 @@ def test_what_users_wrote_is_escaped(tmp_path: Path) -> None:
 def test_a_fold_without_a_choice_is_a_row_that_says_so() -> None:
     fold = Fold(0, Window(made.START, made.START + DAY - 60), Window(made.START + DAY, made.START + 2 * DAY - 60))
     answer = walk([Chosen(fold, (), (), 0)], GRID, ("best", 0), "net_pnl") | {"planned": 1, "left_over_s": 0}
-    part, _ = folds_part({"walk_forward": answer}, [], made.definition("s-0123456789", made.GRID))
+    part, _ = folds_part({"rank_by": "net_pnl", "walk_forward": answer}, [], made.definition("s-0123456789", made.GRID))
     assert part is not None
     assert [cell.text for cell in part.fold_rows[0]][3] == "none"
     assert part.sentences == ["out of sample: no fold has a point that could be tested"]
