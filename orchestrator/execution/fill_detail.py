@@ -35,7 +35,7 @@ def finer_slices(
         finer = FeedNeed(need.connector, need.trading_pair, sweep.fill_detail, 0)
         if need.interval != sweep.resolution or finer.key in addresses:
             continue
-        cut = _what_there_is(finer, files, sweep.start, sweep.period.end, say)
+        cut = what_there_is(finer, files, sweep.start, sweep.period.end, say)
         if cut is None:
             say(f"{finer.key}: no candles in the period, so orders fill in the {sweep.resolution} candles")
             continue
@@ -50,9 +50,10 @@ def finer_slices(
     return addresses
 
 
-def _what_there_is(
+def what_there_is(
     need: FeedNeed, files: Sequence[CandleFile], start: int, end: int, say: Callable[[str], None]
 ) -> Slice | None:
+    """The candles of a feed in the period, or in the part of it that files have; None where they have none."""
     try:
         return slice_for(need, files, start, end, say=say)
     except CandlesMissing:

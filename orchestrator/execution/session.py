@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from orchestrator.cluster import broker
 from orchestrator.execution import publish
+from orchestrator.execution.earlier_rows import EarlierRows
 from orchestrator.execution.gather import gather
 from orchestrator.execution.precheck import precheck
 from orchestrator.execution.run import Hooks, RunContext, Summary, compute
@@ -39,13 +42,32 @@ class SweepSession:
     settings: Settings
     #: an interrupt ended the last `compute` before everything had its row: nothing more is to be begun
     interrupted: bool = False
+    #: rows of points that failed are not taken from earlier sweeps: they are to be computed again
+    retry: bool = False
+    #: sweep of the folder -> rows that were taken from it, for it computed the same points on the same candles
+    reused: Counter[str] = field(default_factory=Counter)
+
+    @cached_property
+    def earlier(self) -> EarlierRows:
+        """Rows that earlier sweeps of the folder have computed."""
+        return EarlierRows(self.store, self.sweep, self.definition, self.watcher.say, errors=not self.retry)
+
+    def take_earlier(self, work: Mapping[Scenario, Iterable[int] | None]) -> Counter[str]:
+        """Take the rows of points under scenarios (None: the whole grid) from earlier sweeps of the folder, where they
+        have none yet; sweep -> rows taken from it. Raises StoreError."""
+        asked = {scenario: None if points is None else list(points) for scenario, points in work.items()}
+        taken = self.earlier.take(asked)
+        self.reused += taken
+        return taken
 
     def compute(self, work: Mapping[Scenario, Iterable[int] | None], stage: str) -> Summary:
         """Compute points under scenarios, where they have no row yet; the rows are in the store afterwards.
 
-        `work`: scenario -> points, None for the whole grid. `stage`: what it is for, shown beside the progress. Raises
-        BrokerError, StoreError.
+        `work`: scenario -> points, None for the whole grid. `stage`: what it is for, shown beside the progress. Rows
+        that an earlier sweep of the folder computed are taken from there. Raises BrokerError, StoreError.
         """
+        work = {scenario: None if points is None else list(points) for scenario, points in work.items()}
+        self.take_earlier(work)
         summary = compute(
             RunContext(self.cluster, self.store, self.definition, self.watcher),
             work,

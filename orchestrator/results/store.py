@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import closing, contextmanager
 from itertools import batched, islice
 from pathlib import Path
@@ -24,6 +24,7 @@ import ujson
 
 from orchestrator.results import columns as cols
 from orchestrator.results.columns import LEADING
+from orchestrator.results.copied_rows import RowCopy, intervals_of
 from orchestrator.results.database import FILE, LOCK, failures, prepare, reader, sql, take
 from orchestrator.results.layout import Layout, StoredSweep, found
 from orchestrator.results.presence import Presence
@@ -212,6 +213,39 @@ class Store:
         self._kinds[key] = kinds
         return new
 
+    def copy_rows(
+        self,
+        sweep: str,
+        scenario: str,
+        source: tuple[str, str],
+        points: Collection[int] | None = None,
+        *,
+        errors: bool = True,
+    ) -> int:
+        """Copy rows of `source`, another (sweep, scenario) whose rows are equal, in one transaction; how many.
+
+        `points`: those that are copied, where not all. Points that have a row keep it. `errors`: rows of points that
+        failed by themselves too; what crashed or timed out on some machine is never copied.
+        """
+        with self._writing() as connection:
+            theirs = self._scope(connection, *source)
+            if theirs == NO_SCOPE:
+                return 0
+            mine, last = self._scope(connection, sweep, scenario), last_point(self._sweep(connection, sweep))
+            copy = RowCopy(connection, (theirs, source[0]), mine, last, errors=errors)
+            wanted = copy.wanted(points)
+            if not len(wanted):
+                return 0
+            key = self._made_scope(connection, sweep, scenario)
+            copy = RowCopy(connection, (theirs, source[0]), key, last, errors=errors)
+            copy.rows(wanted, everything=points is None)
+            known = self._kinds.get(key) or dict(connection.execute(sql("columns"), {"scope": key}).fetchall())
+            kinds = self._wider(connection, key, known, copy.kinds(wanted))
+            copy.chunks(wanted)
+            copy.returns(wanted)
+        self._scopes[sweep, scenario], self._kinds[key] = key, kinds
+        return len(wanted)
+
     def forget_failed(self, sweep: str) -> int:
         """Delete the rows that are not ok, of every scenario, so that their points are missing again; how many."""
         key = self.sweep(sweep).key
@@ -239,6 +273,11 @@ class Store:
             asked = ({"scope": scope, "point": point} for point in points)
             found = (connection.execute(sql("status"), one).fetchone() for one in asked)
             return {point: Status(status) for point, status in filter(None, found)}
+
+    def returns_intervals(self, sweep: str, scenario: str = "") -> set[int]:
+        """Seconds of the intervals at which returns are stored; empty where none are."""
+        with self._reading() as connection:
+            return intervals_of(connection, self._scope(connection, sweep, scenario))
 
     def errors(self, sweep: str, scenario: str = "") -> list[tuple[str, int]]:
         """The errors of rows that are not ok, the most frequent first, with how many rows have it."""
@@ -418,7 +457,13 @@ class Store:
     def _widened(self, connection: sqlite3.Connection, key: int, results: dict[str, list[Any]]) -> dict[str, str]:
         """What kinds of values each column has now; what is new is written down."""
         known = self._kinds.get(key) or dict(connection.execute(sql("columns"), {"scope": key}).fetchall())
-        now = {name: cols.merged(known.get(name, ""), cols.kinds(values)) for name, values in results.items()}
+        return self._wider(connection, key, known, {name: cols.kinds(values) for name, values in results.items()})
+
+    def _wider(
+        self, connection: sqlite3.Connection, key: int, known: dict[str, str], seen: dict[str, str]
+    ) -> dict[str, str]:
+        """The kinds of values that are known of each column, and those that were seen; what is new is written down."""
+        now = {name: cols.merged(known.get(name, ""), letters) for name, letters in seen.items()}
         for name, letters in now.items():
             if known.get(name) != letters:
                 connection.execute(sql("set_column"), {"scope": key, "name": name, "kinds": letters})

@@ -130,6 +130,39 @@ VALUES (:scope, :chunk, :node, :seconds, :points, :at);
 INSERT OR IGNORE INTO returns (scope, chunk, interval_s, periods, points, data)
 VALUES (:scope, :chunk, :interval_s, :periods, :points, :data);
 
+-- name: points_to_copy
+-- What is ok, and with :errors also what failed by itself; not what crashed or took too long on some machine.
+SELECT point FROM rows AS theirs
+WHERE scope = :scope AND typeof(point) = 'integer' AND point BETWEEN 0 AND :last
+  AND (status = 'ok' OR (:errors AND status = 'error'))
+  AND NOT EXISTS (SELECT 1 FROM rows AS mine WHERE mine.scope = :to AND mine.point = theirs.point)
+ORDER BY point;
+
+-- name: copy_rows
+INSERT OR IGNORE INTO rows (scope, point, status, error, engine, seconds, shape, result)
+SELECT :to, point, status, error, engine, seconds, shape, result FROM rows
+WHERE scope = :scope AND typeof(point) = 'integer' AND point BETWEEN 0 AND :last
+  AND (status = 'ok' OR (:errors AND status = 'error'));
+
+-- name: copy_row
+INSERT OR IGNORE INTO rows (scope, point, status, error, engine, seconds, shape, result)
+SELECT :to, point, status, error, engine, seconds, shape, result FROM rows WHERE scope = :scope AND point = :point;
+
+-- name: count_rows
+SELECT count(*) FROM rows WHERE scope = :scope;
+
+-- name: document
+SELECT shape, result FROM rows WHERE scope = :scope AND point = :point;
+
+-- name: scope_chunks
+SELECT chunk, node, seconds, points, at FROM chunks WHERE scope = :scope ORDER BY at, chunk;
+
+-- name: scope_returns
+SELECT chunk, interval_s, periods, points, data FROM returns WHERE scope = :scope ORDER BY rowid;
+
+-- name: returns_intervals
+SELECT DISTINCT interval_s FROM returns WHERE scope = :scope;
+
 -- name: has_returns
 SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'returns';
 

@@ -16,9 +16,9 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 
+from tasks.candles.visible import visible_rows
 from tasks.engine.jitter import jittered
 from tasks.engine.permutation import permuted, permuted_rates, permuted_rows
 from tasks.intervals import interval_seconds
@@ -81,29 +81,24 @@ def window(frames: Mapping[str, pd.DataFrame], definition: SweepDefinition, ends
     return {
         feed: _cut(
             frame,
-            interval_seconds(feed.rpartition("_")[2]),
-            definition.warmup_candles.get(feed),
-            definition,
-            before_end=definition.end < ends,
+            visible_rows(
+                frame["timestamp"].to_numpy(),
+                interval_seconds(feed.rpartition("_")[2]),
+                definition.warmup_candles.get(feed),
+                definition,
+                ends,
+            ),
         )
         for feed, frame in frames.items()
     }
 
 
-def _cut(
-    frame: pd.DataFrame, seconds: int, warmup: int | None, definition: SweepDefinition, *, before_end: bool
-) -> pd.DataFrame:
-    """One feed of a window; `warmup` None: everything that is there."""
-    times = frame["timestamp"].to_numpy()
-    first = 0 if warmup is None else int(np.searchsorted(times, definition.start - warmup * seconds, side="left"))
-    last = len(frame)
-    if before_end:
-        closed = definition.end + interval_seconds(definition.resolution) - seconds
-        last = int(np.searchsorted(times, min(definition.end, closed), side="right"))
-    if first == 0 and last == len(frame):
+def _cut(frame: pd.DataFrame, rows: slice) -> pd.DataFrame:
+    """One feed of a window."""
+    if rows == slice(0, len(frame)):
         return frame
-    part = frame.iloc[first:last]
-    if last < len(frame):
+    part = frame.iloc[rows]
+    if rows.stop < len(frame):
         part = part.copy()
     part.index = pd.RangeIndex(len(part))
     return part

@@ -105,9 +105,15 @@ def pack(rows: Sequence[str | None]) -> PackedReturns | None:
     values = np.full((len(rows), periods), np.nan, dtype="<f4")
     for place, (_, text) in there.items():
         values[place] = np.frombuffer(base64.b64decode(text), dtype="<f4")
-    planes = values.reshape(-1).view(np.uint8).reshape(-1, 4).T
-    packed = zlib.compress(np.ascontiguousarray(planes).tobytes(), level=1)
-    return PackedReturns(int(interval), periods, base64.b64encode(packed).decode("ascii"))
+    return PackedReturns(int(interval), periods, base64.b64encode(packed_bytes(values)).decode("ascii"))
+
+
+def packed_bytes(values: npt.NDArray[np.float32]) -> bytes:
+    """Returns of shape (rows, periods) as a store keeps them, the inverse of `unpack`."""
+    import numpy as np
+
+    planes = np.ascontiguousarray(values, dtype="<f4").reshape(-1).view(np.uint8).reshape(-1, 4).T
+    return zlib.compress(np.ascontiguousarray(planes).tobytes(), level=1)
 
 
 def decoded(data: str) -> bytes:

@@ -58,6 +58,11 @@ class Scenario:
             f"{name}={value:.12g}" if isinstance(value, float) else f"{name}={value}" for name, value in changed
         )
 
+    @property
+    def changes_period_only(self) -> bool:
+        """Whether it is the plain sweep or a window of it."""
+        return dataclasses.replace(self, start=None, end=None) == PLAIN
+
     @classmethod
     def parse(cls, text: str) -> Scenario:
         """The inverse of `str`. Raises ValueError for anything that `str` does not write."""
