@@ -32,7 +32,6 @@ from orchestrator.report.folds_words import closing_lines
 from orchestrator.results.store import Store
 from orchestrator.results.sweep_ref import resolve
 from orchestrator.sweepfile.sweep import Sweep, read
-from orchestrator.validation.planned import planned_candles
 from tasks.errors import one_line
 from tasks.named_types import JsonObject
 from tasks.settings import Settings
@@ -264,7 +263,8 @@ def _document(answer: operations.Answer, sweep: Sweep, estimate: bool) -> JsonOb
         "remarks": answer.remarks,
         "audit": answer.audit,
         "out_of_sample": {name: answer.findings[name] for name in OUT_OF_SAMPLE if name in answer.findings} or None,
-        "windows": windows_estimate(answer.summary, sweep) if estimate else None,
+        "reused": {"rows": sum(answer.reused.values()), "sweeps": answer.reused},
+        "windows": windows_estimate(answer),
         "trust": answer.trust,
         "report": str(answer.report) if answer.report else None,
         "left_s": estimated_seconds(answer.summary),
@@ -285,7 +285,7 @@ def _closing_lines(answer: operations.Answer, sweep: Sweep, estimate: bool) -> l
             f"estimate: {each:.3f} s a point, {estimated_speed(summary) or 0.0:.1f} points/s on {summary.children} "
             f"children, {summary.points - summary.done} points left: {span(left) if left is not None else 'unknown'}"
         )
-        if windows := windows_estimate(summary, sweep):
+        if windows := windows_estimate(answer):
             lines.append(
                 f"tests of `validate`: {windows['candles']:,} candles beside the {windows['plain_candles']:,} of the "
                 f"sweep itself: {span(windows['left_s']) if windows['left_s'] is not None else 'unknown'} more"
@@ -296,6 +296,9 @@ def _closing_lines(answer: operations.Answer, sweep: Sweep, estimate: bool) -> l
         f"sweep {summary.sweep}: {summary.done}/{summary.points} points, {summary.failed} failed, "
         f"{summary.computed} computed in {span(summary.seconds)}"
     )
+    if answer.reused:
+        taken = ", ".join(f"{rows:,} of {name}" for name, rows in answer.reused.items())
+        lines.append(f"rows taken from earlier sweeps of this folder: {taken}")
     lines += closing_lines(answer.findings)
     if answer.audit:
         lines.append(f"audit of the best point: {answer.audit}")
@@ -328,9 +331,10 @@ def alarms(answer: operations.Answer) -> list[str]:
     return [f"\033[1;31m{line}\033[0m" for line in found]
 
 
-def windows_estimate(summary: Summary, sweep: Sweep) -> JsonObject | None:
-    """What the tests of `validate` cost beside the sweep: candles, and seconds on these children; None without."""
-    planned = planned_candles(sweep)
+def windows_estimate(answer: operations.Answer) -> JsonObject | None:
+    """What the tests of `validate` still cost beside the sweep: candles, and seconds on these children; None without
+    tests, and of a run that is no estimate."""
+    planned, summary = answer.planned, answer.summary
     if planned is None:
         return None
     plain = planned["plain_candles"]

@@ -5,11 +5,11 @@ walk-forwards share. Their rows are equal, and are copied instead of computed, w
 
     same question    the definitions differ in nothing but period and candles
     same period      of the plain sweep or the window
-    same candles     the candle files still give both sweeps the slices they ran on, and what the points see of them from
-                     the warm-up to the end of the period is equal, value for value
+    same candles     the candle files still give both sweeps the slices they ran on, and what the points see of them,
+                     from the warm-up to the end of the period, is equal value for value
 
-Rows that are not ok are copied as resuming keeps them (an error of the controller is the same every time), but for those
-of points that crashed or took too long: another machine may do better. With `--retry` only ok rows are copied.
+Rows of points that failed by themselves are copied too, for an error of the controller is the same every time. Those of
+points that crashed or took too long are not, for another machine may do better. With `--retry` only ok rows are copied.
 """
 
 from __future__ import annotations
@@ -127,8 +127,8 @@ class EarlierRows:
                 found = _candles(self._sweep, definition)
             if found is None and definition.sweep != self._definition.sweep:
                 self._say(
-                    f"sweep {definition.sweep} of this folder has rows of the same period, but the candle files changed "
-                    "since it ran: its rows are not used"
+                    f"sweep {definition.sweep} of this folder has rows of the same period, but the candle files "
+                    "changed since it ran: its rows are not used"
                 )
             self._candles[definition.sweep] = found
         return self._candles[definition.sweep]

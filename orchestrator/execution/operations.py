@@ -30,6 +30,8 @@ from orchestrator.results.output_path import check_target
 from orchestrator.results.store import Store
 from orchestrator.sweepfile.skip import points_of, skip_of, spread_kept
 from orchestrator.sweepfile.sweep import Sweep
+from orchestrator.validation.folds import whole_scenarios
+from orchestrator.validation.planned import planned_candles
 from tasks.errors import ExpressionError, HummingsweepError, SweepFileError
 from tasks.named_types import JsonObject, Row
 from tasks.protocol.messages import Kind, Status
@@ -67,6 +69,10 @@ class Answer:
     findings: dict[str, JsonObject] = dataclasses.field(default_factory=dict)
     #: the verdict on the sweep (orchestrator.analysis.verdict.document)
     trust: JsonObject | None = None
+    #: sweep of the folder -> rows that were taken from it instead of computed
+    reused: dict[str, int] = dataclasses.field(default_factory=dict)
+    #: of an estimate, candles that the tests of `validate` still cost (orchestrator.validation.planned); None without
+    planned: dict[str, int] | None = None
 
 
 def run_sweep(
@@ -99,7 +105,9 @@ def run_sweep(
         store, definition = session.store, session.definition
         if retry:
             store.forget_failed(definition.sweep)
+            session.retry = True
         watcher.say(f"{sweep.name}: {_size(sweep, definition)}, ready after {time.monotonic() - started:.1f} s")
+        session.take_whole(whole_scenarios(sweep))
         summary = run(
             RunContext(session.cluster, store, definition, watcher),
             target_s=settings.chunk_seconds,
@@ -110,8 +118,11 @@ def run_sweep(
             ),
         )
         if estimate or summary.interrupted:
-            return Answer(summary, out, None)
-        return _concluded(session, summary, out, _closing(sweep, audit, report, skip_stages), top)
+            planned = planned_candles(sweep, session.rows_there) if estimate else None
+            return Answer(summary, out, None, reused=dict(session.reused), planned=planned)
+        answer = _concluded(session, summary, out, _closing(sweep, audit, report, skip_stages), top)
+        answer.reused = dict(session.reused)
+        return answer
 
 
 def _concluded(session: SweepSession, summary: Summary, out: Path, closing: JsonObject, top: int) -> Answer:

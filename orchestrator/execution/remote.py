@@ -41,6 +41,7 @@ from tasks.protocol.chunks import Chunk
 from tasks.protocol.keys import Keys
 from tasks.protocol.messages import Kind, Status, SweepDefinition
 from tasks.protocol.records import SweepState
+from tasks.protocol.scenario import PLAIN
 from tasks.settings import Settings
 
 #: Points timed before a submitted sweep is cut into chunks; where they seem to take less than CHEAP_S, which may be a
@@ -74,6 +75,7 @@ def submit(sweep: Sweep, out: Path, settings: Settings, watcher: Watcher) -> Sen
         with collector_lease(redis, keys, watcher.say):
             generation = int(redis.incr(keys.generation))
             redis.delete(keys.cancelled)
+            session.take_whole([PLAIN])
             stored = sum(collect_waiting(Stream(redis, definition, out), store, definition.sweep).values())
             size = points_of(definition)
             missing = missing_runs(store, definition)

@@ -21,6 +21,7 @@ from orchestrator.results.identity import another_sweep
 from orchestrator.results.store import Store
 from orchestrator.results.sweep_notes import sweep_file_of
 from orchestrator.sweepfile.lint import lint
+from orchestrator.sweepfile.skip import points_of
 from orchestrator.sweepfile.sweep import Sweep, parse
 from tasks.errors import BrokerError
 from tasks.named_types import Row
@@ -59,6 +60,31 @@ class SweepSession:
         taken = self.earlier.take(asked)
         self.reused += taken
         return taken
+
+    def take_whole(self, scenarios: Sequence[Scenario]) -> None:
+        """Take what earlier sweeps of the folder computed of the whole grid under scenarios, and say how much it was.
+
+        Raises StoreError.
+        """
+        taken = self.take_earlier(dict.fromkeys(scenarios))
+        if not taken:
+            return
+        size = points_of(self.definition) * len(scenarios)
+        of = "the sweep and its windows" if len(scenarios) > 1 else "the sweep"
+        who = "an earlier sweep" if len(taken) == 1 else "earlier sweeps"
+        self.watcher.say(
+            f"rows: {taken.total():,} of the {size:,} points of {of} were computed by {who} of this folder "
+            f"({', '.join(taken)}) on the same candles: they are taken from there"
+        )
+
+    def rows_there(self, scenario: Scenario) -> int:
+        """Points for which nothing is to be computed under a scenario: those that have a row, or the whole grid where
+        an earlier sweep of the folder has rows of all. Raises StoreError."""
+        size = points_of(self.definition)
+        for source in self.earlier.sources(scenario):
+            if sum(self.store.counts(*source.name).values()) >= size:
+                return size
+        return sum(self.store.counts(self.definition.sweep, str(scenario)).values())
 
     def compute(self, work: Mapping[Scenario, Iterable[int] | None], stage: str) -> Summary:
         """Compute points under scenarios, where they have no row yet; the rows are in the store afterwards.

@@ -41,7 +41,7 @@ def another_sweep(store: Store, now: SweepDefinition) -> str:
         changed.append("grid")
     what = ", ".join(dict.fromkeys(changed)) or "name"
     return (
-        f"another sweep than {last.sweep}, for these changed: {what}; every point is computed, as {now.sweep}, and the "
+        f"another sweep than {last.sweep}, for these changed: {what}; its points are computed as {now.sweep}, and the "
         f"rows of the earlier sweep stay in {store.folder}"
     )
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from orchestrator.sweepfile.in_sample import embargo_s, grain_s, holdout_start, resolution_s
 from orchestrator.sweepfile.validate import length_text
 from tasks.errors import SweepFileError
-from tasks.protocol.scenario import Scenario
+from tasks.protocol.scenario import PLAIN, Scenario
 from tasks.times import utc_minute
 
 if TYPE_CHECKING:
@@ -85,6 +85,19 @@ def windows_of(sweep: Sweep) -> Windows:
         raise _too_short(sweep, walk, end - sweep.start, embargo)
     left_over = end - folds[-1].test.end - resolution_s(sweep)
     return Windows(in_sample, tuple(folds), holdout, embargo, max(0, left_over))
+
+
+def whole_scenarios(sweep: Sweep) -> list[Scenario]:
+    """What every point of the grid is run under: the plain sweep, and the windows that are not for chosen points only.
+
+    Raises SweepFileError.
+    """
+    walk, found = sweep.validation.walk_forward, [PLAIN]
+    for fold in windows_of(sweep).folds:
+        found.append(fold.train.scenario)
+        if walk is not None and walk.all:
+            found.append(fold.test.scenario)
+    return list(dict.fromkeys(found))
 
 
 def _folds(sweep: Sweep, walk: WalkForward, end: int, embargo: int) -> list[Fold]:

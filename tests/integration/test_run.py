@@ -147,7 +147,7 @@ def test_resume_says_that_another_controller_makes_another_sweep(place: Place) -
     assert resumed.code == 0, resumed.err
     assert "2 computed" in resumed.out
     (said,) = [line for line in resumed.err.splitlines() if line.startswith("another sweep than")]
-    assert "the controllers; every point is computed" in said
+    assert "the controllers; its points are computed" in said
 
 
 def test_an_interrupted_run_goes_on_where_it_stopped(alone: Place) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from orchestrator.results.store import Store
 from tests.integration.conftest import START, Place, write_candles
 
 HOUR = 3600
@@ -110,6 +111,47 @@ def test_windows_are_computed_once_and_the_walk_is_the_same_again(walking: Place
     assert anchored.code == 0, anchored.err
     assert anchored.document["computed"] == 0
     assert anchored.document["out_of_sample"]["holdout"]["looks"] == 1
+
+
+def test_a_window_and_the_plain_sweep_over_it_are_computed_once_in_a_folder(walking: Place) -> None:
+    """A walk-forward and then the plain sweep in one folder, the other way round in another; both are as if alone."""
+    quiet = ("--no-report", "--no-audit", "--json")
+    walked = walking.run("run", walking.file, *quiet)
+    assert walked.code == 0, walked.err
+    assert walked.document["reused"] == {"rows": 0, "sweeps": {}}
+    validate = walking.sweep.pop("validate")
+    whole = walking.sweep["period"]
+    window = [row for row in window_rows(walking) if row["window"] == "train 2"]
+    walking.sweep["period"] = {"start": window[0]["start"], "end": window[0]["end"]}
+    alone = walking.run("run", walking.file, *quiet, "--out", "runs/alone")
+    assert alone.code == 0, alone.err
+    assert alone.document["computed"] == len(window) == 12
+
+    plain = walking.run("run", walking.file, *quiet)
+    assert plain.code == 0, plain.err
+    assert (plain.document["computed"], plain.document["done"]) == (0, 12)
+    assert plain.document["reused"] == {"rows": 12, "sweeps": {walked.document["sweep"]: 12}}
+    assert list(map(results, walking.rows())) == list(map(results, walking.rows("runs/alone")))
+    assert plain.document["trust"] == alone.document["trust"]
+
+    walking.sweep |= {"period": whole, "validate": validate}
+    again = walking.run("run", walking.file, *quiet, "--out", "runs/alone")
+    assert again.code == 0, again.err
+    assert again.document["reused"] == {"rows": 12, "sweeps": {alone.document["sweep"]: 12}}
+    mine, first = again.document["out_of_sample"], walked.document["out_of_sample"]
+    for answer in (mine, first):
+        del answer["walk_forward"]["seconds"]
+    assert mine == first
+    with Store.open(walking.folder / "runs/alone") as one, Store.open(walking.folder / "runs/test") as other:
+        scenario, sweep = f"start={window[0]['start']},end={window[0]['end']}", walked.document["sweep"]
+        found = [store.returns(sweep, scenario) for store in (one, other)]
+        plain_returns = other.returns(plain.document["sweep"])
+        assert found[0] is not None
+        assert found[1] is not None
+        assert plain_returns is not None
+        assert found[0].values.any()
+        assert found[0].values.tolist() == found[1].values.tolist() == plain_returns.values.tolist()
+        assert not {chunk for chunk in one.chunks(sweep) if chunk.endswith(f"@{scenario}")}
 
 
 def test_the_walk_says_what_was_chosen_and_what_it_did(walking: Place) -> None:

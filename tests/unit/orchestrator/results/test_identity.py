@@ -31,7 +31,7 @@ def test_what_changed(tmp_path: Path, changes: dict[str, Any], words: str) -> No
         assert another_sweep(store, now) == ""
         store.add_sweep(definition(), "", {})
         said = another_sweep(store, now)
-        assert f"than test-0123456789, for these changed: {words}; every point is computed, as test-other" in said
+        assert f"than test-0123456789, for these changed: {words}; its points are computed as test-other" in said
         assert str(tmp_path) in said
         store.add_sweep(now, "", {})
         assert another_sweep(store, now) == ""
