@@ -16,6 +16,7 @@ from orchestrator.progress.standing import Standing, standing_of
 from orchestrator.progress.watcher import Progress, Watcher
 from orchestrator.results.store import Store
 from orchestrator.results.sweep_notes import sweep_file_of
+from orchestrator.sweepfile.skip import points_of
 from orchestrator.sweepfile.sweep import parse
 from tasks.errors import BrokerError
 from tasks.protocol.keys import Keys
@@ -86,12 +87,15 @@ class Follower:
         if not self._folder or redis.exists(self._keys.collector) or not redis.xlen(self._keys.rows):
             return
         with collector_lease(redis, self._keys, self._watcher.say), Store.create(self._folder) as store:
-            stream = Stream(redis, store.definition(self._sweep), self._folder)
+            definition = store.definition(self._sweep)
+            stream = Stream(redis, definition, self._folder)
             counts = collect_waiting(stream, store, self._sweep)
             for aside in stream.take_set_aside():
                 self._watcher.say(str(aside))
             done = sum(counts.values())
             redis.hset(self._keys.status, mapping={"done": done, "failed": done - counts.get(Status.OK, 0)})
+            if done >= points_of(definition):
+                redis.hset(self._keys.status, "state", SweepState.DONE.value)
 
     def _show(self, standing: Standing) -> None:
         status = standing.status

@@ -183,11 +183,13 @@ def test_submit_leaves_and_watch_collects(place: Place) -> None:
     assert sent.document["points"] == 12
     watched = place.run("watch", "runs/test")
     assert watched.code == 0, watched.err
+    assert f"sweep {sent.document['sweep']}: done, 12/12 points" in watched.err + watched.out
     assert len(place.rows()) == 12
     standing = place.run("watch", "runs/test", "--json").document
     assert (standing["done"], standing["points"]) == (12, 12)
     listed = place.run("list", "--json").document
-    assert any(one["sweep"] == sent.document["sweep"] and one["done"] == 12 for one in listed)
+    ended = next(one for one in listed if one["sweep"] == sent.document["sweep"])
+    assert (ended["done"], ended["state"]) == (12, "done")
 
     # a finished sweep is not cancelled any more
     cancelled = place.run("cancel", "runs/test")
