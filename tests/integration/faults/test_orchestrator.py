@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -16,9 +18,11 @@ from typing import Any
 import pytest
 
 from orchestrator.cluster.bookkeeping import known_sweeps, read_sweep
+from orchestrator.results.database import FILE
 from tasks.broker.connect import connect
-from tests.integration.conftest import Cluster, Place, eventually, settings_of
-from tests.integration.faults.conftest import finish, results, started
+from tasks.settings import Settings
+from tests.integration.conftest import START, Cluster, Place, eventually, settings_of, small_sweep
+from tests.integration.faults.conftest import LENGTHS, finish, results, started
 
 
 def test_the_orchestrator_is_killed_and_resumed(served: Place, undisturbed: list[dict[str, Any]]) -> None:
@@ -28,6 +32,49 @@ def test_the_orchestrator_is_killed_and_resumed(served: Place, undisturbed: list
     finished = served.run("resume", "runs/test")  # it waits until the dead one's collector_lease has run out
     assert finished.code == 0, finished.err
     assert results(served.rows()) == undisturbed
+
+
+def test_a_walk_forward_whose_orchestrator_is_killed_in_a_test_window_goes_on_there(
+    served: Place, session_cluster: Cluster, tmp_path: Path
+) -> None:
+    (trouble,) = (text.replace("0.25", "0.1") for text in served.sweep["grid"]["trouble"])
+    validate = {"walk_forward": {"train": "3h", "test": "2h", "all": True}, "embargo": 0}
+    served.sweep |= {"grid": {"trouble": [trouble], "length": LENGTHS[:8]}, "validate": validate}
+    served.environment["HUMMINGSWEEP_CHUNK_SECONDS"] = "0.2"
+    process = served.start("run", served.file, "--no-audit", "--no-report")
+    test_1 = f"start={START + 4 * 3600},end={START + 6 * 3600 - 60}"
+    stored = eventually(lambda: rows_under(served, test_1), 60, "the first rows of the first test window")
+    process.kill()
+    process.communicate()
+    assert stored < 8
+    redis: Any = connect(Settings.read(served.environment), patient=False)
+    redis.delete(*redis.scan_iter("hs:*:collector"))  # its lease has run out
+    finished = served.run("run", served.file, "--no-audit", "--no-report")
+    assert finished.code == 0, finished.err
+    calm = small_sweep(tmp_path / "calm", session_cluster.environment)
+    calm.sweep |= {"grid": {"trouble": ["sleep:0"], "length": LENGTHS[:8]}, "validate": validate}
+    assert calm.run("run", calm.file, "--no-audit", "--no-report").code == 0
+    found, expected = (
+        results(json.loads(place.run("rows", "runs/test", "--windows", "--format", "json").out))
+        for place in (served, calm)
+    )
+    assert len(found) == 8 * 2 * 2
+    assert found == expected
+    walks = [place.run("walk", "runs/test", "--json").document["walk_forward"] for place in (served, calm)]
+    assert walks[0]["joined"] == walks[1]["joined"]
+
+
+def rows_under(place: Place, scenario: str) -> int:
+    """How many rows the output folder holds by now under a scenario."""
+    with (
+        contextlib.suppress(sqlite3.Error),
+        contextlib.closing(
+            sqlite3.connect(f"file:{place.folder / 'runs' / 'test' / FILE}?mode=ro", uri=True)
+        ) as connection,
+    ):
+        wanted = "SELECT count(*) FROM rows JOIN scopes ON scopes.id = rows.scope WHERE scenario = ?"
+        return int(connection.execute(wanted, (scenario,)).fetchone()[0])
+    return 0
 
 
 def test_the_orchestrator_is_told_to_end(
