@@ -127,8 +127,8 @@ class EarlierRows:
                 found = _candles(self._sweep, definition)
             if found is None and definition.sweep != self._definition.sweep:
                 self._say(
-                    f"sweep {definition.sweep} of this folder has rows of the same period, but the candle files "
-                    "changed since it ran: its rows are not used"
+                    f"sweep {definition.sweep} of this folder has rows of the same period, but not on the candles that "
+                    "the files give now: its rows are not used"
                 )
             self._candles[definition.sweep] = found
         return self._candles[definition.sweep]

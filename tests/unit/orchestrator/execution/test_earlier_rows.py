@@ -228,7 +228,7 @@ def test_changed_candles_take_nothing_and_it_is_said(store: Store, folder: Path)
     about = plain_over(folder, window)
     assert earlier(store, about, add(store, about)).take({PLAIN: None}) == {}
     (sentence,) = said
-    assert sentence.startswith(f"sweep {walk.sweep} of this folder has rows of the same period, but the candle files")
+    assert sentence.startswith(f"sweep {walk.sweep} of this folder has rows of the same period, but not on the")
 
 
 def test_more_candles_after_the_period_change_nothing(store: Store, folder: Path) -> None:
