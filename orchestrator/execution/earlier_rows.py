@@ -161,10 +161,8 @@ def _candles(sweep: Sweep, definition: SweepDefinition) -> dict[str, Columns] | 
     for feed, address in definition.slices.items():
         connector, trading_pair, interval = feed_parts(feed)
         cut: Slice | None
-        if feed in definition.warmup_candles or interval != definition.fill_detail:
-            # a feed that is no need of a point gives the live engine the candle before (publish)
-            depth = definition.warmup_candles.get(feed, 1 if definition.warmup else definition.shift)
-            need = FeedNeed(connector, trading_pair, interval, depth)
+        if feed in definition.warmup_candles:
+            need = FeedNeed(connector, trading_pair, interval, definition.warmup_candles[feed])
             cut = slice_for(need, files, definition.start, ends, sweep.gaps)
         else:
             finer = FeedNeed(connector, trading_pair, interval, 0)
@@ -181,9 +179,7 @@ def _candles(sweep: Sweep, definition: SweepDefinition) -> dict[str, Columns] | 
 def _seen(source: Source, feed: str, columns: Columns) -> Columns:
     """Of a sweep's candles of one feed, what the points of a scenario see."""
     applied, interval = source.scenario.applied(source.definition), feed_parts(feed)[2]
-    warmup = applied.warmup_candles.get(feed)
-    if warmup is None and interval == applied.fill_detail:
-        warmup = 0  # orders fill inside the period only
+    warmup = applied.warmup_candles.get(feed, 0)  # finer candles have none: orders fill inside the period only
     ends = applied.candles_end or source.definition.end
     rows = visible_rows(columns["timestamp"], interval_seconds(interval), warmup, applied, ends)
     return {name: values[rows] for name, values in columns.items()}

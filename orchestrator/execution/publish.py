@@ -130,7 +130,7 @@ def defined(
         versions=versions(),
         slices=slices,
         lead=lead,
-        warmup_candles={need.key: _depth(sweep, need) for need in needs},
+        warmup_candles={need.key: _depth(sweep, need) for need in [*needs, *bases] if need.key in slices},
         series={name: put(read_series(path, sweep.period.end)) for name, path in sorted(sweep.series.items())},
         candles_end=sweep.period.end if held_out else 0,
         trading_rules=rules.load(

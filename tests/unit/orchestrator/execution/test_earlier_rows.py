@@ -273,6 +273,22 @@ def test_a_longer_candle_that_only_the_plain_sweep_shows_makes_them_differ(store
     assert said == []
 
 
+def test_a_pair_that_gives_signals_only_has_the_same_candles_too(store: Store, folder: Path) -> None:
+    """Its short candles, of which the live engine builds unfinished ones, begin with a window as with a plain sweep."""
+    write_candles(folder / "candles", pair="ETH-USDT", rows=24 * 60, seed=5)
+    needs = [*NEEDS, FeedNeed("binance_perpetual", "ETH-USDT", "1h", 1)]
+    walking = sweep(folder, validate={**WALK, "embargo": 0}, seed=4)
+    window = windows_of(walking).folds[1].test
+    walk = defined(walking, needs, "c" * 64, digest_of, Silent())
+    assert "binance_perpetual_ETH-USDT_1m" in walk.slices
+    store.add_sweep(walk, walking.text, {})
+    insert(store, walk, window.scenario, [0])
+    about = plain_over(folder, window, seed=4)
+    plain = defined(about, needs, "c" * 64, digest_of, Silent())
+    store.add_sweep(plain, about.text, {})
+    assert earlier(store, about, plain).take({PLAIN: None}) == {walk.sweep: 1}
+
+
 def test_finer_candles_and_series_are_the_same_where_their_files_are(store: Store, folder: Path) -> None:
     write_candles(folder / "candles", rows=22 * HOUR, interval="1s")
     rows = "\n".join(f"{START + hour * HOUR},{hour}" for hour in range(24))
