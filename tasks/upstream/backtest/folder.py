@@ -13,6 +13,7 @@ Modules of all of them ask the clock of tasks.isolation.clock. `app.controllers`
 
 from __future__ import annotations
 
+import functools
 import importlib
 import importlib.abc
 import importlib.util
@@ -52,7 +53,7 @@ class _Active:
     package: ModuleType | None = None
     #: folders of the import path
     beside: tuple[Path, ...] = ()
-    #: what was imported before the folder became active: nothing of it lies there
+    #: what was imported before the folder became active, or when the last one was unloaded: nothing of it lies there
     before: dict[str, ModuleType] = field(default_factory=dict)
     controller_classes: dict[type, type[ControllerBase]] = field(default_factory=dict)
     state: ModuleState = field(default_factory=ModuleState)
@@ -120,7 +121,7 @@ def deactivate() -> None:
             del sys.modules[name]
     _active.root = _active.package = None
     _active.beside = ()
-    _active.before = {}
+    _active.before = dict(sys.modules)
     _active.controller_classes.clear()
     _active.state = ModuleState()
     upstream_class_cache().clear()
@@ -194,8 +195,13 @@ class _ClockedLoader(SourceFileLoader):
         """The module's code, compiled from its source: what lies in __pycache__ may be of another source, put there by
         a controller that ran before."""
         path = self.get_filename(fullname)
-        data = self.get_data(path)
-        return code_with_clock(data, path) or self.source_to_code(data, path)
+        return _code(self.get_data(path), path)
+
+
+@functools.lru_cache(maxsize=64)
+def _code(data: bytes, path: str) -> CodeType:
+    """The code of a module's source, kept: the audit imports the same modules anew for each of its runs."""
+    return code_with_clock(data, path) or SourceFileLoader("", path).source_to_code(data, path)
 
 
 class _Outer(ModuleType):

@@ -19,6 +19,7 @@ CONNECTOR = "binance_perpetual"
 DAY = 86400
 #: Seconds of candles before the period.
 LEAD = 3 * DAY // 2
+PERIOD = 5 * DAY // 4
 
 
 def resampled(candles: pd.DataFrame, seconds: int) -> pd.DataFrame:
@@ -30,11 +31,11 @@ def resampled(candles: pd.DataFrame, seconds: int) -> pd.DataFrame:
 
 @pytest.fixture(scope="session")
 def two_pairs() -> Market:
-    """Two days of two pairs in 5m, 15m and 1h; the second pair has gaps."""
-    rows = (2 * DAY + LEAD) // 300
+    """30 hours of two pairs in 5m, 15m and 1h; the second pair has gaps."""
+    rows = (PERIOD + LEAD) // 300
     bitcoin = random_walk(rows, seed=3, seconds=300, volatility=0.002)
     ether = random_walk(rows, seed=4, seconds=300, volatility=0.002, price=2000.0, tick=0.01)
-    ether = ether.drop(index=[700, 701, 702, 800]).reset_index(drop=True)
+    ether = ether.drop(index=[550, 551, 552, 650]).reset_index(drop=True)
     feeds = {}
     for pair, candles in (("BTC-USDT", bitcoin), ("ETH-USDT", ether)):
         feeds[f"{CONNECTOR}_{pair}_5m"] = candles
@@ -42,28 +43,14 @@ def two_pairs() -> Market:
         feeds[f"{CONNECTOR}_{pair}_1h"] = resampled(candles, 3600)
     return dataclasses.replace(
         market_of(bitcoin, resolution="5m", shift=1),
-        feeds=feeds, start=START + LEAD, end=START + LEAD + 2 * DAY - 300, warmup=True,
+        feeds=feeds, start=START + LEAD, end=START + LEAD + PERIOD - 300, warmup=True,
     )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def audited_market() -> Market:
-    """Of the audit's tests: eight hours of 1m, with 3m and 15m."""
-    minutes = test_audit.walk()
-    feeds = {
-        f"{test_audit.FEED}_{name}": minutes if name == "1m" else test_audit.every(minutes, seconds)
-        for name, seconds in (("1m", 60), ("3m", 180), ("15m", 900))
-    }
-    return Market(
-        feeds=feeds,
-        trading_rules={},
-        start=test_audit.START,
-        end=test_audit.START + test_audit.HOURS * 3600,
-        resolution="1m",
-        trade_cost=0.0006,
-        shift=1,
-        warmup=True,
-    )
+    """Of the audit's tests: some hours of 1m, with 3m and 15m."""
+    return dataclasses.replace(test_audit.market_of(test_audit.HOURS), trading_rules={})
 
 
 @pytest.fixture(scope="module")

@@ -53,7 +53,10 @@ MAKER = {
 }  # fmt: skip
 
 CASES: dict[str, tuple[Any, dict[str, Any]]] = {
-    "bands on unfinished candles": (BollingerConfig, {**DIRECTIONAL, "interval": "1h", "length": 15}),
+    "bands on unfinished candles": (
+        BollingerConfig,
+        {**DIRECTIONAL, "interval": "1h", "length": 10, "time_limit": 3600},
+    ),
     "bands": (BollingerConfig, {**DIRECTIONAL, "interval": "5m", "length": 30}),
     "closed candles only": (ClosedOnlyConfig, {**DIRECTIONAL, "interval": "15m"}),
     "DCA": (BollingerDCAConfig, {**DIRECTIONAL, "interval": "15m", "length": 20}),
@@ -63,7 +66,7 @@ CASES: dict[str, tuple[Any, dict[str, Any]]] = {
     "overriding maker": (OverridingMakerConfig, MAKER),
     "patient": (PatientConfig, {}),
     "hourly buyer": (HourlyBuyerConfig, {"interval": "5m"}),
-    "grid keeper": (GridKeeperConfig, {"interval": "5m"}),
+    "grid keeper": (GridKeeperConfig, {"interval": "5m", "width": 0.02}),
     "counter": (CounterConfig, {"interval": "15m"}),
     "caller": (CallerConfig, {"interval": "5m"}),
     "pairs": (PairsTraderConfig, {"interval": "5m"}),
@@ -123,9 +126,9 @@ def test_every_decision_equals_the_reference(case: str, two_pairs: Market) -> No
     assert len(ended) == len(reference.executors)
 
 
-def test_the_hourly_buyer_buys_48_times_in_two_days(two_pairs: Market) -> None:
+def test_the_hourly_buyer_buys_30_times_in_30_hours(two_pairs: Market) -> None:
     _, outcome = live_decisions(config_of("hourly buyer"), two_pairs)
-    assert outcome.results["close_types"] == {"POSITION_HOLD": 48}
+    assert outcome.results["close_types"] == {"POSITION_HOLD": 30}
     assert outcome.results["unrealized_pnl_quote"] == pytest.approx(
         outcome.equity[-1] + outcome.results["total_fees_quote"]
     )
