@@ -37,6 +37,8 @@ class Leftovers:
         else:
             os.environ[MARK] += f"/{worker}"
         self._before: set[int] | None = None
+        #: Processes that start others for the tests: what stands below one is not what a fixture keeps.
+        self.starters: set[int] = set()
 
     def test_begins(self) -> None:
         """Fixtures are set up: what runs now belongs to them."""
@@ -68,7 +70,7 @@ class Leftovers:
         for process in marked(os.environ[MARK], set(psutil.pids()) - before):
             with contextlib.suppress(psutil.Error):
                 above = [one.pid for one in process.parents()]
-                kept = above[: above.index(os.getpid())] if os.getpid() in above else above
+                kept = set(above[: above.index(os.getpid())] if os.getpid() in above else above) - self.starters
                 if not any(pid in before and is_marked(pid, os.environ[MARK]) for pid in kept):
                     found.append(process)
         return found

@@ -26,6 +26,8 @@ from orchestrator.results.database import FILE
 from orchestrator.results.export import write
 from orchestrator.results.store import Store
 from tasks.settings import Settings
+from tests.conftest import LEFTOVERS
+from tests.integration.forked import CommandServer, ForkedCommand
 
 CONTROLLERS = Path(__file__).parent / "controllers"
 
@@ -74,8 +76,8 @@ class Place:
 
     def start(self, *arguments: object, **environment: str) -> subprocess.Popen[str]:
         """Start a command in this folder."""
-        return subprocess.Popen(
-            [sys.executable, "-m", "orchestrator.cli", *map(str, arguments)],
+        return started_command(
+            list(map(str, arguments)),
             cwd=self.folder,
             env={**self.environment, **environment},
             stdout=subprocess.PIPE,
@@ -109,6 +111,27 @@ class Place:
         with Store.open(self.folder / out) as store:
             write(store, store.latest(), "json", written)
         return json.loads(written.getvalue())
+
+
+_command_server: CommandServer | None = None
+
+
+def started_command(arguments: list[str], **options: Any) -> subprocess.Popen[Any]:
+    """Start a command; `options` are those of Popen. It is a fork where the server is there and can start it."""
+    if _command_server is not None and _command_server.can_start(options["env"]):
+        return ForkedCommand(_command_server, arguments, **options)
+    return subprocess.Popen([sys.executable, "-m", "orchestrator.cli", *arguments], **options)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def command_server(request: pytest.FixtureRequest) -> Iterator[CommandServer]:
+    """What the commands of the tests are forked from."""
+    global _command_server
+    _command_server = CommandServer()
+    request.config.stash[LEFTOVERS].starters.add(_command_server.pid)
+    yield _command_server
+    _command_server.close()
+    _command_server = None
 
 
 def write_candles(

@@ -90,8 +90,10 @@ async def make(trouble: str) -> None:
     if kind == "noise":
         for number in range(100_000):
             print("a line a candle, and it says what everybody knows already", number)
-    if kind == "sleep":
-        time.sleep(float(rest))
+    if kind == "sleep":  # not any more when the file is there that it may name
+        seconds, _, awake = rest.partition(":")
+        if not (awake and Path(awake).exists()):
+            time.sleep(float(seconds))
     if kind == "aiohttp":
         import aiohttp
 

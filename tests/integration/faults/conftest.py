@@ -33,10 +33,10 @@ def served(tmp_path: Path, serving_cluster: Cluster) -> Place:
 
 
 def forty_points(tmp_path: Path, cluster: Cluster) -> Place:
-    """40 points of 0.25 s, in chunks of about a second."""
+    """40 points of 0.25 s, in chunks of about a second; of no time from when the file `awake` is there."""
     place = small_sweep(tmp_path, {**cluster.environment, "HUMMINGSWEEP_CHUNK_SECONDS": "1"})
     # written otherwise in every test: what an earlier one with the same points left on the broker would be taken
-    place.sweep["grid"] = {"trouble": ["sleep:0.25" + "0" * next(ZEROS)], "length": LENGTHS}
+    place.sweep["grid"] = {"trouble": [f"sleep:0.25{'0' * next(ZEROS)}:{tmp_path / 'awake'}"], "length": LENGTHS}
     return place
 
 

@@ -29,6 +29,7 @@ def test_the_orchestrator_is_killed_and_resumed(served: Place, undisturbed: list
     process = started(served)
     process.kill()
     process.communicate()
+    (served.folder / "awake").touch()  # the audit of the end runs points many times
     finished = served.run("resume", "runs/test")  # it waits until the dead one's collector_lease has run out
     assert finished.code == 0, finished.err
     assert results(served.rows()) == undisturbed
@@ -116,6 +117,7 @@ def test_it_is_resumed_from_an_old_copy_of_the_output_folder(served: Place, undi
     process.kill()
     process.communicate()
     shutil.rmtree(served.folder / "runs")
+    (served.folder / "awake").touch()
     eventually(
         lambda: served.run("resume", "copy").code == 0, 90, "the end of the dead one's collector_lease and a resume"
     )
