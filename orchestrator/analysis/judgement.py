@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from orchestrator.analysis.across import of_meta, words
 from orchestrator.analysis.other_parts import OtherParts
@@ -21,10 +22,12 @@ from orchestrator.analysis.rank import rank
 from orchestrator.analysis.trust import Figures, SweepReturns, figures
 from orchestrator.analysis.untraded import NOTHING_RANKED, unranked
 from orchestrator.analysis.verdict import document
+from orchestrator.sweepfile.sweep import question
 from tasks.named_types import JsonObject, JsonView
 
 if TYPE_CHECKING:
     from orchestrator.results.layout import StoredSweep
+    from orchestrator.results.returns import StoredReturns
     from orchestrator.results.store import Store
 
 #: Key of a sweep's meta.
@@ -61,7 +64,7 @@ def judge_sweep(
     place = None if best is None else int(np.searchsorted(returns.points, best))
     if place is not None and (place >= len(returns.points) or returns.points[place] != best):
         place = None
-    values, beside, notes = _with_earlier(store, stored, returns.values)
+    values, beside, notes = _with_earlier(store, stored, returns)
     found = figures(
         SweepReturns(values, returns.interval_s, place, rank_by, beside), seed=stored.definition.seed % 2**32
     )
@@ -118,30 +121,53 @@ def _some(found: JsonView | None, names: tuple[str, ...]) -> JsonObject | None:
     return {name: found.get(name) for name in names} if found else None
 
 
-def _with_earlier(store: Store, stored: StoredSweep, values: Any) -> tuple[Any, int, list[str]]:
+def _with_earlier(store: Store, stored: StoredSweep, mine: StoredReturns) -> tuple[Any, int, list[str]]:
     """The returns with those of earlier sweeps of the folder that asked the same; (matrix, trials beside it, notes).
 
-    The same: controller, market and period. Whoever tries a second grid on the same candles has tried both.
+    The same: controller, market and period. Whoever tries a second grid on the same candles has tried both, but a point
+    that several sweeps ran on equal candles, or took from one another, was tried once.
     """
     beside, notes = 0, []
-    about, joined = _about(stored), [values]
+    about, joined = _about(stored), [mine.values]
+    counted = [(question(stored.definition), mine)]
     for other in store.sweeps():
         if other.sweep == stored.sweep or _about(other) != about:
             continue
         theirs = store.returns(other.sweep)
         if theirs is None:
             continue
-        count = len(theirs.points)
+        asked = question(other.definition)
+        new = np.ones(len(theirs.points), dtype=np.bool_)
+        for same, known in counted:
+            if same == asked:
+                new &= ~_known(theirs, known)
+        counted.append((asked, theirs))
+        count = int(new.sum())
+        if not count:
+            continue
         columns = sum(each.shape[1] for each in joined)
-        if theirs.values.shape[0] == values.shape[0] and columns + count <= MAX_COLUMNS:
-            joined.append(theirs.values)
+        if theirs.values.shape[0] == mine.values.shape[0] and columns + count <= MAX_COLUMNS:
+            joined.append(theirs.values if new.all() else theirs.values[:, new])
         else:
             beside += count
         notes.append(
             f"{count:,} points of the earlier sweep {other.sweep} in this folder count as trials: they were tried with "
             "the same controller on the same market and period"
         )
-    return (np.hstack(joined) if len(joined) > 1 else values), beside, notes
+    return (np.hstack(joined) if len(joined) > 1 else mine.values), beside, notes
+
+
+def _known(theirs: StoredReturns, known: StoredReturns) -> npt.NDArray[np.bool_]:
+    """Which points of a sweep have, to the last bit, the returns of the same point of another; shape (points,)."""
+    found = np.zeros(len(theirs.points), dtype=np.bool_)
+    if theirs.interval_s == known.interval_s and theirs.values.shape[0] == known.values.shape[0]:
+        _, here, there = np.intersect1d(theirs.points, known.points, assume_unique=True, return_indices=True)
+        same = np.ones(len(here), dtype=np.bool_)
+        for one, other in zip(theirs.values, known.values, strict=True):  # a period at a time: nothing large is copied
+            a, b = one[here], other[there]
+            same &= (a == b) | (np.isnan(a) & np.isnan(b))
+        found[here] = same
+    return found
 
 
 def _about(stored: StoredSweep) -> tuple[Any, ...]:

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from orchestrator.execution.fill_detail import what_there_is
-from orchestrator.sweepfile.sweep import NOT_IN_ID
+from orchestrator.sweepfile.sweep import question
 from tasks.candles.formats import find
 from tasks.candles.resample import slice_for
 from tasks.candles.series import read_series
@@ -41,9 +41,6 @@ if TYPE_CHECKING:
     from orchestrator.results.store import Store
     from orchestrator.sweepfile.sweep import Sweep
     from tasks.candles.slices import Columns, Slice
-
-#: What may differ in the definitions of sweeps whose windows can be equal.
-_PERIOD_AND_CANDLES = ("start", "end", "candles_end", "slices", "lead", "series")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,10 +95,10 @@ class EarlierRows:
     @cached_property
     def _by_period(self) -> dict[tuple[int, int], list[Source]]:
         """First and last moment -> sweeps that ask the same question of that period, as plain sweep or in a window."""
-        question = _question(self._definition)
+        asked = question(self._definition)
         found: dict[tuple[int, int], list[Source]] = {}
         for stored in self._store.sweeps():
-            if _question(stored.definition) != question:
+            if question(stored.definition) != asked:
                 continue
             for scenario in _periods(self._store.scenarios(stored.sweep)):
                 applied = scenario.applied(stored.definition)
@@ -141,13 +138,6 @@ def _periods(scenarios: Iterable[str]) -> list[Scenario]:
         with suppress(ValueError):
             found.append(Scenario.parse(text))
     return [scenario for scenario in found if scenario.changes_period_only]
-
-
-def _question(definition: SweepDefinition) -> tuple[object, ...]:
-    """What two sweeps have in common that ask the same of another period; the order of the axes numbers the points."""
-    left_out = {*NOT_IN_ID, *_PERIOD_AND_CANDLES}
-    fields = {name: value for name, value in dataclasses.asdict(definition).items() if name not in left_out}
-    return fields, list(definition.grid), sorted(definition.series)
 
 
 def _candles(sweep: Sweep, definition: SweepDefinition) -> dict[str, Columns] | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+import ujson
+
 from orchestrator.sweepfile.sweep import NOT_IN_ID
 
 if TYPE_CHECKING:
@@ -36,7 +38,9 @@ def another_sweep(store: Store, now: SweepDefinition) -> str:
     words = _WORDS
     if _whole_period(last) == _whole_period(now):
         words = {**_WORDS, "end": _HELD_OUT, "candles_end": _HELD_OUT}
-    changed = [words.get(name, name) for name in after if name not in NOT_IN_ID and before[name] != after[name]]
+    # as text, for 1, 1.0 and true are equal to Python, but other values of a config
+    texts = [{name: ujson.dumps(value, sort_keys=True) for name, value in each.items()} for each in (before, after)]
+    changed = [words.get(name, name) for name in after if name not in NOT_IN_ID and texts[0][name] != texts[1][name]]
     if list(last.grid) != list(now.grid):  # the order of the axes numbers the points
         changed.append("grid")
     what = ", ".join(dict.fromkeys(changed)) or "name"

@@ -30,6 +30,8 @@ from tasks.protocol.messages import Kind, SweepDefinition
 
 #: What does not decide a point's results.
 NOT_IN_ID = ("sweep", "kind", "point_timeout_s", "options")
+#: What may differ in the definitions of sweeps that ask the same question; of `series`, the names may not.
+PERIOD_AND_CANDLES = ("start", "end", "candles_end", "slices", "lead", "series")
 
 
 class Sweep(SweepKeys):
@@ -161,3 +163,14 @@ def sweep_id(definition: SweepDefinition) -> str:
     decides["axes"] = list(definition.grid)
     digest = hashlib.sha256(ujson.dumps(decides, sort_keys=True).encode()).hexdigest()
     return f"{values.slug(definition.sweep)}-{digest[:10]}"
+
+
+def question(definition: SweepDefinition) -> str:
+    """What a sweep asks whatever its period and candles, as text; equal for sweeps that differ in nothing else.
+
+    Text, for 1, 1.0 and true are equal to Python, but other values of a config.
+    """
+    left_out = {*NOT_IN_ID, *PERIOD_AND_CANDLES}
+    asked = {name: value for name, value in dataclasses.asdict(definition).items() if name not in left_out}
+    axes = list(definition.grid)  # their order numbers the points
+    return ujson.dumps([asked, axes, sorted(definition.series)], sort_keys=True)

@@ -42,6 +42,24 @@ def test_points_of_earlier_sweeps_that_asked_the_same_count_as_trials(tmp_path: 
     assert "30 points of the earlier sweep first-0123456789 in this folder count as trials" in found["notes"][0]
 
 
+def test_points_that_several_sweeps_ran_on_the_same_candles_were_tried_once(tmp_path: Path) -> None:
+    """As those whose rows a sweep took from another; that one of the sweeps holds something out changes nothing."""
+    held_out = made.START + 9 * 86_400
+    with Store.create(tmp_path / "out") as store:
+        swept(store, "first-0123456789", 30, 1)
+        alone = judge_sweep(store, "first-0123456789", "net_pnl").document
+        swept(store, "second-0123456789", 30, 1, candles_end=held_out)
+        for name in ("first-0123456789", "second-0123456789"):
+            assert judge_sweep(store, name, "net_pnl").document == alone
+        swept(store, "third-0123456789", 30, 1, trade_cost=0.5)
+        found = judge_sweep(store, "second-0123456789", "net_pnl").document
+        third = judge_sweep(store, "third-0123456789", "net_pnl").document
+        swept(store, "fourth-0123456789", 30, 2, candles_end=held_out + 60)
+        other_candles = judge_sweep(store, "fourth-0123456789", "net_pnl").document
+    assert found["trials"] == third["trials"] == 60
+    assert other_candles["trials"] == 90
+
+
 def test_sweeps_of_other_markets_and_periods_are_no_trials_of_this_one(tmp_path: Path) -> None:
     other = {**made.definition("x-0", {"a": [1]}).controller, "trading_pair": "ETH-USDT"}
     with Store.create(tmp_path / "out") as store:

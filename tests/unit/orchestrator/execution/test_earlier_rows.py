@@ -187,6 +187,7 @@ def test_a_plain_sweep_over_what_was_ranked_before_a_holdout_is_the_same(store: 
     [
         {"trade_cost": 0.001}, {"grid": {"a": [0, 1, 2, 5]}}, {"seed": 3}, {"shift": 2}, {"fills": "touch"},
         {"warmup": False}, {"engine": "stock"},
+        {"grid": {"a": [0.0, 1.0, 2.0, 3.0]}}, {"grid": {"a": [False, True, 2, 3]}},  # equal to Python
     ],
 )  # fmt: skip
 def test_another_question_takes_nothing(store: Store, folder: Path, changes: dict[str, Any]) -> None:

@@ -22,6 +22,7 @@ from tests.unit.orchestrator.stores import GRID, definition
         ({"end": 1706659201}, "period"),
         ({"end": definition().end - 86400, "candles_end": definition().end}, "what is held out at the period's end"),
         ({"grid": dict(reversed(GRID.items()))}, "grid"),
+        ({"grid": {**GRID, "std": [1, 2.5]}}, "grid"),  # 1 and 1.0 are equal to Python, but other values of a config
         ({}, "name"),
     ],
 )
