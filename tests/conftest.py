@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, settings
 
 import benchmarks  # noqa: F401  found now: hummingbot puts its own folder first, where another package has this name
 from tasks.settings import Settings
+from tests.cases import FEWER
 from tests.leftovers import Leftovers
 
 # the machines that run this share their cores: how long a draw takes says nothing about the code
@@ -35,6 +36,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Kernels and byte code are compiled once for all processes of the tests, and for the next run of them."""
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     own = Settings.read({"HUMMINGSWEEP_SETTINGS": os.devnull})
+    if "not long" in config.getoption("markexpr"):
+        os.environ[FEWER] = "yes"
     os.environ.setdefault("NUMBA_CACHE_DIR", str(own.cache_folder / "kernels"))
     worker = getattr(config, "workerinput", {}).get("workerid", "")
     config.stash[LEFTOVERS] = Leftovers(worker)

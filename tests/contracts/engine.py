@@ -47,7 +47,7 @@ class EngineCase:
 
     @pytest.fixture
     def market(self) -> Market:
-        return market_of(random_walk(420, seed=6, volatility=0.0015))
+        return market_of(random_walk(380, seed=6, volatility=0.0015))
 
     def run(self, kind: Any, market: Market, **values: Any) -> Outcome:
         async def running() -> Outcome:

@@ -5,6 +5,7 @@ A new kind is a line in `configs`, new fills a subclass of `SimulationCase`.
 
 from __future__ import annotations
 
+import functools
 import math
 from decimal import Decimal
 from typing import Any
@@ -40,8 +41,9 @@ RULE = TradingRule(
 )
 
 
+@functools.cache
 def candles(seed: int) -> Candles:
-    """A random walk around 100, 1m."""
+    """A random walk around 100, 1m; shared by runs, as the engines share a market's."""
     frame = random_walk(ROWS, seed=seed, price=100.0, tick=0.01, volatility=0.003)
     frame["volume"] = np.random.default_rng(seed).uniform(0.0, 30.0, ROWS)
     return Candles(frame.set_index("timestamp", drop=False).rename_axis("epoch_seconds"))

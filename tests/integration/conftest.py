@@ -116,11 +116,14 @@ class Place:
 _command_server: CommandServer | None = None
 
 
-def started_command(arguments: list[str], **options: Any) -> subprocess.Popen[Any]:
-    """Start a command; `options` are those of Popen. It is a fork where the server is there and can start it."""
-    if _command_server is not None and _command_server.can_start(options["env"]):
+def started_command(arguments: list[str], within: tuple[str, ...] = (), **options: Any) -> subprocess.Popen[Any]:
+    """Start a command; `options` are those of Popen. It is a fork where the server is there and can start it.
+
+    `within`: a command that carries it out somewhere else.
+    """
+    if _command_server is not None and not within and _command_server.can_start(options["env"]):
         return ForkedCommand(_command_server, arguments, **options)
-    return subprocess.Popen([sys.executable, "-m", "orchestrator.cli", *arguments], **options)
+    return subprocess.Popen([*within, sys.executable, "-m", "orchestrator.cli", *arguments], **options)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -247,8 +250,9 @@ class Cluster:
         number = len(self.nodes)
         extra = {"HUMMINGSWEEP_CHILDREN": str(children), "HUMMINGSWEEP_NODE": name or f"n{number}", **environment}
         log = (self.folder / f"node{number}.log").open("wb")
-        node = subprocess.Popen(
-            [*within, sys.executable, "-m", "orchestrator.cli", "worker"],
+        node = started_command(
+            ["worker"],
+            within,
             env={**self.environment, **extra},
             stdin=subprocess.DEVNULL,
             stdout=log,

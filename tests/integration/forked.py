@@ -63,11 +63,11 @@ class CommandServer:
         )
         return ours == theirs and sys.platform != "darwin"
 
-    def start(self, arguments: list[str], cwd: Path, environment: dict[str, str], streams: list[int]) -> int:
+    def start(self, request: dict[str, Any], streams: list[int]) -> int:
         """Fork a command and return its process id. `streams`: descriptors of its standard streams."""
-        request = json.dumps({"arguments": arguments, "cwd": str(cwd), "environment": environment}).encode() + b"\n"
+        line = json.dumps(request).encode() + b"\n"
         with self._lock:
-            socket.send_fds(self._here, [request], streams)
+            socket.send_fds(self._here, [line], streams)
             while True:
                 answer = self._answer(None)
                 if answer is None:
@@ -119,11 +119,12 @@ class ForkedCommand(subprocess.Popen[str]):
 
     def _execute_child(self, args: Any, *options: Any) -> None:  # type: ignore[override]  # not public, see _wait
         """As Popen's of Python 3.12; `options` in its order."""
-        (_, _, _, _, cwd, env, _, _, _, p2cread, p2cwrite, c2pread, c2pwrite, errread, errwrite, *_) = options
+        (_, _, _, _, cwd, env, _, _, _, p2cread, p2cwrite, c2pread, c2pwrite, errread, errwrite, *rest) = options
+        request = {"arguments": args, "cwd": str(cwd or Path.cwd()), "environment": env, "session": rest[5]}
         given = (p2cread, c2pwrite, errwrite)
         streams = [stream if stream != -1 else number for number, stream in enumerate(given)]
         try:
-            self.pid = self._server.start(args, cwd, env, streams)
+            self.pid = self._server.start(request, streams)
         finally:
             self._close_pipe_fds(p2cread, p2cwrite, c2pread, c2pwrite, errread, errwrite)  # type: ignore[attr-defined]
         self._child_created = True
@@ -155,6 +156,8 @@ def main() -> None:
     if request is None:
         return
     signal.signal(signal.SIGINT, interrupt)
+    if request["session"]:
+        os.setsid()
     sys.argv = ["orchestrator/cli.py", *request["arguments"]]
     os.chdir(request["cwd"])
     sys.path[0] = request["cwd"]  # as `python -m` puts it

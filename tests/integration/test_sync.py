@@ -10,7 +10,6 @@ import json
 import multiprocessing
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections import Counter
@@ -26,6 +25,7 @@ from tasks.candles.formats import COLUMNS, candle_file, find
 from tasks.candles.resample import slice_for
 from tasks.protocol.messages import FeedNeed
 from tasks.sync.orders import Event, FeedOrder, Kind, Order, RulesOrder, Status
+from tests.integration.conftest import started_command
 from tests.integration.exchange import Answer, Exchange, candle
 
 #: 2024-01-01 00:00 UTC
@@ -424,8 +424,8 @@ class Command:
     url: str
 
     def start(self, *arguments):
-        return subprocess.Popen(
-            [sys.executable, "-m", "orchestrator.cli", "sync", *map(str, arguments)],
+        return started_command(
+            ["sync", *map(str, arguments)],
             cwd=self.folder,
             env={**self.environment, "HUMMINGSWEEP_SYNC_BASE_URL": self.url},
             stdout=subprocess.PIPE,

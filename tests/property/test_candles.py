@@ -18,6 +18,7 @@ from tasks.candles.resample import resample
 from tasks.candles.slicer import slice_file
 from tasks.candles.slices import Columns, to_table
 from tasks.errors import CandlesBroken, CandlesNotCovering
+from tests.cases import cases
 
 START = 1704067200
 PRICES = st.floats(1e-8, 1e8, allow_nan=False)
@@ -55,7 +56,7 @@ def write(columns: Columns, folder: str, scale: int, encoding: str, rows: int) -
     return file
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=cases(150), deadline=None)
 @given(
     feeds(),
     st.integers(-100, 20_000),
@@ -91,7 +92,7 @@ def test_a_slice_equals_a_filter_of_the_whole(
         assert len(filled) == len(piece) + len(missing)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=cases(150), deadline=None)
 @given(feeds(), st.floats(-1000, 30_000), st.sampled_from([1, 1000]))
 def test_locating_finds_the_first_line_not_before_a_time(columns: Columns, offset: float, scale: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -106,7 +107,7 @@ def test_locating_finds_the_first_line_not_before_a_time(columns: Columns, offse
         assert all(time >= target for time in later)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=cases(150), deadline=None)
 @given(feeds(), st.data(), st.sampled_from(["csv", "parquet"]))
 def test_rows_out_of_order_in_the_period_are_never_served(columns: Columns, data: st.DataObject, encoding: str) -> None:
     count = len(columns["timestamp"])
@@ -134,7 +135,7 @@ def test_rows_out_of_order_in_the_period_are_never_served(columns: Columns, data
     raise AssertionError(f"{kind} was served")
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=cases(100), deadline=None)
 @given(feeds(), st.sampled_from(["3m", "5m", "15m", "1h"]))
 def test_derived_candles_keep_what_must_be_kept(columns: Columns, interval: str) -> None:
     derived = resample(to_table(columns), interval)

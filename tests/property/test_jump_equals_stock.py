@@ -39,6 +39,7 @@ from tasks.upstream.names import (
     TrailingStop,
     TripleBarrierConfig,
 )
+from tests.cases import cases
 
 PRICE = 100.0
 
@@ -381,7 +382,7 @@ SHIFTS = st.sampled_from([0, 0, 0, 1])
 QUIET = {"deadline": None, "suppress_health_check": list(HealthCheck), "print_blob": True}
 
 
-@settings(max_examples=80, **QUIET)
+@settings(max_examples=cases(80), **QUIET)
 @given(CASES, CANDLES, SHIFTS)
 def test_any_controller_on_any_candles(config: Any, candles: pd.DataFrame, shift: int) -> None:
     check(config, candles, shift)

@@ -72,7 +72,7 @@ def config_of(controller: type = Plain, base: type = BollingerConfig, **values: 
 
 @pytest.fixture(scope="module")
 def market() -> Market:
-    return market_of(random_walk(300, seed=4, volatility=0.002))
+    return market_of(random_walk(200, seed=4, volatility=0.002))
 
 
 def run(engine: Any, config: Any, market: Market, *, curves: bool = False) -> Outcome:
@@ -232,7 +232,7 @@ def test_times_and_counts_of_another_type_are_upstreams_business(market: Market)
 def test_the_last_candle_is_seen_though_no_other_one_was(market: Market, made: list[Any]) -> None:
     config = config_of(max_executors_per_side=400, cooldown_time=1, deviations=0.0, time_limit=60)
     outcome = run(JumpEngine(), config, market)
-    assert len(made) > 200
+    assert len(made) > 150
     features = outcome.processed_data["features"]
     assert outcome.processed_data["close"] == features["close"].iloc[-1]
     assert compare(run(StockEngine(), config, market), outcome) == []

@@ -43,7 +43,7 @@ from tasks.upstream.names import (
     TradeType,
 )
 
-ROWS = 300
+ROWS = 200
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -100,7 +100,7 @@ def test_controllers_that_only_give_values_are_jumped_over(market: Market) -> No
 @pytest.mark.parametrize("shift", [0, 1, 2])
 @pytest.mark.parametrize("warmup", [False, True])
 def test_shifted_and_warmed_up_features_of_another_interval(shift: int, warmup: bool) -> None:
-    fast, slow = random_walk(900, seed=5, volatility=0.002), random_walk(300, seed=5, seconds=180, volatility=0.003)
+    fast, slow = random_walk(660, seed=5, volatility=0.002), random_walk(220, seed=5, seconds=180, volatility=0.003)
     feeds = {f"binance_perpetual_{PAIR}_1m": fast, f"binance_perpetual_{PAIR}_3m": slow}
     start = int(fast["timestamp"].iloc[400])
     market = replace(market_of(fast, shift=shift), feeds=feeds, start=start, warmup=warmup)

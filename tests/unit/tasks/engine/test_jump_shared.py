@@ -33,7 +33,7 @@ from tasks.upstream.names import DirectionalTradingControllerBase
 
 @pytest.fixture(scope="module")
 def market() -> Market:
-    return market_of(random_walk(240, seed=4, volatility=0.002))
+    return market_of(random_walk(160, seed=4, volatility=0.002))
 
 
 def config(controller: type[Bollinger] = Bollinger, **values: Any) -> Any:
@@ -371,7 +371,7 @@ class WithNotes(Bollinger):
 
     def determine_executor_actions(self) -> Any:
         self.notes.append(self.market_data_provider.time())
-        return super().determine_executor_actions() if len(self.found()) > 200 else []
+        return super().determine_executor_actions() if len(self.found()) > 80 else []
 
 
 class WithNotesInside(WithNotes):
@@ -418,7 +418,7 @@ class WithListsInCells(Bollinger):
     def determine_executor_actions(self) -> Any:
         notes = self.processed_data["features"]["notes"].iloc[0]
         notes.append(1)
-        return super().determine_executor_actions() if len(notes) > 200 else []
+        return super().determine_executor_actions() if len(notes) > 80 else []
 
 
 @pytest.mark.parametrize(

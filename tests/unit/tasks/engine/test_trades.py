@@ -53,7 +53,7 @@ LIVE: dict[str, tuple[Any, dict[str, Any]]] = {
 
 @pytest.fixture(scope="module")
 def market() -> Market:
-    return market_of(random_walk(720, seed=8, volatility=0.0015), shift=1)
+    return market_of(random_walk(600, seed=8, volatility=0.0015), shift=1)
 
 
 def run(engine: Any, case: tuple[Any, dict[str, Any]], market: Market) -> Outcome:

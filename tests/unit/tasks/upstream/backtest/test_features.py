@@ -16,6 +16,7 @@ from tasks.isolation.notes import notes
 from tasks.upstream.backtest.build import controller_config, deactivate, make_controller
 from tasks.upstream.backtest.features import NO_FEATURES, merged, prepare_market_data
 from tasks.upstream.names import BacktestingEngineBase
+from tests.cases import cases
 
 FEED = ("binance_perpetual", "BTC-USDT")
 START = 1_704_067_200
@@ -140,7 +141,7 @@ def test_each_row_holds_the_newest_closed_candle(make_market, features):
         np.testing.assert_array_equal(frame[f"sum_{interval}"].to_numpy(), expected)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=cases(12), deadline=None)
 @given(cut=st.integers(1, 4 * 60 - 1), shift=st.integers(1, 3), warmup=st.booleans(), seed=st.integers(0, 1000))
 def test_no_row_depends_on_a_candle_that_closes_later(cut, shift, warmup, seed):
     """Change every 1m candle that closes after t, and the 3m and 1h candles made of them: rows up to t stay."""
@@ -221,7 +222,7 @@ def test_without_shift_the_future_leaks_as_it_does_upstream(make_market, feature
     assert hour["sum_1h"] == raw.loc[START + 2 * 3600, ["open", "high", "low", "close"]].sum()
 
 
-@settings(max_examples=70, deadline=None)
+@settings(max_examples=cases(70), deadline=None)
 @given(data=st.data())
 def test_merged_rows_are_upstreams_whatever_the_features_look_like(data):
     rows = data.draw(st.integers(1, 30))
