@@ -19,6 +19,7 @@ import io
 import json
 import os
 import pkgutil
+import resource
 import select
 import signal
 import socket
@@ -42,7 +43,7 @@ class CommandServer:
 
     def __init__(self) -> None:
         self._here, there = socket.socketpair()
-        self._environment = dict(os.environ)
+        self._environment, self._limits = dict(os.environ), _limits()
         self._process = subprocess.Popen([sys.executable, "-P", __file__], stdin=there)
         there.close()
         self._answers = b""
@@ -55,13 +56,13 @@ class CommandServer:
         return self._process.pid
 
     def can_start(self, environment: dict[str, str]) -> bool:
-        """Whether a fork behaves under this environment as a new interpreter would. Not on macOS, whose libraries do
-        not stand a fork."""
+        """Whether a fork behaves under this environment, and the limits of this process, as a new interpreter would.
+        Not on macOS, whose libraries do not stand a fork."""
         ours, theirs = (
             {name: value for name, value in one.items() if name.startswith(READ_AT_START)}
             for one in (self._environment, environment)
         )
-        return ours == theirs and sys.platform != "darwin"
+        return ours == theirs and self._limits == _limits() and sys.platform != "darwin"
 
     def start(self, request: dict[str, Any], streams: list[int]) -> int:
         """Fork a command and return its process id. `streams`: descriptors of its standard streams."""
@@ -108,6 +109,12 @@ class CommandServer:
         if "ended" in answer:
             self._ended[answer["ended"]] = answer["code"]
         return answer
+
+
+def _limits() -> list[tuple[int, int]]:
+    """What a process may use, which those that it starts inherit."""
+    names = sorted(name for name in vars(resource) if name.startswith("RLIMIT_"))
+    return [resource.getrlimit(getattr(resource, name)) for name in names]
 
 
 class ForkedCommand(subprocess.Popen[str]):

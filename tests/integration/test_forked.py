@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -56,3 +57,9 @@ def test_what_an_interpreter_reads_at_its_start_makes_a_new_one(
 ) -> None:
     assert command_server.can_start({**bare_environment, "HUMMINGSWEEP_CHILDREN": "3"})
     assert not command_server.can_start({**bare_environment, "PYTHONWARNINGS": "error"})
+    soft, hard = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (1, hard) if soft != 1 else (0, hard))
+    try:
+        assert not command_server.can_start(bare_environment)
+    finally:
+        resource.setrlimit(resource.RLIMIT_CORE, (soft, hard))

@@ -56,18 +56,18 @@ def test_every_point_gets_a_row_and_the_best_is_ranked(alone: Place) -> None:
     assert alone.rows() == rows
 
 
-def test_a_finished_sweep_answers_from_its_store_without_broker_and_children(alone: Place) -> None:
-    first = alone.run("run", alone.file, "--json")
+def test_a_finished_sweep_answers_from_its_store_without_broker_and_children(place: Place) -> None:
+    first = place.run("run", place.file, "--json")
     assert first.code == 0, first.err
     nowhere = "redis://127.0.0.1:1/0"
-    again = alone.run("run", alone.file, "--broker", nowhere)
+    again = place.run("run", place.file, "--broker", nowhere)
     assert again.code == 0, again.err
     assert "nothing is computed" in again.err
-    document = alone.run("run", alone.file, "--json", "--broker", nowhere).document
+    document = place.run("run", place.file, "--json", "--broker", nowhere).document
     for key in ("ranking", "audit", "report", "points", "done"):
         assert document[key] == first.document[key], key
-    alone.sweep["where"] = "total_positions >= 0"  # another question: it is asked of the cluster again
-    other = alone.run("run", alone.file, "--broker", nowhere)
+    place.sweep["where"] = "total_positions >= 0"  # another question: it is asked of the cluster again
+    other = place.run("run", place.file, "--broker", nowhere)
     assert other.code == 2
     assert "not reachable" in other.err
 

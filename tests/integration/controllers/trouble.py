@@ -88,7 +88,7 @@ async def make(trouble: str) -> None:
         with Path(rest).open("a") as told:
             told.write(json.dumps(about) + "\n")
     if kind == "noise":
-        for number in range(100_000):
+        for number in range(20_000):
             print("a line a candle, and it says what everybody knows already", number)
     if kind == "sleep":  # not any more when the file is there that it may name
         seconds, _, awake = rest.partition(":")

@@ -111,7 +111,7 @@ def test_a_controller_that_prints_a_lot_does_not_fill_the_disk(
     log = (serving_cluster.folder / "node0.log").read_text()
     assert "a line a candle, and it says what everybody knows already 0\n" in log
     assert "the rest is left out" in log
-    assert len(log) < 1 << 20  # one point prints six times as much
+    assert len(log) < 1 << 20  # one point prints more
 
 
 def test_what_a_point_sets_in_its_process_reaches_no_other(served: Place, undisturbed: list[dict[str, Any]]) -> None:
