@@ -37,6 +37,8 @@ def read_series(path: Path, end: float) -> bytes:
         raise CandlesBroken(f"{path}: has two columns {twice[:80]!r}; rename or remove one")
     if table.num_rows > MAX_ROWS:
         raise CandlesBroken(f"{path}: {table.num_rows:,} rows are more than {MAX_ROWS:,}; keep what the sweep needs")
+    if not table.num_rows:
+        raise CandlesBroken(f"{path}: has no rows; a series has at least one")
     seconds = _seconds(table.column(TIME), path)
     columns = {TIME: seconds} | {
         name: _plain(table.column(name), name, path) for name in table.column_names if name != TIME
@@ -93,8 +95,8 @@ def _seconds(column: pa.ChunkedArray, path: Path, name: str = TIME) -> pa.Chunke
     numbers = pc.cast(column, pa.float64(), safe=False)
     if not len(numbers):
         return numbers
-    if pc.any(pc.is_nan(numbers)).as_py():
-        raise CandlesBroken(f"{path}: some rows have no {name}")
+    if not pc.all(pc.is_finite(numbers)).as_py():
+        raise CandlesBroken(f"{path}: some rows have no {name}, or an infinite one")
     ends = pc.min_max(numbers).as_py()
     units = {next(per_second for least, per_second in _UNITS if abs(value) >= least) for value in ends.values()}
     if len(units) > 1:

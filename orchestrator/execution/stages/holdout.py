@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from orchestrator.analysis.rank import Ranking
     from orchestrator.execution.session import SweepSession
     from orchestrator.results.store import Store
+    from orchestrator.validation.folds import Window
     from tasks.protocol.messages import SweepDefinition
 
 #: Where a sweep's notes keep its looks.
@@ -48,7 +49,9 @@ def holdout(session: SweepSession, ranking: Ranking) -> JsonObject | None:
     found = scored(table, sweep.rank_by)
     inside = dict(zip(found.points.tolist(), found.objective.tolist(), strict=True))
     results = results_of(store, name, sweep, window, points)
-    looks = held.count_looks(looks_of(store, session.definition), window)
+    looks = held.count_looks(looks_of(store, session.definition), window) + _ranked_on(
+        store, session.definition, window
+    )
     found_there = held.answer(window, best, drawn, inside, results, looks, ascending=ranking.ascending)
     return {"rank_by": sweep.rank_by, "returns_of": returns_of(sweep), **found_there}
 
@@ -59,6 +62,19 @@ def looks_of(store: Store, definition: SweepDefinition) -> list[JsonObject]:
     return [
         look for stored in store.sweeps() if _about(stored.definition) == about for look in stored.meta.get(LOOKS) or []
     ]
+
+
+def _ranked_on(store: Store, definition: SweepDefinition, window: Window) -> int:
+    """Sweeps of this folder with the same controller on the same market that have rows of a period with a part of the
+    hold-out in it: their ranking showed it, and they are a look each, but for those whose own look is noted."""
+    return sum(
+        _about(stored.definition) == _about(definition)
+        and stored.definition.start <= window.end
+        and window.start <= stored.definition.end
+        and not held.count_looks(stored.meta.get(LOOKS) or [], window)
+        and bool(store.counts(stored.sweep))
+        for stored in store.sweeps()
+    )
 
 
 def _about(definition: SweepDefinition) -> tuple[str, ...]:

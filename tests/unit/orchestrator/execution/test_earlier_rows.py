@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -449,6 +450,35 @@ def test_a_look_at_a_holdout_counts_also_where_a_plain_sweep_has_computed_its_ro
     assert store.scenarios(walk.sweep) == []  # nothing of the hold-out before the look
     found = holdout(asking, rank(store.table(walk.sweep), "net_pnl", None, grid=walking.grid, top=1))
     assert found is not None
-    assert (found["looks"], len(found["points"])) == (1, 2)
+    assert (found["looks"], len(found["points"])) == (2, 2)  # the plain sweep was ranked on the hold-out
     assert len(store.table(walk.sweep, scenario=str(window.scenario))) == 2
     assert len(store.meta(walk.sweep)["holdout_looks"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("hours", "keys", "pair", "looks"),
+    [
+        ((2, 20), {}, "BTC-USDT", 2),  # the hold-out was in its period
+        ((2, 15), {}, "BTC-USDT", 1),  # ended before it
+        ((2, 20), {}, "ETH-USDT", 1),
+        ((10, 20), {"validate": {"holdout": "2h"}}, "BTC-USDT", 2),  # ranked on a part of it, and did not look
+    ],
+)
+def test_a_sweep_that_was_ranked_on_the_holdout_has_looked_at_it(
+    store: Store, folder: Path, hours: tuple[float, float], keys: dict[str, Any], pair: str, looks: int
+) -> None:
+    before = definition_of(sweep(folder, hours, **keys))
+    before = dataclasses.replace(before, controller={**before.controller, "trading_pair": pair})
+    store.add_sweep(before, "", {})
+    insert(store, before, PLAIN, [0])
+    walking = sweep(folder, validate={**WALK, "holdout_points": 1})
+    walk = add(store, walking)
+    insert(store, walk, PLAIN, [0, 1, 2, 3])
+    window = windows_of(walking).holdout
+    assert window is not None
+    insert(store, walk, window.scenario, [0, 1, 2, 3])
+    nobody: Any = None
+    asking = TakingSession(walking, walk, store, nobody, Silent(), Settings())
+    found = holdout(asking, rank(store.table(walk.sweep), "net_pnl", None, grid=walking.grid, top=1))
+    assert found is not None
+    assert found["looks"] == looks

@@ -71,6 +71,8 @@ def test_the_same_rows_give_the_same_bytes_whatever_the_file(tmp_path: Path) -> 
         ("timestamp,timestamp\n1704067200,1\n", "has two columns 'timestamp'"),
         (f"timestamp,x\n{START},1\n,2\n", "1 rows have no timestamp"),
         ("", "is no CSV or Parquet file"),
+        ("timestamp,x\n", "has no rows"),
+        ("timestamp,x\n-inf,1\n", "some rows have no timestamp, or an infinite one"),
     ],
 )
 def test_what_cannot_be_used_is_named_with_the_file(tmp_path: Path, text: str, said: str) -> None:
