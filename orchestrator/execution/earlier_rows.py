@@ -65,8 +65,8 @@ class EarlierRows:
         """`definition`: the sweep's, which the store holds. `errors`: rows of points that failed count too."""
         self._store, self._sweep, self._definition = store, sweep, definition
         self._say, self._errors = say, errors
-        #: sweep -> feed -> its candles; None where the files no longer give what it ran on
-        self._candles: dict[str, dict[str, Columns] | None] = {}
+        #: what a sweep ran on -> feed -> its candles; None where the files no longer give it
+        self._candles: dict[tuple[object, ...], dict[str, Columns] | None] = {}
 
     def take(self, work: Mapping[Scenario, Collection[int] | None]) -> Counter[str]:
         """Copy the rows of points under scenarios that have none yet; sweep -> rows copied from it.
@@ -118,7 +118,10 @@ class EarlierRows:
 
     def _candles_of(self, definition: SweepDefinition) -> dict[str, Columns] | None:
         """Feed -> the candles a sweep ran on; None where the files are others by now, or gone."""
-        if definition.sweep not in self._candles:
+        # walk-forwards of other windows run on the same candles: the files are read once for all of them
+        ends = definition.candles_end or definition.end
+        ran_on = (definition.start, ends, *sorted({**definition.slices, **definition.series}.items()))
+        if ran_on not in self._candles:
             found = None
             with suppress(HummingsweepError, OSError):
                 found = _candles(self._sweep, definition)
@@ -127,8 +130,8 @@ class EarlierRows:
                     f"sweep {definition.sweep} of this folder has rows of the same period, but not on the candles that "
                     "the files give now: its rows are not used"
                 )
-            self._candles[definition.sweep] = found
-        return self._candles[definition.sweep]
+            self._candles[ran_on] = found
+        return self._candles[ran_on]
 
 
 def _periods(scenarios: Iterable[str]) -> list[Scenario]:

@@ -21,6 +21,7 @@ from orchestrator.results.store import Store
 from orchestrator.sweepfile.sweep import Sweep
 from orchestrator.validation.folds import Window, whole_scenarios, windows_of
 from orchestrator.validation.planned import planned_candles
+from tasks.candles.resample import slice_for
 from tasks.protocol.blobs import digest_of
 from tasks.protocol.chunks import Chunk
 from tasks.protocol.messages import FeedNeed, Rows, SweepDefinition
@@ -172,6 +173,26 @@ def test_walk_forwards_of_other_steps_and_holdouts_share_their_windows(store: St
     two = add(store, second)
     assert two.sweep != one.sweep
     assert earlier(store, second, two).take({shared.scenario: None}) == {one.sweep: POINTS}
+
+
+def test_candle_files_are_read_once_for_all_walk_forwards_over_the_same_candles(
+    store: Store, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: list[Sweep] = []
+    for embargo in ("1h", "2h", "3h"):
+        found.append(sweep(folder, validate={**WALK, "embargo": embargo}))
+        definition = add(store, found[-1])
+        insert(store, definition, windows_of(found[-1]).folds[0].train.scenario, [0])
+    read: list[str] = []
+
+    def counted(need: FeedNeed, *args: Any) -> Any:
+        read.append(need.key)
+        return slice_for(need, *args)
+
+    monkeypatch.setattr("orchestrator.execution.earlier_rows.slice_for", counted)
+    sources = earlier(store, found[-1], definition).sources(windows_of(found[-1]).folds[0].train.scenario)
+    assert len(sources) == 2
+    assert sorted(read) == sorted(need.key for need in NEEDS)
 
 
 def test_a_plain_sweep_over_what_was_ranked_before_a_holdout_is_the_same(store: Store, folder: Path) -> None:
