@@ -163,6 +163,26 @@ def test_a_window_takes_the_rows_of_a_plain_sweep_of_the_points_it_wants_only(st
     assert (mine.interval_s, mine.without) == (theirs.interval_s, 0)
 
 
+def test_points_of_one_chunk_that_are_taken_at_several_times_all_bring_their_returns(
+    store: Store, folder: Path
+) -> None:
+    """As when another choice asks for other points of a test window."""
+    walking = sweep(folder, validate=WALK)
+    window = windows_of(walking).folds[0].test
+    about = plain_over(folder, window)
+    plain = add(store, about)
+    insert(store, plain, PLAIN, [0, 1, 2, 3])
+    walk = add(store, walking)
+    for points in ([3, 1], [1, 0], [2]):
+        earlier(store, walking, walk).take({window.scenario: points})
+    assert same_rows(store, (walk.sweep, str(window.scenario)), (plain.sweep, ""))
+    again = plain_over(folder, window, name="again")
+    third = add(store, again)
+    assert earlier(store, again, third).take({PLAIN: None}).total() == POINTS
+    assert same_rows(store, (third.sweep, ""), (plain.sweep, ""))
+    assert store.nodes(third.sweep) == store.nodes(plain.sweep)
+
+
 def test_walk_forwards_of_other_steps_and_holdouts_share_their_windows(store: Store, folder: Path) -> None:
     first = sweep(folder, validate=WALK)
     second = sweep(folder, validate={**WALK, "holdout": "2h"})
