@@ -84,7 +84,7 @@ class RowCopy:
             mine = left.intersection(_points_of(chunk))
             left -= mine
             if mine:
-                part = {"chunk": self._copy_of(chunk, min(mine)), "node": node, "points": len(mine), "at": at}
+                part = {"chunk": self._copy_of(chunk, mine), "node": node, "points": len(mine), "at": at}
                 part["seconds"] = seconds * len(mine) / max(points, len(mine))
                 self._connection.execute(sql("insert_chunk"), {"scope": self._to, **part})
 
@@ -101,12 +101,16 @@ class RowCopy:
             if not mine.all():
                 data = packed_bytes(unpack(data, len(points), periods)[mine])
             block = {"interval_s": interval_s, "periods": periods, "points": points[mine].tobytes(), "data": data}
-            named = {"scope": self._to, "chunk": self._copy_of(chunk, int(points[mine].min()))}
+            named = {"scope": self._to, "chunk": self._copy_of(chunk, points[mine].tolist())}
             self._connection.execute(sql("insert_returns"), {**named, **block})
 
-    def _copy_of(self, chunk: str, first: int) -> str:
-        """The id of a copied part of a chunk. `first`: its lowest point, for other parts may be copied another time."""
-        return f"{self._name}/{first}/{chunk}"
+    def _copy_of(self, chunk: str, points: Collection[int]) -> str:
+        """The id of what was copied of a chunk: names the points, for others of it may be copied another time."""
+        folder, slash, own = chunk.rpartition("/")
+        with suppress(MessageError):
+            whole = Chunk.parse(own)
+            own = Chunk.of(whole.generation, sorted(points), whole.scenario).id
+        return f"{self._name}/{folder}{slash}{own}"
 
 
 def intervals_of(connection: sqlite3.Connection, scope: int) -> set[int]:
