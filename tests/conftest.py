@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,6 +35,7 @@ MACHINE_LIMITS = (
 
 def pytest_configure(config: pytest.Config) -> None:
     """Kernels and byte code are compiled once for all processes of the tests, and for the next run of them."""
+    gc.disable()  # nothing that is imported and collected is garbage; see pytest_collection_finish
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     own = Settings.read({"HUMMINGSWEEP_SETTINGS": os.devnull})
     if "not long" in config.getoption("markexpr"):
@@ -41,6 +43,12 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ.setdefault("NUMBA_CACHE_DIR", str(own.cache_folder / "kernels"))
     worker = getattr(config, "workerinput", {}).get("workerid", "")
     config.stash[LEFTOVERS] = Leftovers(worker)
+
+
+def pytest_collection_finish() -> None:
+    """What is there now stays to the end: not to be looked through again and again spares a tenth of their CPU time."""
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
