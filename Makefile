@@ -38,8 +38,8 @@ examples/data: .venv/.ready examples/synthetic.py
 sweep: .venv/.ready examples/data  ## run the quickstart sweep: embedded server, local node, ranking
 	@$(SWEEP) run examples/quickstart.yml --out runs/quickstart
 
-test: .venv/.ready  ## the test suite (five processes on any machine: part of it waits for faults to take effect)
-	@$(PYTHON) -m pytest -m "not long" --numprocesses 5 --dist loadfile --no-loadscope-reorder
+test: .venv/.ready  ## the test suite (four processes on any machine: part of it waits for faults to take effect)
+	@$(PYTHON) -m pytest -m "not long" --numprocesses 4 --dist loadfile --no-loadscope-reorder
 
 test-long: .venv/.ready  ## the test suite with more cases and longer runs
 	@$(PYTHON) -m pytest --timeout 1800
