@@ -140,12 +140,17 @@ def test_a_plain_sweep_takes_the_rows_of_a_window_over_its_period(store: Store, 
     assert earlier(store, about, plain).take({PLAIN: None}) == {}
 
 
-def test_a_window_takes_the_rows_of_a_plain_sweep_of_the_points_it_wants_only(store: Store, folder: Path) -> None:
+def ran_over_a_test_window(store: Store, folder: Path) -> tuple[Sweep, Window, SweepDefinition]:
+    """A walk-forward that has not run, its first test window, and a plain sweep over that which has all its rows."""
     walking = sweep(folder, validate=WALK)
     window = windows_of(walking).folds[0].test
-    about = plain_over(folder, window)
-    plain = add(store, about)
+    plain = add(store, plain_over(folder, window))
     insert(store, plain, PLAIN, [0, 1, 2, 3])
+    return walking, window, plain
+
+
+def test_a_window_takes_the_rows_of_a_plain_sweep_of_the_points_it_wants_only(store: Store, folder: Path) -> None:
+    walking, window, plain = ran_over_a_test_window(store, folder)
     walk = add(store, walking)
     taken = earlier(store, walking, walk).take(
         {window.scenario: [3, 1], windows_of(walking).folds[1].test.scenario: [0]}
@@ -167,11 +172,7 @@ def test_points_of_one_chunk_that_are_taken_at_several_times_all_bring_their_ret
     store: Store, folder: Path
 ) -> None:
     """As when another choice asks for other points of a test window."""
-    walking = sweep(folder, validate=WALK)
-    window = windows_of(walking).folds[0].test
-    about = plain_over(folder, window)
-    plain = add(store, about)
-    insert(store, plain, PLAIN, [0, 1, 2, 3])
+    walking, window, plain = ran_over_a_test_window(store, folder)
     walk = add(store, walking)
     for points in ([3, 1], [1, 0], [2]):
         earlier(store, walking, walk).take({window.scenario: points})
