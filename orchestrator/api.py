@@ -130,9 +130,9 @@ class Sweep:
         import pandas as pd
 
         from orchestrator.results.columns import JSON_FIELD
-        from orchestrator.results.store import Store
+        from orchestrator.results.store_reader import StoreReader
 
-        with Store.open(self.out) as store:
+        with StoreReader.open(self.out) as store:
             name = store.latest()
             table = store.table(name)
             ranking = self._ranking(table)
@@ -176,9 +176,9 @@ class Sweep:
         """
         import pandas as pd
 
-        from orchestrator.results.store import Store
+        from orchestrator.results.store_reader import StoreReader
 
-        with Store.open(self.out) as store:
+        with StoreReader.open(self.out) as store:
             returns = store.returns(store.latest())
         if returns is None:
             raise StoreError(f"{self.out}: no returns are stored; run the sweep with this version")
@@ -192,18 +192,18 @@ class Sweep:
         its word and sentence. Raises StoreError, ExpressionError."""
         from orchestrator.analysis.html import VerdictDict
         from orchestrator.analysis.judgement import judge_sweep
-        from orchestrator.results.store import Store
+        from orchestrator.results.store_reader import StoreReader
 
-        with Store.open(self.out) as store:
+        with StoreReader.open(self.out) as store:
             return VerdictDict(judge_sweep(store, store.latest(), self.file.rank_by, self.file.where).document)
 
     def ranking(self, top: int | None = 10) -> Ranking:
         """The best points and what they stand on (edges, neighbours), see orchestrator.analysis.rank. Raises
         StoreError.
         """
-        from orchestrator.results.store import Store
+        from orchestrator.results.store_reader import StoreReader
 
-        with Store.open(self.out) as store:
+        with StoreReader.open(self.out) as store:
             return self._ranking(store.table(store.latest()), top)
 
     def plot(self, kind: str = "map", *, axes: Sequence[str] = (), points: Sequence[int] = (), best: int = 5) -> Figure:
@@ -255,9 +255,9 @@ class Sweep:
         """
         from orchestrator.execution.controller_code import code_of
         from orchestrator.execution.promote import promote
-        from orchestrator.results.store import Store
+        from orchestrator.results.store_reader import StoreReader
 
-        with Store.open(self.out) as store:
+        with StoreReader.open(self.out) as store:
             name = store.latest()
             code = code_of(store, name) if with_code else None
             return promote(store, name, Path(to), rank=rank, point=point, force=force, anyway=anyway, code=code)
@@ -271,10 +271,10 @@ class Sweep:
         """What a notebook shows: the grid, how far the sweep is, and its verdict where there is one."""
         from orchestrator.analysis.html import table_html, verdict_html
         from orchestrator.analysis.judgement import TRUST
-        from orchestrator.results.store import Store
+        from orchestrator.results.store_reader import StoreReader
 
         done, verdict = "not run yet", ""
-        with contextlib.suppress(StoreError), Store.open(self.out) as store:
+        with contextlib.suppress(StoreError), StoreReader.open(self.out) as store:
             name = store.latest()
             done = f"{sum(store.counts(name).values()):,} points have a row"
             found = store.meta(name).get(TRUST)

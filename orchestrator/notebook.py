@@ -16,7 +16,7 @@ from orchestrator.analysis.across import of_meta
 from orchestrator.analysis.rank import rank, scored
 from orchestrator.report.charts import Bins, Swept, distribution, per_group
 from orchestrator.report.text import Objective
-from orchestrator.results.store import Store
+from orchestrator.results.store_reader import StoreReader
 from tasks.errors import HummingsweepError, StoreError
 from tasks.suggest import nearest
 
@@ -42,7 +42,7 @@ def plot(folder: Path, kind: str, *, axes: Sequence[str] = (), points: Sequence[
     """
     if kind not in KINDS:
         raise HummingsweepError(f"plot draws {', '.join(KINDS)}, not {kind!r}; the nearest is {nearest(kind, KINDS)}")
-    with Store.open(folder) as store:
+    with StoreReader.open(folder) as store:
         if kind == "equity":
             return _equity(store, points, best)
         name = store.latest()
@@ -123,7 +123,7 @@ def _distribution(swept: Swept, objective: Objective) -> Figure:
     return figure
 
 
-def _equity(store: Store, points: Sequence[int], best: int) -> Figure:
+def _equity(store: StoreReader, points: Sequence[int], best: int) -> Figure:
     from plotly.graph_objects import Scatter
 
     name = store.latest()

@@ -28,7 +28,7 @@ from tasks.named_types import JsonObject, JsonView
 if TYPE_CHECKING:
     from orchestrator.results.layout import StoredSweep
     from orchestrator.results.returns import StoredReturns
-    from orchestrator.results.store import Store
+    from orchestrator.results.store_reader import StoreReader
 
 #: Key of a sweep's meta.
 TRUST = "trust"
@@ -51,7 +51,7 @@ class Judgement:
 
 
 def judge_sweep(
-    store: Store, sweep: str, rank_by: str, where: str | None = None, *, best: int | None = None
+    store: StoreReader, sweep: str, rank_by: str, where: str | None = None, *, best: int | None = None
 ) -> Judgement:
     """Judge a stored sweep. `best`: its best-ranked point, looked up where it is None. Raises ExpressionError."""
     stored = store.sweep(sweep)
@@ -121,7 +121,7 @@ def _some(found: JsonView | None, names: tuple[str, ...]) -> JsonObject | None:
     return {name: found.get(name) for name in names} if found else None
 
 
-def _with_earlier(store: Store, stored: StoredSweep, mine: StoredReturns) -> tuple[Any, int, list[str]]:
+def _with_earlier(store: StoreReader, stored: StoredSweep, mine: StoredReturns) -> tuple[Any, int, list[str]]:
     """The returns with those of earlier sweeps of the folder that asked the same; (matrix, trials beside it, notes).
 
     The same: controller, market and period. Whoever tries a second grid on the same candles has tried both, but a point

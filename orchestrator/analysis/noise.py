@@ -20,7 +20,7 @@ from tasks.protocol.scenario import Scenario
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from orchestrator.results.store import Store
+    from orchestrator.results.store_reader import StoreReader
 
 
 def world(number: int) -> Scenario:
@@ -29,7 +29,7 @@ def world(number: int) -> Scenario:
 
 
 def noise_answer(
-    store: Store, sweep: str, worlds: Iterable[int], points: Sequence[int], rank_by: str, where: str | None
+    store: StoreReader, sweep: str, worlds: Iterable[int], points: Sequence[int], rank_by: str, where: str | None
 ) -> JsonObject:
     """What the worlds say, as plain data: `worlds`, `points`, `p` (None without a ranked point), `best`, and `bests`,
     the best objective of every world in order (None where no point of it is ranked).

@@ -182,7 +182,7 @@ def rank(
     top: int | None = 10,
     across: Mapping[str, str] | None = None,
 ) -> Ranking:
-    """Rank a sweep's table (see Store.table). `top`: entries in `rows`; None: all. `across`: see analysis.across.
+    """Rank a sweep's table (see StoreReader.table). `top`: entries in `rows`; None: all. `across`: see analysis.across.
 
     Raises ExpressionError for a `rank_by` or `where` that cannot be read, names a column that is not there, or mixes
     text and numbers.

@@ -52,7 +52,7 @@ class AxisEffect:
 
 
 def sensitivity(table: pa.Table, rank_by: str, where: str | None = None, *, grid: Grid) -> list[AxisEffect]:
-    """One entry an axis, in the grid's order, from a sweep's table (see Store.table). Raises ExpressionError."""
+    """One entry an axis, in the grid's order, from a sweep's table (see StoreReader.table). Raises ExpressionError."""
     import numpy as np
 
     found = scored(table, rank_by, where)

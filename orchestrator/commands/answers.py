@@ -24,7 +24,7 @@ from orchestrator.commands.tables import table
 from orchestrator.progress.streams import tell
 from orchestrator.progress.watcher import watcher_for
 from orchestrator.results.readable import currency
-from orchestrator.results.store import Store
+from orchestrator.results.store_reader import StoreReader
 from orchestrator.results.sweep_ref import SweepRef, resolve
 from tasks.errors import HummingsweepError
 from tasks.metrics.columns import column
@@ -77,10 +77,10 @@ def rows(
             raise HummingsweepError("--status does not go with --returns: only points that are ok have returns")
         if windows:
             raise HummingsweepError("--windows does not go with --returns: they are those of the whole period")
-        with Store.open(found.folder) as store:
+        with StoreReader.open(found.folder) as store:
             write_returns(store, found.sweep, format or "parquet", to or sys.stdout.buffer)
         return
-    with Store.open(found.folder) as store:
+    with StoreReader.open(found.folder) as store:
         if unfit := store.unfit(found.sweep):
             tell(
                 f"{unfit} rows of {found.folder} do not fit the sweep and are left out (an earlier version stored what "
@@ -94,7 +94,7 @@ def rows(
 
 def _say_columns(found: SweepRef, *, as_json: bool) -> None:
     """Name, unit, direction, source and sentence of every column of the rows."""
-    with Store.open(found.folder) as store:
+    with StoreReader.open(found.folder) as store:
         stored = store.sweep(found.sweep)
         described = [column(name, stored.grid.names) for name in store.table(found.sweep).column_names]
     if as_json:
@@ -247,7 +247,7 @@ def promote(
     if rank is not None and point is not None:
         raise HummingsweepError("promote takes --rank or --point, not both: leave one of them out")
     found = SweepRef.find(sweep)
-    with Store.open(found.folder) as store:
+    with StoreReader.open(found.folder) as store:
         code = code_of(store, found.sweep) if with_code else None
         if not is_bot_folder(to):
             tell(f"{to} is no folder of a bot (no conf/, controllers/ or hummingbot/ in it)")

@@ -29,7 +29,7 @@ from orchestrator.execution.run import Summary
 from orchestrator.execution.session import stored_sweep
 from orchestrator.progress.watcher import Watcher, watcher_for
 from orchestrator.report.folds_words import closing_lines
-from orchestrator.results.store import Store
+from orchestrator.results.store_reader import StoreReader
 from orchestrator.results.sweep_ref import resolve
 from orchestrator.sweepfile.sweep import Sweep, read
 from tasks.errors import one_line
@@ -115,7 +115,7 @@ def resume(
       hummingsweep resume runs/mine --retry
     """
     folder = resolve(sweep)
-    with Store.open(folder) as store:
+    with StoreReader.open(folder) as store:
         stored = stored_sweep(store)
     skip = () if holdout_look else ("holdout",)
     _run(stored, folder, _settings(broker, children, give_up_after), False, retry, True, True, top, json, skip)
@@ -312,7 +312,7 @@ def _closing_lines(answer: operations.Answer, sweep: Sweep, estimate: bool) -> l
         how = "cancelled" if summary.cancelled else "interrupted"
         lines.append(f"{how}; go on with: {command('resume', answer.out)}")
     elif summary.failed:
-        with Store.open(answer.out) as store:
+        with StoreReader.open(answer.out) as store:
             for error, count in store.errors(summary.sweep)[:5]:
                 lines.append(f"failed: {count} x {one_line(error)}")
     return lines

@@ -20,7 +20,7 @@ from tasks.protocol.messages import Rows, Status, SweepDefinition
 from tasks.protocol.scenario import PLAIN, Scenario
 
 if TYPE_CHECKING:
-    from orchestrator.results.store import Store
+    from orchestrator.results.store_reader import StoreReader
 
 
 class Planning(Protocol):
@@ -101,7 +101,7 @@ class Agenda:
             if each is not None:
                 self._seconds_per_period = each / item.period_s
 
-    def count(self, rows: Rows, new: int, store: Store, sweep: str) -> None:
+    def count(self, rows: Rows, new: int, store: StoreReader, sweep: str) -> None:
         """Rows were stored, `new` of them of points that had none."""
         item = self._by_scenario.get(Chunk.parse(rows.chunk).scenario)
         if item is None:
@@ -128,7 +128,7 @@ class Agenda:
 
 
 def grid_item(
-    store: Store,
+    store: StoreReader,
     definition: SweepDefinition,
     *,
     target_s: float,
@@ -144,7 +144,9 @@ def grid_item(
     return Item(scenario, planner, size, counts, period_s(scenario, definition))
 
 
-def missing_runs(store: Store, definition: SweepDefinition, scenario: Scenario = PLAIN) -> Iterator[tuple[int, int]]:
+def missing_runs(
+    store: StoreReader, definition: SweepDefinition, scenario: Scenario = PLAIN
+) -> Iterator[tuple[int, int]]:
     """Closed ranges of the points that are to be run and have no row under a scenario, ascending, read lazily."""
     skip = skip_of(definition)
     for first, last in store.missing_runs(definition.sweep, Grid.from_mapping(definition.grid).size, str(scenario)):
@@ -155,7 +157,7 @@ def missing_runs(store: Store, definition: SweepDefinition, scenario: Scenario =
 
 
 def points_item(
-    store: Store, definition: SweepDefinition, points: Iterable[int], *, target_s: float, scenario: Scenario
+    store: StoreReader, definition: SweepDefinition, points: Iterable[int], *, target_s: float, scenario: Scenario
 ) -> Item:
     """Some points of the grid under a scenario."""
     wanted = sorted(set(points))
@@ -167,7 +169,7 @@ def points_item(
 
 
 def agenda_of(
-    store: Store,
+    store: StoreReader,
     definition: SweepDefinition,
     work: Mapping[Scenario, Iterable[int] | None],
     *,
@@ -190,7 +192,7 @@ def period_s(scenario: Scenario, definition: SweepDefinition) -> float:
     return max(1.0, float(changed.end - changed.start))
 
 
-def stored_counts(store: Store, sweep: str, scenario: Scenario, points: Iterable[int] | None) -> Counter[Status]:
+def stored_counts(store: StoreReader, sweep: str, scenario: Scenario, points: Iterable[int] | None) -> Counter[Status]:
     """How many rows have which status: of the whole grid, or of these points."""
     if points is None:
         return Counter(store.counts(sweep, str(scenario)))

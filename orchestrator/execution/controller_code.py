@@ -16,10 +16,10 @@ from orchestrator.sweepfile.sweep import parse
 from tasks.errors import ControllerError
 
 if TYPE_CHECKING:
-    from orchestrator.results.store import Store
+    from orchestrator.results.store_reader import StoreReader
 
 
-def code_of(store: Store, sweep: str) -> dict[Path, Path]:
+def code_of(store: StoreReader, sweep: str) -> dict[Path, Path]:
     """The source files of a stored sweep's controller.
 
     Raises ControllerError and SweepFileError when they are gone, StoreError where no sweep file is noted.

@@ -11,7 +11,7 @@ from orchestrator.execution.planner import check_points
 from orchestrator.execution.session import reopened
 from orchestrator.execution.stages.live import replayed
 from orchestrator.progress.watcher import Watcher
-from orchestrator.results.store import Store
+from orchestrator.results.store_reader import StoreReader
 from tasks.errors import HummingsweepError
 from tasks.named_types import Row
 from tasks.settings import Settings
@@ -26,7 +26,7 @@ def live_replay(
     orchestrator.execution.stages.live.summary gives; it is stored too. Raises StoreError, BrokerError, and
     HummingsweepError where no point is ranked.
     """
-    with Store.open(folder) as store:
+    with StoreReader.open(folder) as store:
         name = store.latest()
         check_points(name, points, store.sweep(name).grid.size)
         meta = store.meta(name)

@@ -28,6 +28,7 @@ from orchestrator.progress.watcher import Silent, Watcher
 from orchestrator.results.database import FILE
 from orchestrator.results.output_path import check_target
 from orchestrator.results.store import Store
+from orchestrator.results.store_reader import StoreReader
 from orchestrator.sweepfile.skip import points_of, skip_of, spread_kept
 from orchestrator.sweepfile.sweep import Sweep
 from orchestrator.validation.folds import whole_scenarios
@@ -160,7 +161,7 @@ def _finished(sweep: Sweep, out: Path, closing: JsonObject, top: int) -> Answer 
     page, report, audit = out / "report.html", closing["report"], closing["audit"]
     if not (out / FILE).is_file() or (report and not page.is_file()):
         return None
-    with Store.open(out) as store:
+    with StoreReader.open(out) as store:
         stored = store.sweeps()
         if not stored or stored[0].meta.get("finished") != closing:
             return None
@@ -199,7 +200,7 @@ def _finished(sweep: Sweep, out: Path, closing: JsonObject, top: int) -> Answer 
 def _with_remarks(answer: Answer, sweep: Sweep, table: pa.Table) -> Answer:
     """The answer, without a ranking where no point traded or nothing is ranked, and with what is to be said of it.
 
-    `table`: the sweep's rows, see Store.table.
+    `table`: the sweep's rows, see StoreReader.table.
     """
     if nothing := untraded(table):
         answer.remarks, answer.no_answer = nothing.lines(), "untraded"
@@ -248,7 +249,7 @@ def report(
     """
     to = to or folder / "report.html"
     check_target(to)
-    with Store.open(folder) as store:
+    with StoreReader.open(folder) as store:
         name = store.latest()
         meta = store.meta(name)
         known = store.sweep(name).grid
@@ -269,7 +270,7 @@ def report(
 
 
 def _write(
-    store: Store,
+    store: StoreReader,
     name: str,
     to: Path,
     meta: JsonObject,

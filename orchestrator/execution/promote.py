@@ -37,7 +37,7 @@ from tasks.protocol.messages import Status
 from tasks.times import utc_minute
 
 if TYPE_CHECKING:
-    from orchestrator.results.store import Store
+    from orchestrator.results.store_reader import StoreReader
     from tasks.protocol.messages import SweepDefinition
 
 SCRIPT = "v2_with_controllers.py"
@@ -60,7 +60,7 @@ _FIRST = ("id", "controller_name", "controller_type")
 
 
 def promote(
-    store: Store,
+    store: StoreReader,
     sweep: str,
     to: Path,
     *,
@@ -176,7 +176,7 @@ def promoted_name(sweep: str, point: int) -> str:
     return f"{re.sub(r'[^A-Za-z0-9_-]+', '-', sweep)}-{point}"
 
 
-def _row(store: Store, definition: SweepDefinition, point: int) -> Row:
+def _row(store: StoreReader, definition: SweepDefinition, point: int) -> Row:
     """The row of a point that has results. Raises StoreError."""
     check_points(definition.sweep, [point], Grid.from_mapping(definition.grid).size)
     row = next(store.rows(definition.sweep, [point]), None)

@@ -28,7 +28,7 @@ from orchestrator.execution.source import GridSource
 from orchestrator.execution.stored import stored_standing, stored_standings
 from orchestrator.progress.standing import Standing, facts, standing_of, sweeps_on
 from orchestrator.progress.watcher import Watcher
-from orchestrator.results.store import Store
+from orchestrator.results.store_reader import StoreReader
 from orchestrator.results.sweep_ref import resolve
 from orchestrator.sweepfile.skip import points_of, skip_of, spread_kept
 from orchestrator.sweepfile.sweep import Sweep
@@ -160,7 +160,7 @@ def _name(reference: str, cluster: broker.Cluster) -> tuple[str, Path | None]:
     """The sweep id and, where it is known here, the output folder."""
     try:
         folder = resolve(reference)
-        with Store.open(folder) as store:
+        with StoreReader.open(folder) as store:
             return store.latest(), folder
     except StoreError:
         known = known_sweeps(cluster.redis)

@@ -19,6 +19,7 @@ from orchestrator.execution.run import Hooks, RunContext, Summary, compute
 from orchestrator.progress.watcher import Silent, Watcher
 from orchestrator.results.identity import another_sweep
 from orchestrator.results.store import Store
+from orchestrator.results.store_reader import StoreReader
 from orchestrator.results.sweep_notes import sweep_file_of
 from orchestrator.sweepfile.lint import lint
 from orchestrator.sweepfile.skip import points_of
@@ -168,7 +169,7 @@ def reopened(folder: Path, settings: Settings, watcher: Watcher) -> Iterator[Swe
     Raises StoreError where the folder holds none, and BrokerError where candles, controllers or trading rules changed
     since it ran: other rows would be mixed with those that are stored.
     """
-    with Store.open(folder) as store:
+    with StoreReader.open(folder) as store:
         name, sweep = store.latest(), stored_sweep(store)
     with opened(sweep, folder, settings, watcher) as session:
         if session.definition.sweep != name:
@@ -179,7 +180,7 @@ def reopened(folder: Path, settings: Settings, watcher: Watcher) -> Iterator[Swe
         yield session
 
 
-def known_feeds(store: Store) -> publish.Feeds:
+def known_feeds(store: StoreReader) -> publish.Feeds:
     """The feeds of the folder's latest sweep; feeds of nothing where there is none."""
     stored = store.sweeps()
     return publish.Feeds.from_document(stored[0].meta.get("feeds", {}) if stored else {})
@@ -199,7 +200,7 @@ def remember(store: Store, definition: SweepDefinition, sweep: Sweep, watcher: W
     store.add_sweep(definition, sweep.text, meta)
 
 
-def stored_sweep(store: Store) -> Sweep:
+def stored_sweep(store: StoreReader) -> Sweep:
     """The latest sweep of a store, from the file as it was when it ran. Raises StoreError."""
     name = store.latest()
     return parse(store.sweep_file(name), sweep_file_of(store.meta(name), store.folder))

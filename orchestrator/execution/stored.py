@@ -8,7 +8,7 @@ from pathlib import Path
 from orchestrator.progress.standing import Standing
 from orchestrator.results.database import FILE
 from orchestrator.results.layout import StoredSweep
-from orchestrator.results.store import Store
+from orchestrator.results.store_reader import StoreReader
 from orchestrator.results.sweep_ref import resolve
 from orchestrator.sweepfile.skip import points_of
 from tasks.errors import HummingsweepError, StoreError
@@ -20,7 +20,7 @@ def stored_standing(reference: str) -> Standing | None:
     """The latest sweep of an output folder, or of its name under `runs`; None where there is no such folder."""
     try:
         folder = resolve(reference)
-        with Store.open(folder) as store:
+        with StoreReader.open(folder) as store:
             return _standing(store, store.sweeps()[0])
     except (StoreError, IndexError):
         return None
@@ -32,13 +32,13 @@ def stored_standings(runs: Path = Path("runs")) -> Iterator[Standing]:
         if not (folder / FILE).is_file():
             continue
         try:
-            with Store.open(folder) as store:
+            with StoreReader.open(folder) as store:
                 yield from [_standing(store, stored) for stored in store.sweeps()]
         except HummingsweepError:
             continue
 
 
-def _standing(store: Store, stored: StoredSweep) -> Standing:
+def _standing(store: StoreReader, stored: StoredSweep) -> Standing:
     counts = store.counts(stored.sweep)
     points, done = points_of(stored.definition), sum(counts.values())
     status = SweepStatus(

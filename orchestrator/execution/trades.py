@@ -11,7 +11,7 @@ from orchestrator.execution import publish
 from orchestrator.execution.planner import check_points
 from orchestrator.execution.precheck import precheck
 from orchestrator.execution.session import ask, known_feeds, stored_sweep
-from orchestrator.results.store import Store
+from orchestrator.results.store_reader import StoreReader
 from tasks.errors import HummingsweepError
 from tasks.named_types import Row
 from tasks.protocol.messages import Kind, Status
@@ -47,7 +47,7 @@ def trades(folder: Path, settings: Settings, watcher: Watcher, points: Sequence[
     whose back-test fails or where candles, controllers or versions are others by now, and what publishing raises where
     they are gone.
     """
-    with Store.open(folder) as store:
+    with StoreReader.open(folder) as store:
         name, sweep, known = store.latest(), stored_sweep(store), known_feeds(store)
         check_points(name, points, store.sweep(name).grid.size)
     if side and (side not in SIDES or sweep.fills != "both"):

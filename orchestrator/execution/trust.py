@@ -10,7 +10,7 @@ from orchestrator.execution.operations import judged
 from orchestrator.execution.session import reopened
 from orchestrator.execution.stages.noise import run_worlds
 from orchestrator.progress.watcher import Watcher
-from orchestrator.results.store import Store
+from orchestrator.results.store_reader import StoreReader
 from tasks.errors import StoreError
 from tasks.named_types import JsonObject
 from tasks.settings import Settings
@@ -31,7 +31,7 @@ def noise(folder: Path, settings: Settings, watcher: Watcher, worlds: int, point
 
     Raises StoreError, also where no point of the sweep is ranked, so that there is nothing to compare; BrokerError.
     """
-    with Store.open(folder) as store:
+    with StoreReader.open(folder) as store:
         name = store.latest()
         meta = store.meta(name)
         sentence, is_nothing = unranked(store.table(name), meta["rank_by"], meta["where"])

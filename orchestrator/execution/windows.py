@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.execution.planner import check_points
 from orchestrator.execution.session import reopened, stored_sweep
 from orchestrator.execution.stages.robustness import under_changed_conditions
-from orchestrator.results.store import Store
+from orchestrator.results.store_reader import StoreReader
 from orchestrator.validation.answer import walk_answer
 from orchestrator.validation.folds import windows_of
 from orchestrator.validation.window_rows import WindowRows
@@ -28,7 +28,7 @@ def walk_forward(folder: Path) -> JsonObject:
     The walk-forward is worked out from the rows that are there, also while the sweep runs; None where the sweep file
     has none. Raises StoreError for a sweep without windows.
     """
-    with Store.open(folder) as store:
+    with StoreReader.open(folder) as store:
         name = store.latest()
         sweep = _with_windows(store)
         meta = store.meta(name)
@@ -41,7 +41,7 @@ def walk_forward(folder: Path) -> JsonObject:
     }
 
 
-def window_rows(store: Store) -> WindowRows:
+def window_rows(store: StoreReader) -> WindowRows:
     """The rows of the windows of a store's latest sweep. Raises StoreError for a sweep without windows."""
     return WindowRows(store, store.latest(), windows_of(_with_windows(store)))
 
@@ -53,7 +53,7 @@ def robustness(
 
     Raises HummingsweepError for whatever the user can mend.
     """
-    with Store.open(folder) as store:
+    with StoreReader.open(folder) as store:
         check_points(store.latest(), points, store.sweep(store.latest()).grid.size)
     with reopened(folder, settings, watcher) as session:
         answer = under_changed_conditions(session, asked, points)
@@ -64,7 +64,7 @@ def robustness(
         return answer
 
 
-def _with_windows(store: Store) -> Any:
+def _with_windows(store: StoreReader) -> Any:
     """The latest sweep's file. Raises StoreError where it asks for no windows."""
     sweep = stored_sweep(store)
     windows = windows_of(sweep)

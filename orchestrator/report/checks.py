@@ -45,7 +45,7 @@ class Evidence:
     size: int
     counts: dict[Status, int]
     ranking: Ranking
-    #: every row, see Store.table
+    #: every row, see StoreReader.table
     table: pa.Table
     #: the verdict `run` noted at its end, {} when there is none
     audit: JsonObject

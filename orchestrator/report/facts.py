@@ -33,7 +33,7 @@ class Group:
 def facts(
     definition: SweepDefinition, grid: Grid, table: pa.Table, nodes: list[JsonObject], meta: JsonObject
 ) -> list[Group]:
-    """Every group of a sweep; `table` as of Store.table, `nodes` as of Store.nodes."""
+    """Every group of a sweep; `table` as of StoreReader.table, `nodes` as of StoreReader.nodes."""
     return [
         Group("Question", _question(definition, meta)),
         Group("Grid", [("points", f"{grid.size:,}"), *((axis.name, axis_text(axis)) for axis in grid.axes)]),

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from orchestrator.analysis.sensitivity import AxisEffect
-    from orchestrator.results.store import Store
+    from orchestrator.results.store_reader import StoreReader
     from tasks.grid import Grid
     from tasks.protocol.messages import SweepDefinition
 
@@ -58,7 +58,7 @@ MAPS_OPEN = 6
 
 
 def write_report(
-    store: Store,
+    store: StoreReader,
     sweep: str,
     out: Path,
     *,
@@ -106,7 +106,7 @@ def render_sweeps(folder: Path) -> bytes:
 
 
 def _contents(
-    store: Store,
+    store: StoreReader,
     sweep: str,
     rank_by: str,
     where: str | None,

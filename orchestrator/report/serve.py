@@ -35,7 +35,7 @@ from orchestrator.report.page import render_sweeps, shows, write_report
 from orchestrator.report.text import Objective
 from orchestrator.results.database import FILE, LOCK
 from orchestrator.results.layout import StoredSweep
-from orchestrator.results.store import Store
+from orchestrator.results.store_reader import StoreReader
 from orchestrator.sweepfile.skip import points_of
 from tasks.errors import ExpressionError, HummingsweepError, StoreError
 from tasks.protocol.messages import Status
@@ -114,7 +114,7 @@ class Sweeps:
         if folder is None:
             return None
         stamp = _stamp(folder)
-        with Store.open(folder) as store:
+        with StoreReader.open(folder) as store:
             stored = next((each for each in store.sweeps() if each.sweep == sweep), None)
             if stored is None:
                 return None
@@ -132,7 +132,7 @@ class Sweeps:
                 self._written[folder_name, sweep] = (stamp, to)
                 return to
 
-    def _best_of(self, store: Store, stored: StoredSweep) -> tuple[str, bool]:
+    def _best_of(self, store: StoreReader, stored: StoredSweep) -> tuple[str, bool]:
         """The best value, and whether it was looked for now. That reads every row, so while rows keep coming in it is
         done every few seconds only, and more seldom where it takes long."""
         key = (store.folder, stored.sweep)
@@ -152,7 +152,7 @@ class Sweeps:
         if known and known[0] == stamp:
             return known[1]
         try:
-            with Store.open(folder) as store:
+            with StoreReader.open(folder) as store:
                 sweeps = store.sweeps()
                 bests = [self._best_of(store, each) for each in sweeps]
                 lines = [
@@ -167,7 +167,7 @@ class Sweeps:
         return lines
 
 
-def _best(store: Store, stored: StoredSweep) -> str:
+def _best(store: StoreReader, stored: StoredSweep) -> str:
     """The best value of a sweep in words; "" where nothing is ranked or its columns do not fit."""
     meta = stored.meta
     rank_by = meta["rank_by"]

@@ -117,7 +117,7 @@ def as_numpy(column: pa.ChunkedArray) -> npt.NDArray[Any]:
 
 
 def to_rows(table: pa.Table) -> list[Row]:
-    """One dict a row, as `Store.rows` gives it: JSON text becomes what it says."""
+    """One dict a row, as `StoreReader.rows` gives it: JSON text becomes what it says."""
     documents = [field.name for field in table.schema if field.metadata == JSON_FIELD]
     rows: list[Row] = table.to_pylist()
     for row in rows:

@@ -49,13 +49,9 @@ class RowCopy:
         found = np.fromiter((point for (point,) in rows), dtype=np.int64)
         return found if points is None else np.intersect1d(found, np.fromiter(points, dtype=np.int64))
 
-    def rows(self, points: Points, *, everything: bool) -> None:
-        """Copy the rows of `points`, which `wanted` gave. `everything`: they are all that there are to be copied."""
-        if everything:
-            self._connection.execute(sql("copy_rows"), self._wanted)
-        else:
-            each = ({**self._wanted, "point": point} for point in points.tolist())
-            self._connection.executemany(sql("copy_row"), each)
+    def rows(self, points: Points) -> None:
+        """Copy the rows of `points`, which `wanted` gave."""
+        self._connection.execute(sql("copy_rows"), {**self._wanted, "points": ujson.dumps(points.tolist())})
 
     def kinds(self, copied: Points) -> dict[str, str]:
         """Column -> letters of the values (orchestrator.results.columns) of the rows that were copied."""

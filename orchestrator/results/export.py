@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from orchestrator.results.returns import StoredReturns
-    from orchestrator.results.store import Store
+    from orchestrator.results.store_reader import StoreReader
 
 
 #: With what a cell begins that spreadsheets take for a formula.
@@ -48,15 +48,15 @@ class RowSource(Protocol):
     """What rows are written from: a Store, or the rows of a sweep's windows."""
 
     def pages(self, sweep: str, status: Status | None) -> tuple[pa.Schema, Iterator[dict[str, list[Any]]]]:
-        """See Store.pages."""
+        """See StoreReader.pages."""
         ...
 
     def batches(self, sweep: str, status: Status | None) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
-        """See Store.batches."""
+        """See StoreReader.batches."""
         ...
 
     def rows(self, sweep: str, *, status: Status | None) -> Iterator[Row]:
-        """See Store.rows."""
+        """See StoreReader.rows."""
         ...
 
 
@@ -99,7 +99,7 @@ def write(
         return write_as(store, sweep, stream, wanted)
 
 
-def write_returns(store: Store, sweep: str, format: str, to: Path | IO[bytes]) -> int:
+def write_returns(store: StoreReader, sweep: str, format: str, to: Path | IO[bytes]) -> int:
     """Write the returns of a sweep's points; how many points there were.
 
     Raises StoreError where none are stored, HummingsweepError for another format.

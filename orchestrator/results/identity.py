@@ -10,7 +10,7 @@ import ujson
 from orchestrator.sweepfile.sweep import NOT_IN_ID
 
 if TYPE_CHECKING:
-    from orchestrator.results.store import Store
+    from orchestrator.results.store_reader import StoreReader
     from tasks.protocol.messages import SweepDefinition
 
 #: Fields of a definition that are no keys of the sweep file.
@@ -28,7 +28,7 @@ _WORDS = {
 _HELD_OUT = "what is held out at the period's end"
 
 
-def another_sweep(store: Store, now: SweepDefinition) -> str:
+def another_sweep(store: StoreReader, now: SweepDefinition) -> str:
     """One sentence when this is not a sweep the store has, but another than its last one; else nothing."""
     stored = store.sweeps()
     if not stored or any(each.sweep == now.sweep for each in stored):

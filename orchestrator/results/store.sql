@@ -141,12 +141,7 @@ ORDER BY point;
 -- name: copy_rows
 INSERT OR IGNORE INTO rows (scope, point, status, error, engine, seconds, shape, result)
 SELECT :to, point, status, error, engine, seconds, shape, result FROM rows
-WHERE scope = :scope AND typeof(point) = 'integer' AND point BETWEEN 0 AND :last
-  AND (status = 'ok' OR (:errors AND status = 'error'));
-
--- name: copy_row
-INSERT OR IGNORE INTO rows (scope, point, status, error, engine, seconds, shape, result)
-SELECT :to, point, status, error, engine, seconds, shape, result FROM rows WHERE scope = :scope AND point = :point;
+WHERE scope = :scope AND point IN (SELECT value FROM json_each(:points));
 
 -- name: count_rows
 SELECT count(*) FROM rows WHERE scope = :scope;

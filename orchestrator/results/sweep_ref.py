@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from orchestrator.results.database import FILE
-from orchestrator.results.store import Store
+from orchestrator.results.store_reader import StoreReader
 from tasks.errors import StoreError
 
 #: Bytes of a file's name at most, on every system.
@@ -36,11 +36,11 @@ class SweepRef(NamedTuple):
             path = runs / read(path).name
         for folder in (path, path.parent if path.name == FILE else path, runs / text):
             if (folder / FILE).is_file():
-                with Store.open(folder) as store:
+                with StoreReader.open(folder) as store:
                     return cls(folder, store.latest())
         there = sorted(file.parent for file in runs.glob(f"*/{FILE}"))
         for folder in there:
-            with Store.open(folder) as store:
+            with StoreReader.open(folder) as store:
                 if any(stored.sweep == text for stored in store.sweeps()):
                     return cls(folder, text)
         known = ", ".join(str(folder) for folder in there) or "none"

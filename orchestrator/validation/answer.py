@@ -28,7 +28,7 @@ from tasks.named_types import JsonObject
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from orchestrator.results.store import Store
+    from orchestrator.results.store_reader import StoreReader
     from orchestrator.sweepfile.sweep import Sweep
     from orchestrator.validation.folds import Fold, Window
     from orchestrator.validation.joined import Piece
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     Floats = npt.NDArray[np.float64]
 
 
-def chosen_points(store: Store, name: str, sweep: Sweep, fold: Fold) -> Chosen:
+def chosen_points(store: StoreReader, name: str, sweep: Sweep, fold: Fold) -> Chosen:
     """What a rule and the control choose from a training window's rows; without what those points did.
 
     `name`: the sweep's id. Raises ExpressionError.
@@ -57,7 +57,7 @@ def points_to_test(one: Chosen) -> list[int]:
     return sorted({*one.order, *one.control})
 
 
-def walk_answer(store: Store, name: str, sweep: Sweep) -> JsonObject | None:
+def walk_answer(store: StoreReader, name: str, sweep: Sweep) -> JsonObject | None:
     """The walk-forward of a stored sweep; None where it has none. Raises ExpressionError, SweepFileError."""
     walk_forward = sweep.validation.walk_forward
     if walk_forward is None:
@@ -92,7 +92,7 @@ def answer_of(sweep: Sweep, folds: list[Chosen]) -> JsonObject:
     return answer
 
 
-def filled(store: Store, name: str, sweep: Sweep, fold: Fold) -> Chosen:
+def filled(store: StoreReader, name: str, sweep: Sweep, fold: Fold) -> Chosen:
     """A fold whose windows have their rows: what was chosen, and what it did."""
     one = chosen_points(store, name, sweep, fold)
     asked = points_to_test(one)
@@ -101,7 +101,7 @@ def filled(store: Store, name: str, sweep: Sweep, fold: Fold) -> Chosen:
     return dataclasses.replace(one, train=train, test=test)
 
 
-def _crossed(store: Store, name: str, sweep: Sweep, folds: list[Chosen]) -> JsonObject:
+def _crossed(store: StoreReader, name: str, sweep: Sweep, folds: list[Chosen]) -> JsonObject:
     """Rank correlation per fold, and the paths over the test windows."""
     tests = [_objectives(store, name, sweep, one.fold.test) for one in folds]
     trains = [_objectives(store, name, sweep, one.fold.train) for one in folds]
@@ -119,7 +119,7 @@ def _crossed(store: Store, name: str, sweep: Sweep, folds: list[Chosen]) -> Json
     return {"rank_correlation": correlations, "paths": paths}
 
 
-def _objectives(store: Store, name: str, sweep: Sweep, window: Window) -> dict[int, float]:
+def _objectives(store: StoreReader, name: str, sweep: Sweep, window: Window) -> dict[int, float]:
     """Point -> `rank_by` on a window, also on one too short for annual figures; NaN where the point failed there."""
     table = order_table(store, name, sweep, window)
     found = scored(table, sweep.rank_by)
@@ -132,7 +132,7 @@ def _side_by_side(train: dict[int, float], test: dict[int, float]) -> tuple[Floa
     return np.array([train[point] for point in points]), np.array([test[point] for point in points])
 
 
-def _pieces(store: Store, name: str, sweep: Sweep, window: Window, points: Iterable[int]) -> dict[int, Piece]:
+def _pieces(store: StoreReader, name: str, sweep: Sweep, window: Window, points: Iterable[int]) -> dict[int, Piece]:
     found = results_of(store, name, sweep, window, points)
     return {point: result.piece for point, result in found.items()}
 

@@ -63,7 +63,7 @@ class Order:
 def choose(table: pa.Table, rule: tuple[str, int], by: Order, most: int) -> list[tuple[int, float]]:
     """Up to `most` (point, objective in training), the chosen one first; empty when no point can be ranked.
 
-    `table`: rows of one training window, as Store.table gives them. Raises ExpressionError.
+    `table`: rows of one training window, as StoreReader.table gives them. Raises ExpressionError.
     """
     found, grid = by.scored(table), by.grid
     name, number = rule

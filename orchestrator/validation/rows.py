@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from orchestrator.results.returns import StoredReturns
-    from orchestrator.results.store import Store
+    from orchestrator.results.store_reader import StoreReader
     from orchestrator.sweepfile.sweep import Sweep
     from orchestrator.validation.folds import Window, Windows
 
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
 TRAIN, TEST, HOLDOUT = "train", "test", "holdout"
 
 
-def table_of(store: Store, sweep: str, scenario: Scenario) -> pa.Table:
-    """All rows of a sweep under a scenario, see Store.table."""
+def table_of(store: StoreReader, sweep: str, scenario: Scenario) -> pa.Table:
+    """All rows of a sweep under a scenario, see StoreReader.table."""
     return store.table(sweep, scenario=str(scenario))
 
 
 def results_of(
-    store: Store, sweep: str, about: Sweep, window: Window, points: Iterable[int] | None = None
+    store: StoreReader, sweep: str, about: Sweep, window: Window, points: Iterable[int] | None = None
 ) -> dict[int, WindowResult]:
     """Point -> what it did on a window, for those (of `points`; None: all) that have a row there.
 

@@ -24,7 +24,7 @@ from tasks.metrics.inputs import DAYS_PER_YEAR, MIN_DAYS, MIN_RETURNS, too_short
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from orchestrator.results.store import Store
+    from orchestrator.results.store_reader import StoreReader
     from orchestrator.sweepfile.sweep import Sweep
     from orchestrator.validation.folds import Fold, Window
     from orchestrator.validation.joined import Floats
@@ -35,7 +35,7 @@ ANNUAL = ("sharpe", "sortino", "cagr", "calmar")
 MAX_EXPONENT = 700.0
 
 
-def order_table(store: Store, name: str, sweep: Sweep, window: Window) -> pa.Table:
+def order_table(store: StoreReader, name: str, sweep: Sweep, window: Window) -> pa.Table:
     """All rows of a sweep on a window, to put its points in order; `name`: the sweep's id.
 
     Where the window is too short for annual figures, with those of the stored returns in their columns.

@@ -17,7 +17,7 @@ from tasks.named_types import Row
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from orchestrator.results.store import Store
+    from orchestrator.results.store_reader import StoreReader
     from orchestrator.validation.folds import Window, Windows
     from tasks.protocol.messages import Status
 
@@ -28,7 +28,7 @@ LEADING = ("window", "role", "start", "end")
 class WindowRows:
     """Every stored row of some windows; stands in for a Store where rows are written out."""
 
-    def __init__(self, store: Store, sweep: str, windows: Windows):
+    def __init__(self, store: StoreReader, sweep: str, windows: Windows):
         self._store = store
         there = store.scenarios(sweep)
         named = roles(windows)
@@ -40,12 +40,12 @@ class WindowRows:
         ]
 
     def pages(self, sweep: str, status: Status | str | None = None) -> tuple[pa.Schema, Iterator[dict[str, list[Any]]]]:
-        """As Store.pages."""
+        """As StoreReader.pages."""
         schema = self._schema(sweep, status)
         return schema, self._pages(sweep, status, schema)
 
     def batches(self, sweep: str, status: Status | str | None = None) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
-        """As Store.batches."""
+        """As StoreReader.batches."""
         import pyarrow as pa
 
         schema, pages = self.pages(sweep, status)

@@ -21,6 +21,7 @@ from orchestrator.results.database import FILE
 from orchestrator.results.export import write
 from orchestrator.results.layout import decided_by
 from orchestrator.results.store import Store
+from orchestrator.results.store_reader import StoreReader
 from orchestrator.sweepfile import rules
 from orchestrator.sweepfile.expressions import Expression, parse_objective
 from orchestrator.sweepfile.skip import points_of
@@ -224,7 +225,7 @@ def _compressed_slice() -> bytes:
 
 def _enter_store(data: bytes) -> None:
     with _file(FILE, data) as path:
-        with Store.open(path.parent) as store:
+        with StoreReader.open(path.parent) as store:
             _read_everything(store)
         with Store.create(path.parent) as store:
             _read_everything(store)

@@ -24,7 +24,7 @@ import yaml
 from orchestrator.cluster import guardian
 from orchestrator.results.database import FILE
 from orchestrator.results.export import write
-from orchestrator.results.store import Store
+from orchestrator.results.store_reader import StoreReader
 from tasks.settings import Settings
 from tests.conftest import LEFTOVERS
 from tests.integration.forked import CommandServer, ForkedCommand
@@ -108,7 +108,7 @@ class Place:
     def rows(self, out: str = "runs/test") -> list[dict[str, Any]]:
         """Every row of the output folder, by point, as `hummingsweep rows --format json` writes them."""
         written = io.BytesIO()
-        with Store.open(self.folder / out) as store:
+        with StoreReader.open(self.folder / out) as store:
             write(store, store.latest(), "json", written)
         return json.loads(written.getvalue())
 

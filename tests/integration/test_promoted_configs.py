@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from orchestrator.execution.promote import promote
-from orchestrator.results.store import Store
+from orchestrator.results.store_reader import StoreReader
 from orchestrator.sweepfile.sweep import read, sweep_id
 from tasks.grid import Grid
 from tests import made
@@ -57,7 +57,7 @@ def test_hummingbot_loads_what_was_promoted(tmp_path: Path, repository: Path) ->
         made.store(
             tmp_path / file.stem, definition.grid, sweep=name, controller=definition.controller, points=range(last + 1)
         )
-        with Store.open(tmp_path / file.stem) as store:
+        with StoreReader.open(tmp_path / file.stem) as store:
             controller, script = promote(store, name, tmp_path / "bot", point=last)
         values = {**definition.controller, **Grid.from_mapping(definition.grid).values(last)}
         orders.append({"controller": str(controller), "script": str(script), "values": values})

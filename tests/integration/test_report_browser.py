@@ -13,6 +13,7 @@ import pytest
 from orchestrator.report.page import write_report
 from orchestrator.report.serve import listening
 from orchestrator.results.store import Store
+from orchestrator.results.store_reader import StoreReader
 from tasks.grid import Grid
 from tasks.protocol.messages import Rows
 from tests import made
@@ -71,7 +72,7 @@ def closed_tabs(browser: Browser, open_pages: dict[str, Page]) -> Iterator[None]
 def written(folder: Path, **changes: object) -> Path:
     sweep = made.store(folder, **changes)  # type: ignore[arg-type]
     details = [made.detail_row(7), made.detail_row(8)]
-    with Store.open(folder) as store:
+    with StoreReader.open(folder) as store:
         return write_report(store, sweep, folder / "report.html", details=details)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator.results.store import Store
+from orchestrator.results.store_reader import StoreReader
 from tests.integration.conftest import START, Place, write_candles
 
 HOUR = 3600
@@ -142,7 +142,10 @@ def test_a_window_and_the_plain_sweep_over_it_are_computed_once_in_a_folder(walk
     for answer in (mine, first):
         del answer["walk_forward"]["seconds"]
     assert mine == first
-    with Store.open(walking.folder / "runs/alone") as one, Store.open(walking.folder / "runs/test") as other:
+    with (
+        StoreReader.open(walking.folder / "runs/alone") as one,
+        StoreReader.open(walking.folder / "runs/test") as other,
+    ):
         scenario, sweep = f"start={window[0]['start']},end={window[0]['end']}", walked.document["sweep"]
         found = [store.returns(sweep, scenario) for store in (one, other)]
         plain_returns = other.returns(plain.document["sweep"])

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 import ujson
 
-from orchestrator.results.store import Store
+from orchestrator.results.store_reader import StoreReader
 from tests.conftest import REPOSITORY
 from tests.integration.conftest import KEY, Cluster, Place, broker_at, small_sweep
 from tests.long.cable import Cable
@@ -77,7 +77,7 @@ class Farm:
     def digest(self) -> str:
         """One text for all rows, whatever order, chunking and node they came from."""
         digest = hashlib.sha256()
-        with Store.open(self.out) as store:
+        with StoreReader.open(self.out) as store:
             for row in store.rows(store.latest()):
                 del row["seconds"]
                 digest.update(ujson.dumps(row, sort_keys=True).encode())
@@ -85,7 +85,7 @@ class Farm:
 
     def states(self) -> dict[str, int]:
         """Rows per status."""
-        with Store.open(self.out) as store:
+        with StoreReader.open(self.out) as store:
             return {str(status): count for status, count in store.counts(store.latest()).items()}
 
     def _start(self, name: str, cable: Cable, clock_off_s: int = 0) -> subprocess.Popen[bytes]:

@@ -15,7 +15,7 @@ from tasks.named_types import JsonObject
 if TYPE_CHECKING:
     from orchestrator.analysis.rank import Ranking
     from orchestrator.execution.session import SweepSession
-    from orchestrator.results.store import Store
+    from orchestrator.results.store_reader import StoreReader
     from orchestrator.validation.folds import Window
     from tasks.protocol.messages import SweepDefinition
 
@@ -56,7 +56,7 @@ def holdout(session: SweepSession, ranking: Ranking) -> JsonObject | None:
     return {"rank_by": sweep.rank_by, "returns_of": returns_of(sweep), **found_there}
 
 
-def looks_of(store: Store, definition: SweepDefinition) -> list[JsonObject]:
+def looks_of(store: StoreReader, definition: SweepDefinition) -> list[JsonObject]:
     """Every noted look at a hold-out by sweeps of this folder with the same controller on the same market."""
     about = _about(definition)
     return [
@@ -64,7 +64,7 @@ def looks_of(store: Store, definition: SweepDefinition) -> list[JsonObject]:
     ]
 
 
-def _ranked_on(store: Store, definition: SweepDefinition, window: Window) -> int:
+def _ranked_on(store: StoreReader, definition: SweepDefinition, window: Window) -> int:
     """Sweeps of this folder with the same controller on the same market that have rows of a period with a part of the
     hold-out in it: their ranking showed it, and they are a look each, but for those whose own look is noted."""
     return sum(

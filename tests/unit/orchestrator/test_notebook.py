@@ -12,7 +12,7 @@ from hummingsweep import Sweep
 from orchestrator.analysis.html import VerdictDict, ranking_html
 from orchestrator.analysis.rank import rank
 from orchestrator.notebook import plot
-from orchestrator.results.store import Store
+from orchestrator.results.store_reader import StoreReader
 from tasks.errors import HummingsweepError, StoreError
 from tests import made
 
@@ -29,7 +29,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_map_has_a_cell_per_pair_of_values_and_the_mean_of_its_points(folder: Path) -> None:
     (trace,) = plot(folder, "map", axes=("bb_std", "bb_length")).data
     assert (list(trace.x), list(trace.y)) == (["20", "40", "60", "80", "100"], ["1.5", "2", "2.5", "3"])
-    with Store.open(folder) as store:
+    with StoreReader.open(folder) as store:
         rows = [row for row in store.rows(store.latest()) if row["bb_std"] == 2.0 and row["bb_length"] == 60]
     assert trace.z[1][2] == pytest.approx(np.mean([row["net_pnl"] for row in rows]))
     assert trace.customdata[1][2] == len(rows)
@@ -63,7 +63,7 @@ def test_one_axis_gives_no_map(tmp_path: Path) -> None:
 
 def test_a_ranking_is_a_table_with_percent_and_what_users_wrote_is_escaped(tmp_path: Path) -> None:
     sweep = made.store(tmp_path, grid={HOSTILE: [HOSTILE, "b"], "c": [1, 2]})
-    with Store.open(tmp_path) as store:
+    with StoreReader.open(tmp_path) as store:
         found = rank(store.table(sweep), "net_pnl", grid=store.sweep(sweep).grid)
     shown: Any = found._repr_html_()
     assert shown == ranking_html(found)

@@ -22,6 +22,7 @@ from orchestrator.report.page import write_report
 from orchestrator.report.text import a_point, cell_text, plural
 from orchestrator.results.readable import percent
 from orchestrator.results.store import Store
+from orchestrator.results.store_reader import StoreReader
 from tasks.errors import ExpressionError, StoreError
 from tasks.grid import Axis, Grid
 from tasks.protocol.messages import Status
@@ -124,7 +125,7 @@ def test_parallel_coordinates_need_two_axes() -> None:
 
 def test_the_chart_of_a_very_long_axis_keeps_the_winner(tmp_path: Path) -> None:
     sweep = made.store(tmp_path, {"a": list(range(1001)), "b": [1, 2]}, sweep="long-0123456789")
-    with Store.open(tmp_path) as store:
+    with StoreReader.open(tmp_path) as store:
         effect = sensitivity(store.table(sweep), "net_pnl", grid=store.sweep(sweep).grid)[0]
     along = charts.along(effect, 601)
     assert len(along["labels"]) <= charts.MAX_VALUES + 1
@@ -137,7 +138,7 @@ def test_the_chart_of_a_very_long_axis_keeps_the_winner(tmp_path: Path) -> None:
 def told(folder: Path, audit: dict[str, Any] | None = None, rank_by: str = "net_pnl", **changes: Any) -> dict[str, str]:
     """Text of each check -> its level, for a made-up sweep."""
     sweep = made.store(folder, sweep="checks-0123456789", **changes)
-    with Store.open(folder) as store:
+    with StoreReader.open(folder) as store:
         stored = store.sweep(sweep)
         table = store.table(sweep)
         ranking = rank(table, rank_by, None, grid=stored.grid, top=100)
@@ -234,7 +235,7 @@ class Elements(HTMLParser):
 
 
 def page(folder: Path, *, rank_by: str = "net_pnl", where: str | None = None, **report: Any) -> Elements:
-    with Store.open(folder) as store:
+    with StoreReader.open(folder) as store:
         out = write_report(store, store.latest(), folder / "report.html", rank_by=rank_by, where=where, **report)
     return Elements(out.read_text(encoding="utf-8"))
 
@@ -242,7 +243,7 @@ def page(folder: Path, *, rank_by: str = "net_pnl", where: str | None = None, **
 def test_the_page_holds_what_was_found(tmp_path: Path) -> None:
     sweep = made.store(tmp_path, failed={7: "ZeroDivisionError: no"})
     found = page(tmp_path, where="total_positions >= 30", details=[made.detail_row(78), made.detail_row(3)])
-    with Store.open(tmp_path) as store:
+    with StoreReader.open(tmp_path) as store:
         best = rank(store.table(sweep), "net_pnl", "total_positions >= 30", grid=store.sweep(sweep).grid).rows[0]
     assert f"Point {best['point']}" in found.text
     assert percent(best["net_pnl"]) in found.text
@@ -261,7 +262,7 @@ def test_the_page_holds_what_was_found(tmp_path: Path) -> None:
 
 def test_points_are_drawn_in_the_order_of_their_rank(tmp_path: Path) -> None:
     sweep = made.store(tmp_path, failed={9: "no"})
-    with Store.open(tmp_path) as store:
+    with StoreReader.open(tmp_path) as store:
         best = [row["point"] for row in rank(store.table(sweep), "net_pnl", grid=Grid.from_mapping(made.GRID)).rows]
     details = [made.detail_row(best[4]), {"point": 9, "status": "error", "error": "no"}, made.detail_row(best[1])]
     found = page(tmp_path, details=details)
@@ -347,7 +348,7 @@ def test_where_that_nothing_meets_and_objectives_that_are_missing(tmp_path: Path
 def test_ranking_ascending(tmp_path: Path) -> None:
     sweep = made.store(tmp_path)
     found = page(tmp_path, rank_by="-total_fees_quote")
-    with Store.open(tmp_path) as store:
+    with StoreReader.open(tmp_path) as store:
         least = float(np.min(scored(store.table(sweep), "total_fees_quote").objective))
     assert found.data["ascending"] is True
     assert found.data["objective"] == "total_fees_quote"
@@ -381,7 +382,7 @@ def test_an_unknown_column_is_an_error_and_leaves_the_old_page(tmp_path: Path) -
 def test_a_place_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
     sweep = made.store(tmp_path / "run")
     (tmp_path / "file").write_text("")
-    with Store.open(tmp_path / "run") as store, pytest.raises(StoreError, match="cannot be written"):
+    with StoreReader.open(tmp_path / "run") as store, pytest.raises(StoreError, match="cannot be written"):
         write_report(store, sweep, tmp_path / "file" / "report.html")
 
 
@@ -452,7 +453,7 @@ def test_text_is_readable_on_its_ground(scheme: int, text: str, ground: str) -> 
 def test_counts_are_by_status(tmp_path: Path) -> None:
     """The page's tile and the store agree."""
     sweep = made.store(tmp_path, failed={1: "x", 2: "x"})
-    with Store.open(tmp_path) as store:
+    with StoreReader.open(tmp_path) as store:
         assert store.counts(sweep)[Status.ERROR] == 2
     text = html.unescape(page(tmp_path).text)
     assert "of 160; 2 failed" in text

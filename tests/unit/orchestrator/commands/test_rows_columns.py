@@ -9,13 +9,13 @@ import pytest
 from typer.testing import CliRunner
 
 from orchestrator.commands.root import app
-from orchestrator.results.store import Store
+from orchestrator.results.store_reader import StoreReader
 from tests import made
 
 
 def test_every_column_has_its_unit_direction_source_and_sentence(tmp_path: Path) -> None:
     sweep = made.store(tmp_path)
-    with Store.open(tmp_path) as store:
+    with StoreReader.open(tmp_path) as store:
         names = store.table(sweep).column_names
     told = CliRunner().invoke(app, ["rows", str(tmp_path), "--columns", "--format", "json"])
     found = {one["name"]: one for one in json.loads(told.stdout)}

@@ -12,6 +12,7 @@ from orchestrator.analysis.rank import rank
 from orchestrator.execution import promote as promotion
 from orchestrator.execution.promote import controller_config, missing_code, promote, promoted_name
 from orchestrator.results.store import Store
+from orchestrator.results.store_reader import StoreReader
 from tasks.errors import StoreError
 from tasks.grid import Grid
 from tests import made
@@ -21,7 +22,7 @@ HOSTILE = "a # b: [c]\n- evil: true\n'\" \u00e9 \u2028 yes"
 
 def promoted(folder: Path, to: Path, **which: Any) -> tuple[dict[str, Any], str, dict[str, Any]]:
     """(controller config, its file's text, script config)."""
-    with Store.open(folder) as store:
+    with StoreReader.open(folder) as store:
         controller, script = promote(store, store.latest(), to, **which)
     assert controller.parent == to / "conf" / "controllers"
     assert script.parent == to / "conf" / "scripts"
@@ -30,7 +31,7 @@ def promoted(folder: Path, to: Path, **which: Any) -> tuple[dict[str, Any], str,
 
 
 def ranked(folder: Path, rank_by: str, where: str | None = None) -> list[dict[str, Any]]:
-    with Store.open(folder) as store:
+    with StoreReader.open(folder) as store:
         sweep = store.latest()
         return rank(store.table(sweep), rank_by, where, grid=Grid.from_mapping(made.GRID)).rows
 
@@ -76,7 +77,7 @@ def test_a_point_by_its_index(tmp_path: Path) -> None:
 def test_the_head_tells_sweep_metrics_and_digests(tmp_path: Path) -> None:
     verdict = {"point": 78, "state": "clean", "verdict": "clean (band_reversion, shift 1)"}
     sweep = made.store(tmp_path / "run", meta={"audit": verdict})
-    with Store.open(tmp_path / "run") as store:
+    with StoreReader.open(tmp_path / "run") as store:
         row = next(store.rows(sweep, [78]))
     head = promoted(tmp_path / "run", tmp_path / "bot", point=78)[1]
     for words in (
@@ -180,7 +181,7 @@ def test_a_sweep_without_a_verdict_says_so_in_the_head(tmp_path: Path) -> None:
 def test_look_ahead_is_not_promoted_unless_asked_for(tmp_path: Path) -> None:
     audit = {"point": 0, "verdict": "look-ahead in a decision", "state": "look_ahead"}
     made.store(tmp_path / "run", meta={"rank_by": "net_pnl", "where": None, "audit": audit})
-    with Store.open(tmp_path / "run") as store:
+    with StoreReader.open(tmp_path / "run") as store:
         with pytest.raises(StoreError, match=r"found look-ahead.*--anyway"):
             promote(store, store.latest(), tmp_path / "bot")
         assert not (tmp_path / "bot").exists()
@@ -192,7 +193,7 @@ def test_code_travels_along_and_overwrites_nothing_unasked(tmp_path: Path) -> No
     source = tmp_path / "mine.py"
     source.write_text("x = 1\n")
     code = {Path("controllers/generic/mine.py"): source}
-    with Store.open(tmp_path / "run") as store:
+    with StoreReader.open(tmp_path / "run") as store:
         paths = promote(store, store.latest(), tmp_path / "bot", code=code)
         assert paths[2].read_text() == "x = 1\n"
         paths[2].write_text("# the bot's own\n")
@@ -203,7 +204,7 @@ def test_code_travels_along_and_overwrites_nothing_unasked(tmp_path: Path) -> No
 
 def test_a_point_that_never_opened_an_executor_is_refused_unless_wanted_anyway(tmp_path: Path) -> None:
     made.store(tmp_path / "run")
-    with Store.open(tmp_path / "run") as store:
+    with StoreReader.open(tmp_path / "run") as store:
         sweep = store.latest()
         rows = [
             {**row, "total_executors": 0, "controller_log": "caught OSError: no model"}

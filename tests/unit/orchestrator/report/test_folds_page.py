@@ -14,7 +14,7 @@ from orchestrator.commands.walk import walk_lines
 from orchestrator.report.folds_page import folds_part
 from orchestrator.report.folds_words import between, closing_lines
 from orchestrator.report.page import write_report
-from orchestrator.results.store import Store
+from orchestrator.results.store_reader import StoreReader
 from orchestrator.validation import holdout
 from orchestrator.validation.folds import Fold, Window
 from orchestrator.validation.joined import Piece
@@ -71,7 +71,7 @@ def detail() -> dict[str, Any]:
 
 def page(tmp_path: Path, meta: dict[str, Any], details: list[dict[str, Any]]) -> str:
     name = made.store(tmp_path, points=range(40), meta=meta)
-    with Store.open(tmp_path) as store:
+    with StoreReader.open(tmp_path) as store:
         return write_report(store, name, tmp_path / "page.html", details=details).read_text()
 
 

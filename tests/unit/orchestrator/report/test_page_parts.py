@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from orchestrator.report.page import write_report
-from orchestrator.results.store import Store
+from orchestrator.results.store_reader import StoreReader
 from tests import made
 
 
@@ -19,7 +19,7 @@ def page(folder: Path, *, where: str | None = None, first: tuple[int, ...] = (),
     """(the page, what its script draws)"""
     sweep = made.store(folder, **changes)
     details = [made.detail_row(point) for point in ((0,) if "grid" in changes else (7, 8))]
-    with Store.open(folder) as store:
+    with StoreReader.open(folder) as store:
         text = write_report(store, sweep, folder / "r.html", where=where, details=details, first=first).read_text()
     data = re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.DOTALL)
     assert data
@@ -41,7 +41,7 @@ def test_a_point_that_was_asked_for_comes_before_the_others(tmp_path: Path) -> N
 
 def test_a_page_without_curves_says_how_to_get_them(tmp_path: Path) -> None:
     sweep = made.store(tmp_path)
-    with Store.open(tmp_path) as store:
+    with StoreReader.open(tmp_path) as store:
         text = write_report(store, sweep, tmp_path / "r.html").read_text()
     assert "without the curves of a point" in text
     assert f"hummingsweep report {tmp_path} --best 3" in html.unescape(text)
@@ -79,7 +79,7 @@ def test_the_cell_of_the_best_point_is_marked(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("rank_by", "words"), [("net_pnl", "Blue is above 0"), ("-net_pnl", "Red is above 0")])
 def test_the_colours_of_the_maps_are_explained_for_either_direction(tmp_path: Path, rank_by: str, words: str) -> None:
     sweep = made.store(tmp_path)
-    with Store.open(tmp_path) as store:
+    with StoreReader.open(tmp_path) as store:
         assert words in write_report(store, sweep, tmp_path / "r.html", rank_by=rank_by).read_text()
 
 

@@ -20,6 +20,7 @@ from orchestrator.report.serve import Server, is_loopback, listening
 from orchestrator.results.database import FILE, LOCK
 from orchestrator.results.readable import percent
 from orchestrator.results.store import Store
+from orchestrator.results.store_reader import StoreReader
 from tasks.errors import StoreError
 from tasks.grid import Grid
 from tasks.protocol.messages import Rows
@@ -71,7 +72,7 @@ def test_every_sweep_is_listed_with_its_state(tmp_path: Path) -> None:
         found = {each["sweep"]: each for each in sweeps(server)}
         assert set(found) == {"one-0123456789", "two-0123456789", "three-0123456789"}
         one = found["one-0123456789"]
-        with Store.open(tmp_path / "done") as store:
+        with StoreReader.open(tmp_path / "done") as store:
             best = rank(store.table("one-0123456789"), "net_pnl", grid=store.sweep("one-0123456789").grid).rows[0]
         assert one["best"] == f"net_pnl {percent(best['net_pnl'])} at point {best['point']}"
         assert (one["state"], one["done"], one["failed"], one["points"], one["name"]) == ("done", 160, 1, 160, "one")
@@ -130,7 +131,7 @@ def test_a_lock_without_a_living_process_is_not_running(tmp_path: Path, content:
 def test_the_report_of_run_is_shown_while_it_is_current(tmp_path: Path) -> None:
     folder = tmp_path / "bands"
     sweep = made.store(folder, points=range(100))
-    with Store.open(folder) as store:
+    with StoreReader.open(folder) as store:
         write_report(store, sweep, folder / "report.html", details=[made.detail_row(7)])
     with serving(tmp_path) as server:
         address = sweeps(server)[0]["report"]

@@ -21,7 +21,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestrator.report.page import write_report
-from orchestrator.results import store as store_module
+from orchestrator.results import store_reader
 from orchestrator.results.columns import LEADING, to_rows
 from orchestrator.results.export import write
 from orchestrator.results.store import Store
@@ -85,7 +85,7 @@ def test_rows_survive_the_journey(rows: list[dict[str, Any]], batch: int) -> Non
     computed = [ok(point, **row) if point % 3 else failed(point) for point, row in enumerate(rows, 1)]
     grid = {"x": list(range(9))}
     with pytest.MonkeyPatch.context() as patch, TemporaryDirectory() as folder, Store.create(Path(folder)) as store:
-        patch.setattr(store_module, "BATCH", batch)
+        patch.setattr(store_reader, "BATCH", batch)
         sweep = fill(store, [], grid)
         for row in computed:
             store.insert(sweep, Rows.decode(chunk([row]).encode()))

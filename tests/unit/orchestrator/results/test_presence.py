@@ -10,6 +10,7 @@ import pytest
 
 from orchestrator.results.database import FILE
 from orchestrator.results.store import Store
+from orchestrator.results.store_reader import StoreReader
 from tasks.errors import StoreError
 from tests.unit.orchestrator.stores import chunk, fill, ok
 
@@ -56,5 +57,5 @@ def test_a_store_in_use_is_itself(tmp_path: Path) -> None:
         sweep = fill(store, [])
         for point in range(12):
             store.insert(sweep, chunk([ok(point)]))
-            with Store.open(tmp_path) as reader:
+            with StoreReader.open(tmp_path) as reader:
                 assert sum(reader.counts(sweep).values()) == point + 1

@@ -21,9 +21,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.results import store as store_module
+from orchestrator.results import store_reader
 from orchestrator.results.database import FILE
 from orchestrator.results.store import Store
+from orchestrator.results.store_reader import StoreReader
 from orchestrator.results.sweep_ref import SweepRef, resolve
 from tasks.errors import StoreError
 from tasks.grid import Grid
@@ -203,7 +204,7 @@ class TestTable:
         assert table.column("on").to_pylist()[:2] == [True, False]
 
     def test_batches_hold_every_row_once(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(store_module, "BATCH", 2)
+        monkeypatch.setattr(store_reader, "BATCH", 2)
         sweep = fill(store, [ok(point, net_pnl=point / 3) for point in range(5)])
         schema, batches = store.batches(sweep)
         assert [batch.num_rows for batch in batches] == [2, 2, 1]
@@ -215,7 +216,7 @@ class TestMissing:
     @given(st.sets(st.integers(0, 40)), st.integers(1, 41), st.integers(1, 4))
     def test_it_is_the_grid_minus_the_stored_points(self, stored: set[int], size: int, page: int) -> None:
         with pytest.MonkeyPatch.context() as patch, TemporaryDirectory() as folder, Store.create(Path(folder)) as store:
-            patch.setattr(store_module, "GAPS", page)
+            patch.setattr(store_reader, "GAPS", page)
             sweep = fill(store, [ok(point) for point in sorted(stored)], {"x": list(range(41))})
             runs = list(store.missing_runs(sweep, size))
         points = [point for first, last in runs for point in range(first, last + 1)]
@@ -233,7 +234,7 @@ class TestMissing:
     def test_points_stored_while_it_is_read_are_not_given_twice(
         self, store: Store, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(store_module, "GAPS", 1)
+        monkeypatch.setattr(store_reader, "GAPS", 1)
         sweep = fill(store, [ok(2), ok(5)], {"x": list(range(9))})
         given_out = []
         for first, last in store.missing_runs(sweep, 9):
@@ -284,7 +285,7 @@ class TestReaders:
 
         def read() -> None:
             try:
-                with Store.open(store.folder) as reader:
+                with StoreReader.open(store.folder) as reader:
                     while not done.is_set():
                         seen.append(sum(1 for _ in reader.rows(sweep)))
                         seen.append(sum(reader.counts(sweep).values()))
@@ -310,17 +311,27 @@ class TestReaders:
         assert [row["point"] for row in store.rows(sweep)] == [0, 1, 2]
 
     def test_cannot_write(self, store: Store) -> None:
-        sweep = fill(store, [ok(0)])
-        with Store.open(store.folder) as reader, pytest.raises(StoreError, match="opened for reading"):
-            reader.insert(sweep, chunk([ok(1)]))
+        fill(store, [ok(0)])
+        with (
+            StoreReader.open(store.folder)._reading() as connection,
+            pytest.raises(sqlite3.OperationalError, match="readonly"),
+        ):
+            connection.execute("DELETE FROM rows")
 
     def test_need_a_store(self, tmp_path: Path) -> None:
         with pytest.raises(StoreError, match="holds no results"):
-            Store.open(tmp_path)
+            StoreReader.open(tmp_path)
         assert list(tmp_path.iterdir()) == []
 
 
 class TestOneWriter:
+    def test_writes_nothing_once_it_is_closed(self, store: Store) -> None:
+        sweep = fill(store, [ok(0)])
+        store.close()
+        with pytest.raises(StoreError, match="is closed"):
+            store.insert(sweep, chunk([ok(1)]))
+        assert [row["point"] for row in store.rows(sweep)] == [0]
+
     def test_the_second_is_told_who_the_first_is(self, store: Store) -> None:
         with pytest.raises(StoreError, match=rf"process {os.getpid()} writes here"):
             Store.create(store.folder)
@@ -381,7 +392,7 @@ class TestTrouble:
         assert store.insert(sweep, rows) == 499
         assert store.table(sweep).column("text").to_pylist()[:2] == [None, "x" * 1000]
 
-    @pytest.mark.parametrize("opened", [Store.create, Store.open])
+    @pytest.mark.parametrize("opened", [Store.create, StoreReader.open])
     def test_a_damaged_file(self, tmp_path: Path, opened: object) -> None:
         (tmp_path / FILE).write_bytes(b"no database at all" * 1000)
         with pytest.raises(StoreError, match=r"not a database; the file is damaged: move it away"):
@@ -393,7 +404,7 @@ class TestTrouble:
             sweep = fill(store, [ok(point, text="x" * 500) for point in range(12)])
         file = tmp_path / FILE
         file.write_bytes(file.read_bytes()[: file.stat().st_size // 3])
-        with pytest.raises(StoreError, match="damaged"), Store.open(tmp_path) as reader:
+        with pytest.raises(StoreError, match="damaged"), StoreReader.open(tmp_path) as reader:
             list(reader.rows(sweep))
 
     def test_a_file_of_a_later_version(self, tmp_path: Path) -> None:
@@ -402,7 +413,7 @@ class TestTrouble:
         connection = sqlite3.connect(tmp_path / FILE)
         connection.execute("PRAGMA user_version = 99")
         connection.close()
-        for opened in (Store.create, Store.open):
+        for opened in (Store.create, StoreReader.open):
             with pytest.raises(StoreError, match="later hummingsweep"):
                 opened(tmp_path)
 
@@ -478,7 +489,7 @@ def test_a_folder_that_cannot_be_written_can_be_read(tmp_path: Path, monkeypatch
         return connect(address if "immutable" in address else "file:/none?mode=ro", **options)
 
     monkeypatch.setattr(sqlite3, "connect", without_write_access)
-    with Store.open(tmp_path) as reader:
+    with StoreReader.open(tmp_path) as reader:
         assert [row["point"] for row in reader.rows(sweep)] == [0]
 
 
@@ -509,6 +520,6 @@ def test_a_store_of_the_first_version_is_brought_up_to_date(tmp_path: Path) -> N
             "PRAGMA user_version = 1; DROP TABLE scopes; ALTER TABLE rows RENAME COLUMN scope TO sweep;"
             "ALTER TABLE columns RENAME COLUMN scope TO sweep; ALTER TABLE chunks RENAME COLUMN scope TO sweep;"
         )
-    with Store.open(tmp_path) as store:
+    with StoreReader.open(tmp_path) as store:
         assert list(store.rows(name)) == before
         assert list(store.missing_runs(name, 3)) == [(2, 2)]

@@ -15,6 +15,7 @@ import pytest
 from orchestrator.results.database import FILE
 from orchestrator.results.export import write
 from orchestrator.results.store import Store
+from orchestrator.results.store_reader import StoreReader
 from orchestrator.results.sweep_notes import sweep_file_of
 from orchestrator.results.sweep_ref import SweepRef
 from tasks.errors import StoreError
@@ -36,7 +37,7 @@ def with_bad_rows(folder: Path) -> str:
 
 def test_a_folder_with_rows_that_fit_no_grid_can_be_read(tmp_path: Path) -> None:
     sweep = with_bad_rows(tmp_path)
-    with Store.open(tmp_path) as store:
+    with StoreReader.open(tmp_path) as store:
         assert [row["point"] for row in store.rows(sweep)] == [0, 2, 4]
         assert [row["point"] for row in store.rows(sweep, points=[-1, 0, 3, 12])] == [0]
         assert store.table(sweep).column("point").to_pylist() == [0, 2, 4]
@@ -85,7 +86,7 @@ def test_a_damaged_store_is_one_sentence(tmp_path: Path, change: str) -> None:
         connection.execute(change)
 
     def read(what: Any) -> None:
-        with Store.open(tmp_path) as store:
+        with StoreReader.open(tmp_path) as store:
             what(store)
 
     with pytest.raises(StoreError):
@@ -102,7 +103,7 @@ def test_another_programs_database_is_never_written_into(tmp_path: Path, version
         connection.execute("INSERT INTO rows VALUES (1, 2)")
         connection.execute(f"PRAGMA user_version = {version}")
     before = hashlib.sha256((tmp_path / FILE).read_bytes()).digest()
-    for attempt in (Store.create, Store.open):
+    for attempt in (Store.create, StoreReader.open):
         with pytest.raises(StoreError, match="is a database of another program"):
             attempt(tmp_path)
     with pytest.raises(StoreError, match="is a database of another program"):
@@ -123,7 +124,7 @@ def noted(folder: Path, notes: object) -> str:
 def test_a_folder_of_an_earlier_version_that_noted_less_is_ranked_by_net_pnl(tmp_path: Path) -> None:
     """`report` ended in a KeyError."""
     sweep = noted(tmp_path, {})
-    with Store.open(tmp_path) as store:
+    with StoreReader.open(tmp_path) as store:
         meta = store.meta(sweep)
         assert (meta["rank_by"], meta["where"]) == ("net_pnl", None)
         with pytest.raises(StoreError, match="does not say which sweep file it is of"):
@@ -140,7 +141,7 @@ def test_a_folder_of_an_earlier_version_that_noted_less_is_ranked_by_net_pnl(tmp
 def test_notes_that_no_version_wrote_are_one_sentence(tmp_path: Path, notes: object) -> None:
     """`report` and `promote` ended in an AttributeError or a TypeError."""
     noted(tmp_path, notes)
-    with Store.open(tmp_path) as store, pytest.raises(StoreError, match="is damaged"):
+    with StoreReader.open(tmp_path) as store, pytest.raises(StoreError, match="is damaged"):
         store.latest()
 
 
@@ -152,4 +153,4 @@ def test_a_damaged_schema_whose_names_are_no_text_is_one_sentence(tmp_path: Path
         connection.execute("PRAGMA writable_schema = ON")
         connection.execute("UPDATE sqlite_master SET name = CAST(x'ff83' AS TEXT), sql = 'x' WHERE name = 'chunks'")
     with pytest.raises(StoreError, match="damaged"):
-        Store.open(tmp_path)
+        StoreReader.open(tmp_path)
