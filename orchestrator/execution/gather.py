@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.cluster.bookkeeping import nodes_at_work, put_away_foreign
 from orchestrator.cluster.collect import Stream
-from orchestrator.execution.in_flight import DEPTH, InFlight, send_refused
+from orchestrator.execution.in_flight import DEPTH, InFlight, send_again, send_refused
 from orchestrator.progress.watcher import Progress, Watcher
 from tasks.errors import BrokerError
 from tasks.named_types import Row
@@ -84,8 +84,12 @@ def gather(
             cluster.say(str(aside))
             if refused := in_flight.chunks.get(aside.chunk):
                 send_refused(cluster, keys, in_flight, refused, str(aside))
-        if in_flight.lost(cluster):
-            raise BrokerError("the broker lost the messages of this command: start it again")
+        if lost := in_flight.lost(cluster):
+            if not redis.exists(keys.definition):
+                raise BrokerError("the broker lost what this command had sent to it: give the same command again")
+            cluster.say(f"the broker lost {len(lost)} chunks: they are sent again")
+            generation = send_again(cluster, keys, in_flight, lost, generation, within_s)
+            in_flight.rows_came()
         seconds = time.monotonic() - started
         speed, stage = len(rows) / seconds, STAGES.get(definition.kind, "")
         watcher.update(Progress(len(points), len(rows), 0, speed, None, cluster.children(), stage=stage))

@@ -117,8 +117,13 @@ def fill(
             return
 
 
-def send_again(cluster: Cluster, keys: Keys, in_flight: InFlight, lost: list[Chunk], generation: int) -> int:
-    """Send these once more under new names. The others stay on the way, so the generation is that of this start."""
+def send_again(
+    cluster: Cluster, keys: Keys, in_flight: InFlight, lost: list[Chunk], generation: int, limit_s: float = 0.0
+) -> int:
+    """Send these once more under new names. The others stay on the way, so the generation is that of this start.
+
+    Raises BrokerError when the same points were lost too often.
+    """
     from redis.exceptions import OutOfMemoryError
 
     redis = cluster.redis
@@ -130,7 +135,7 @@ def send_again(cluster: Cluster, keys: Keys, in_flight: InFlight, lost: list[Chu
         return generation
     for chunk in lost:
         in_flight.lose(chunk)
-        _send(cluster, keys, in_flight, replace(chunk, generation=generation))
+        _send(cluster, keys, in_flight, replace(chunk, generation=generation), limit_s)
     return generation
 
 

@@ -21,7 +21,7 @@ from tasks.upstream.backtest.build import controller_config, deactivate
 from tasks.upstream.names import TradingRule
 
 START = 1_704_067_200  # 2024-01-01 00:00 UTC
-HOURS = 4
+HOURS = 3
 #: For what happens seldom.
 MANY_HOURS = 6
 LEAD = 3

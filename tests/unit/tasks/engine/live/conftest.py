@@ -19,7 +19,7 @@ CONNECTOR = "binance_perpetual"
 DAY = 86400
 #: Seconds of candles before the period.
 LEAD = 3 * DAY // 2
-PERIOD = 5 * DAY // 4
+PERIOD = 3 * DAY // 4
 
 
 def resampled(candles: pd.DataFrame, seconds: int) -> pd.DataFrame:
@@ -31,11 +31,11 @@ def resampled(candles: pd.DataFrame, seconds: int) -> pd.DataFrame:
 
 @pytest.fixture(scope="session")
 def two_pairs() -> Market:
-    """30 hours of two pairs in 5m, 15m and 1h; the second pair has gaps."""
+    """18 hours of two pairs in 5m, 15m and 1h; the second pair has gaps."""
     rows = (PERIOD + LEAD) // 300
     bitcoin = random_walk(rows, seed=3, seconds=300, volatility=0.002)
     ether = random_walk(rows, seed=4, seconds=300, volatility=0.002, price=2000.0, tick=0.01)
-    ether = ether.drop(index=[550, 551, 552, 650]).reset_index(drop=True)
+    ether = ether.drop(index=[500, 501, 502, 600]).reset_index(drop=True)
     feeds = {}
     for pair, candles in (("BTC-USDT", bitcoin), ("ETH-USDT", ether)):
         feeds[f"{CONNECTOR}_{pair}_5m"] = candles

@@ -66,7 +66,7 @@ CASES: dict[str, tuple[Any, dict[str, Any]]] = {
     "overriding maker": (OverridingMakerConfig, MAKER),
     "patient": (PatientConfig, {}),
     "hourly buyer": (HourlyBuyerConfig, {"interval": "5m"}),
-    "grid keeper": (GridKeeperConfig, {"interval": "5m", "width": 0.02}),
+    "grid keeper": (GridKeeperConfig, {"interval": "5m", "width": 0.015}),
     "counter": (CounterConfig, {"interval": "15m"}),
     "caller": (CallerConfig, {"interval": "5m"}),
     "pairs": (PairsTraderConfig, {"interval": "5m"}),
@@ -126,9 +126,9 @@ def test_every_decision_equals_the_reference(case: str, two_pairs: Market) -> No
     assert len(ended) == len(reference.executors)
 
 
-def test_the_hourly_buyer_buys_30_times_in_30_hours(two_pairs: Market) -> None:
+def test_the_hourly_buyer_buys_18_times_in_18_hours(two_pairs: Market) -> None:
     _, outcome = live_decisions(config_of("hourly buyer"), two_pairs)
-    assert outcome.results["close_types"] == {"POSITION_HOLD": 30}
+    assert outcome.results["close_types"] == {"POSITION_HOLD": 18}
     assert outcome.results["unrealized_pnl_quote"] == pytest.approx(
         outcome.equity[-1] + outcome.results["total_fees_quote"]
     )
