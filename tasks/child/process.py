@@ -239,8 +239,8 @@ def begin(settings: Settings | None = None) -> Child:
     patches.apply()
     compile_kernels(settings)  # a compiler that runs inside a point would count as the point's time
     # what the imports left is there for good: the collector need not walk through it at every full collection
-    gc.collect()
     gc.freeze()
+    gc.enable()  # tasks.launch turned it off
     _child = Child(settings, f"{settings.node or socket.gethostname()}/{os.getpid()}", dialer)
     return _child
 

@@ -6,6 +6,7 @@ their chunks for `drain_s` seconds; what still runs then goes back to the broker
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
@@ -31,6 +32,7 @@ LAST_WAIT_S = 5.0
 
 def main() -> int:
     """Run the node until it is told to stop."""
+    gc.disable()  # Celery's imports make no garbage
     try:
         settings = Settings.read()
         check_broker(settings.broker)
@@ -60,6 +62,8 @@ def main() -> int:
     _strangers = _group()
     # not `worker_main`: Celery's command line imports those of its plugins (Flower, a prompt), a second at every start
     worker = app.Worker(hostname=name, loglevel=logging.WARNING, without_mingle=True, without_gossip=True)
+    gc.freeze()
+    gc.enable()
     try:
         worker.start()
     finally:

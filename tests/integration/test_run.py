@@ -74,9 +74,11 @@ def test_a_finished_sweep_answers_from_its_store_without_broker_and_children(pla
 
 def test_rows_equal_the_stock_engine_called_directly(place: Place) -> None:
     place.sweep |= {"engine": "stock", "shift": 0, "warmup": False}
+    place.sweep["period"] = {"start": START + 3600, "end": START + 5 * 3600}
     finished = place.run("run", place.file, "--json", "--no-audit", "--no-report")
     assert finished.code == 0, finished.err
     rows = place.rows()
+    assert all(row["total_executors"] for row in rows)
     direct = subprocess.run(
         [sys.executable, str(DIRECT), str(place.file)],
         cwd=place.folder,

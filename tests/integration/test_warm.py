@@ -19,6 +19,7 @@ class Warm:
 
     def __init__(self, place: Place, cache: Path):
         self.place = place
+        place.sweep["grid"] = {"length": [5, 10]}
         place.environment |= {"HUMMINGSWEEP_WARM_S": "120", "HUMMINGSWEEP_CACHE": str(cache)}
         self.state_file = cache / "warm" / "state.json"
 

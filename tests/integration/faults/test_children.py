@@ -34,7 +34,7 @@ def test_a_point_that_kills_its_child_stands_alone(served: Place, undisturbed: l
 
 @pytest.mark.parametrize("way", ["descriptors", "stop"])
 def test_a_point_that_breaks_the_event_loop_harms_no_other(served: Place, way: str) -> None:
-    served.sweep["grid"] = {"length": LENGTHS[:2], "trouble": ["sleep:0", way, "sleep:0.1"]}
+    served.sweep["grid"] = {"length": LENGTHS[:1], "trouble": ["sleep:0", way, "sleep:0.1"]}
     finished = served.run("run", served.file, "--no-audit", "--no-report")
     assert finished.code == 3, finished.err
     assert {row["trouble"] for row in served.rows() if row["status"] != "ok"} == {way}
@@ -42,14 +42,14 @@ def test_a_point_that_breaks_the_event_loop_harms_no_other(served: Place, way: s
 
 def test_a_point_that_breaks_the_handing_in_of_rows_loses_none(served: Place) -> None:
     """They were acknowledged and gone, and the orchestrator sent their points again for ever."""
-    served.sweep["grid"] = {"length": LENGTHS[:3], "trouble": ["unpack"]}
+    served.sweep["grid"] = {"length": LENGTHS[:2], "trouble": ["unpack"]}
     finish(served.start("run", served.file, "--no-audit", "--no-report"))
-    assert [(row["length"], row["status"]) for row in served.rows()] == [(length, "ok") for length in LENGTHS[:3]]
+    assert [(row["length"], row["status"]) for row in served.rows()] == [(length, "ok") for length in LENGTHS[:2]]
 
 
 def test_a_point_that_leaves_no_descriptor_harms_no_other(served: Place) -> None:
     """It may end well itself: what it needs is opened before."""
-    served.sweep["grid"] = {"length": LENGTHS[:2], "trouble": ["sleep:0", "leak", "sleep:0.1"]}
+    served.sweep["grid"] = {"length": LENGTHS[:1], "trouble": ["sleep:0", "leak", "sleep:0.1"]}
     for name in ("test", "after"):  # the node serves others after it
         served.run("run", served.file, "--no-audit", "--no-report", "--out", f"runs/{name}")
         rows = served.rows(f"runs/{name}")
