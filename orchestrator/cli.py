@@ -5,12 +5,13 @@ The commands themselves (orchestrator.commands.root) take long to import, so the
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
 import sys
 from types import FrameType
 from typing import Any
+
+from tasks.garbage import imports_begin
 
 #: What libraries would do at import and no command needs: a thread of linear algebra per core, and a search of all
 #: installed packages for pydantic plugins.
@@ -21,7 +22,7 @@ def main() -> None:
     """Entry point of the command."""
     for name, value in LEAN_IMPORTS.items():
         os.environ.setdefault(name, value)
-    gc.disable()  # nothing that imports make is garbage; on again once the command is loaded
+    imports_begin()  # until the command is loaded, see orchestrator.commands.root
     ends = [number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) is signal.SIG_DFL]
     interruptible = signal.getsignal(signal.SIGINT) is signal.default_int_handler  # nohup and & ignore some: leave that
     for number in (*ends, *([signal.SIGINT] if interruptible else [])):

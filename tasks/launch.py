@@ -52,14 +52,10 @@ def main() -> int:
         sys.path.insert(0, root)
     sys.path += [folder for folder in user_folders(os.environ.get(USER_PATH, "")) if folder not in sys.path]
     del sys.argv[0]
-    gc.disable()  # nothing that imports make is garbage, and to look through it takes a tenth of their time
-    module = importlib.import_module(sys.argv[0])
-    gc.freeze()
-    gc.enable()
-    return int(module.main())
+    return int(importlib.import_module(sys.argv[0]).main())
 
 
-if __name__ == "__mp_main__":  # in a spawned child of a node: on again once tasks.child.process.begin() has imported all
+if __name__ == "__mp_main__":  # a spawned child of a node; see tasks.garbage, and tasks.child.process for its end
     gc.disable()
 if __name__ == "__main__":
     sys.exit(main())

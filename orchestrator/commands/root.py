@@ -6,7 +6,6 @@ The module of a command is imported when the command is asked for: all of them t
 from __future__ import annotations
 
 import errno
-import gc
 import os
 import sys
 from importlib import import_module, metadata
@@ -18,6 +17,7 @@ from typer.core import TyperGroup
 from orchestrator.commands._shared import Exit, register
 from orchestrator.progress.streams import give_up, tell
 from tasks.errors import HummingsweepError, one_line, words
+from tasks.garbage import imports_ended
 
 #: What every wrong usage derives from; typer gives it no name of its own.
 _UsageError = cast("type[typer.BadParameter]", typer.BadParameter.__mro__[1])
@@ -75,8 +75,7 @@ class _Commands(TyperGroup):
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         if cmd_name in COMMANDS and cmd_name not in self.commands:
             self.commands[cmd_name] = _load(cmd_name)
-            gc.freeze()
-            gc.enable()  # orchestrator.cli turned it off
+            imports_ended()  # they began in orchestrator.cli
         return super().get_command(ctx, cmd_name)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:

@@ -6,7 +6,6 @@ keeps between chunks (its Redis client, definitions, markets, extracted controll
 
 from __future__ import annotations
 
-import gc
 import logging
 import os
 import platform
@@ -26,6 +25,7 @@ from tasks.child.engines import Needs
 from tasks.child.kernels import compile_kernels
 from tasks.child.log_quota import LogQuota
 from tasks.errors import BlobError, ParcelMissing, VersionMismatch
+from tasks.garbage import imports_ended
 from tasks.isolation.process_state import ProcessState
 from tasks.protocol.blobs import (
     BUNDLE,
@@ -238,9 +238,7 @@ def begin(settings: Settings | None = None) -> Child:
         stubs.install_lean_imports()
     patches.apply()
     compile_kernels(settings)  # a compiler that runs inside a point would count as the point's time
-    # what the imports left is there for good: the collector need not walk through it at every full collection
-    gc.freeze()
-    gc.enable()  # tasks.launch turned it off
+    imports_ended()  # they began in tasks.launch
     _child = Child(settings, f"{settings.node or socket.gethostname()}/{os.getpid()}", dialer)
     return _child
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.errors import ExchangeError, HummingsweepError
+from tasks.garbage import importing
 from tasks.intervals import interval_seconds
 from tasks.named_types import JsonObject
 from tasks.protocol.messages import SweepDefinition
@@ -33,7 +34,8 @@ async def carry_out(order: Order, report: Report, retry_policy: RetryPolicy | No
 
     Raises HummingsweepError when the order cannot be carried out at all; nothing was downloaded then.
     """
-    from tasks.upstream.live import exchange
+    with importing():
+        from tasks.upstream.live import exchange
 
     retry_policy = retry_policy or RetryPolicy()
     wanted = list(order.feeds)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow
 import pytest
 
@@ -241,7 +242,7 @@ def test_a_distrusted_node_begins_no_chunk_of_the_sweep(attempts: Attempts, redi
 
 def test_blobs_come_back_and_are_sent_once(redis: Any) -> None:
     blobs = Blobs(redis, "key")
-    data = b"".join(number.to_bytes(8, "big") for number in range(PART_BYTES // 4))
+    data = np.arange(PART_BYTES // 4, dtype=">u8").tobytes()
     digest = blobs.put(data)
     assert blobs.get(digest) == data
     redis.hset(blob_key(digest), "mark", "untouched")

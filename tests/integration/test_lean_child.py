@@ -33,7 +33,7 @@ from tasks.engine.stock import StockEngine
 from tasks.upstream.backtest.build import controller_config
 from tasks.upstream.backtest.rules import trading_rules
 
-FEED, START, HOURS = ("binance_perpetual", "BTC-USDT"), 1_704_067_200, 3
+FEED, START, HOURS = ("binance_perpetual", "BTC-USDT"), 1_704_067_200, 2
 
 def market():
     rows = (HOURS + 4) * 60

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import ctypes
 import decimal
+import gc
 import json
 import os
 import signal
@@ -82,6 +83,7 @@ async def make(trouble: str) -> None:
             "name": process.name,
             "threads": os.environ.get("OMP_NUM_THREADS"),
             "hash": hash("a"),
+            "collects": gc.isenabled(),
             "parent": os.getppid(),
             "pid": os.getpid(),
         }

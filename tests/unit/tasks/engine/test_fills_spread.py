@@ -23,7 +23,7 @@ from tasks.upstream.names import TradingRule
 CONNECTOR, PAIR = "binance_perpetual", "DOGE-USDT"
 DAYS = 1
 #: fractions of the price; from one that fills every other minute to one that fills a few times a day
-SPREADS = (0.0005, 0.001, 0.002, 0.004)
+SPREADS = (0.0005, 0.0015, 0.004)
 
 
 @pytest.fixture(scope="module")
