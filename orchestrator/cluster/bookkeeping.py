@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING
 
 from tasks.errors import MessageError
 from tasks.protocol import names
-from tasks.protocol.keys import ANY_RUNNING, SWEEPS_KEY, Keys
+from tasks.protocol.keys import ANY_RUNNING, SWEEPS_KEY, Keys, blob_key
 from tasks.protocol.names import as_text
 from tasks.protocol.records import NodeTally, RunningChunk, SweepState, SweepStatus, readable
 
 if TYPE_CHECKING:
     from redis import Redis
+
+    from tasks.protocol.messages import SweepDefinition
 
 
 #: Digits of a generation at most: it goes up by one with every start of an orchestrator.
@@ -138,6 +140,24 @@ def _counts(raw: bytes | str | None) -> bool:
     """Whether a counter can be counted on from here."""
     text = as_text(raw or "0")
     return text.isascii() and text.isdecimal() and len(text) <= _DIGITS
+
+
+def keep(redis: Redis, keys: Keys, definition: SweepDefinition) -> bool:
+    """Put off the expiry of what the sweep's children fetch; False when something of it is not there."""
+    from redis.exceptions import ResponseError
+
+    from tasks.protocol.blobs import EXPIRY_S
+
+    blobs = map(blob_key, definition.blobs)
+    there = [redis.expire(name, EXPIRY_S) for name in (keys.definition, *blobs)]
+    try:
+        address = redis.get(keys.definition)
+    except ResponseError as error:
+        if not of_another_type(error):
+            raise
+        address = None  # to publish it again writes over what lies there
+    there.append(address is not None and bool(redis.expire(blob_key(as_text(address)), EXPIRY_S)))
+    return all(there)
 
 
 def cancel(redis: Redis, sweep: str) -> None:

@@ -11,7 +11,8 @@ from orchestrator.cluster.collect import Stream
 from orchestrator.cluster.lease import LEASE_S, collector_lease
 from orchestrator.execution import publish
 from orchestrator.execution.in_flight import LOOK_EVERY_S, LOST_AFTER_S
-from orchestrator.execution.run import Hooks, RunContext, collect_waiting, run
+from orchestrator.execution.reconcile import collect_waiting
+from orchestrator.execution.run import Hooks, RunContext, run
 from orchestrator.progress.standing import Standing, standing_of
 from orchestrator.progress.watcher import Progress, Watcher
 from orchestrator.results.store import Store

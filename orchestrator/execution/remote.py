@@ -22,7 +22,8 @@ from orchestrator.execution.agenda import missing_runs
 from orchestrator.execution.follow import Follower
 from orchestrator.execution.gather import gather
 from orchestrator.execution.planner import Planner
-from orchestrator.execution.run import collect_waiting, write_status
+from orchestrator.execution.reconcile import collect_waiting
+from orchestrator.execution.run import write_status
 from orchestrator.execution.session import opened
 from orchestrator.execution.source import GridSource
 from orchestrator.execution.stored import stored_standing, stored_standings

@@ -11,11 +11,9 @@ chunks that an earlier one left on the queue.
 
 from __future__ import annotations
 
-import signal
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -28,21 +26,19 @@ from orchestrator.execution.absence import Absence
 from orchestrator.execution.agenda import Agenda, Item, agenda_of, grid_item, missing_runs, period_s, stored_counts
 from orchestrator.execution.estimate import ENOUGH_S, LEAST, SamplePlanner
 from orchestrator.execution.in_flight import InFlight, fill, give_up_waiting, send_again, send_refused
+from orchestrator.execution.interrupts import interrupts
+from orchestrator.execution.reconcile import collect_waiting, forget_lost_chunks
 from orchestrator.progress.watcher import Progress, Watcher
 from orchestrator.sweepfile.skip import points_of
-from tasks.errors import BrokerError, MessageError
+from tasks.errors import BrokerError
 from tasks.grid import Grid
 from tasks.protocol.blobs import EXPIRY_S
-from tasks.protocol.chunks import Chunk
-from tasks.protocol.keys import Keys, blob_key
+from tasks.protocol.keys import Keys
 from tasks.protocol.messages import Status, SweepDefinition
-from tasks.protocol.names import as_text
 from tasks.protocol.records import SweepState, SweepStatus
 from tasks.protocol.scenario import PLAIN, Scenario
 
 if TYPE_CHECKING:
-    from redis import Redis
-
     from orchestrator.cluster.broker import Cluster
     from orchestrator.results.store import Store
 
@@ -185,7 +181,7 @@ class SweepRun:
     def run(self) -> Summary:
         """Raises BrokerError, StoreError."""
         self._put_away_foreign()
-        with collector_lease(self._redis, self._keys, self._watcher.say) as held, _interrupts() as asked_to_stop:
+        with collector_lease(self._redis, self._keys, self._watcher.say) as held, interrupts() as asked_to_stop:
 
             def interrupted() -> bool:
                 return self._cancelled or asked_to_stop()
@@ -240,7 +236,7 @@ class SweepRun:
             self._watcher.say(f"sweep {self._keys.sweep} was cancelled: finishing the running chunks")
         if now - self._kept > NEEDED_S:
             self._kept = now
-            keep(self._redis, self._keys, self._definition)
+            bookkeeping.keep(self._redis, self._keys, self._definition)
 
     def _timed_enough(self) -> bool:
         """Whether an estimate has what it needs."""
@@ -300,7 +296,7 @@ class SweepRun:
             why = eviction_warning(self._redis)
             self._watcher.say(f"the broker lost {len(lost)} chunks: they are sent again" + (f" ({why})" if why else ""))
             self._put_away_foreign()
-            if not keep(self._redis, self._keys, self._definition):
+            if not bookkeeping.keep(self._redis, self._keys, self._definition):
                 self._hooks.publish_again()
             try:
                 self._generation = send_again(self._cluster, self._keys, self._in_flight, lost, self._generation)
@@ -364,46 +360,6 @@ class SweepRun:
         )
 
 
-def collect_waiting(stream: Stream, store: Store, sweep: str) -> dict[Status, int]:
-    """Store what an earlier orchestrator left in the stream; the counts of stored rows per status."""
-    while entries := list(stream.read(0)):
-        for entry, rows in entries:
-            store.insert(sweep, rows)
-            stream.forget([entry])
-    return store.counts(sweep)
-
-
-def forget_lost_chunks(cluster: Cluster, store: Store, sweep: str) -> int:
-    """Chunks that are marked as done although none of their rows is stored or waits: the mark goes; how many."""
-    redis, keys = cluster.redis, Keys(sweep)
-    ids = {as_text(raw) for raw in redis.smembers(keys.done)} - store.chunks(sweep)
-    lost = []
-    for chunk_id in ids:
-        with suppress(MessageError):
-            chunk = Chunk.parse(chunk_id)
-            if not store.statuses(sweep, chunk.points, str(chunk.scenario)):
-                lost.append(chunk_id)
-    if lost:
-        redis.srem(keys.done, *lost)
-    return len(lost)
-
-
-def keep(redis: Redis, keys: Keys, definition: SweepDefinition) -> bool:
-    """Put off the expiry of what the sweep's children fetch; False when something of it is not there."""
-    from redis.exceptions import ResponseError
-
-    blobs = map(blob_key, definition.blobs)
-    there = [redis.expire(name, EXPIRY_S) for name in (keys.definition, *blobs)]
-    try:
-        address = redis.get(keys.definition)
-    except ResponseError as error:
-        if not bookkeeping.of_another_type(error):
-            raise
-        address = None  # to publish it again writes over what lies there
-    there.append(address is not None and bool(redis.expire(blob_key(as_text(address)), EXPIRY_S)))
-    return all(there)
-
-
 def write_status(
     cluster: Cluster, keys: Keys, size: int, counts: Counter[Status], state: SweepState, stage: str = ""
 ) -> None:
@@ -421,25 +377,3 @@ def write_status(
             stage=stage,
         ),
     )
-
-
-@contextmanager
-def _interrupts() -> Iterator[Callable[[], bool]]:
-    """The first Ctrl-C is a wish, the second one an order (KeyboardInterrupt)."""
-    seen = False
-
-    def note(number: int, frame: object) -> None:
-        nonlocal seen
-        if seen:
-            raise KeyboardInterrupt
-        seen = True
-
-    try:
-        before = signal.signal(signal.SIGINT, note)
-    except ValueError:  # not the main thread (a notebook's executor): the caller's handling stays
-        yield lambda: False
-        return
-    try:
-        yield lambda: seen
-    finally:
-        signal.signal(signal.SIGINT, before)

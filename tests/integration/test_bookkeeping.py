@@ -15,10 +15,10 @@ import pyarrow
 import pytest
 
 from orchestrator.cluster import guardian
-from orchestrator.cluster.bookkeeping import cancel, is_cancelled, nodes_at_work, put_away_foreign
+from orchestrator.cluster.bookkeeping import cancel, is_cancelled, keep, nodes_at_work, put_away_foreign
 from orchestrator.cluster.collect import SET_ASIDE, Stream
 from orchestrator.cluster.lease import CollectorLease, collector_lease
-from orchestrator.execution.run import collect_waiting, keep
+from orchestrator.execution.reconcile import collect_waiting
 from orchestrator.results.store import Store
 from tasks.broker.connect import connect
 from tasks.child.attempts import CANCELLED, DEATHS, DONE, FOR_ANOTHER, Attempts
