@@ -303,7 +303,7 @@ def controllers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     deactivate()
 
 
-def audited(market: Market, controllers: Path, kind: str, *, cuts: int = 4, **values: Any) -> AuditReport:
+def audited(market: Market, controllers: Path, kind: str, *, cuts: int = 3, **values: Any) -> AuditReport:
     maker = kind in ("plain", "dynamic", *RARE)
     config = {
         "controller_type": "market_making" if maker else "directional_trading",
@@ -424,7 +424,7 @@ def test_the_finding_says_when_how_often_and_by_how_much(market: Market, control
     report = audited(market, controllers, "whole_window")
     (z,) = [finding for finding in report.findings if finding.field == "z"]
     assert z.first_time == START
-    assert z.cuts == len(report.cuts) == 4
+    assert z.cuts == len(report.cuts) == 3
     assert z.max_size is not None and z.max_size > 0.01
     assert float(z.full) != float(z.cut)
     assert report.to_dict()["findings"][0]["first_time_utc"] == "2024-01-01T00:00:00Z"
@@ -452,7 +452,7 @@ def test_an_honest_controller_is_not_accused(
     report = audited(longer_market if values.get("interval") == "15m" else market, controllers, kind, **values)
     assert report.state is State.CLEAN, (report.verdict, report.to_dict()["findings"])
     assert report.decisions > 5
-    assert len(report.cuts) == 4
+    assert len(report.cuts) == 3
     assert report.verdict.startswith("clean")
 
 

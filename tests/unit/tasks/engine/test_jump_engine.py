@@ -43,7 +43,7 @@ from tasks.upstream.names import (
     TradeType,
 )
 
-ROWS = 200
+ROWS = 140
 
 
 @pytest.fixture(scope="module", autouse=True)

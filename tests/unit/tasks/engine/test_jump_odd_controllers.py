@@ -26,7 +26,7 @@ from tasks.upstream.names import CreateExecutorAction, StopExecutorAction
 
 @pytest.fixture(scope="module")
 def market() -> Market:
-    return market_of(random_walk(200, seed=4, volatility=0.002))
+    return market_of(random_walk(140, seed=4, volatility=0.002))
 
 
 def made(base: type, controller: type, **values: Any) -> Any:
@@ -105,7 +105,7 @@ class BecomesSpot(SimpleMaker):
 @pytest.mark.parametrize("controller", [MovesItsSettings, BecomesSpot])
 @pytest.mark.parametrize("connector", ["binance", "binance_perpetual"])
 def test_settings_changed_while_trading_count_from_that_moment(controller: type, connector: str) -> None:
-    market = market_of(random_walk(200, seed=4, volatility=0.002), connector=connector)
+    market = market_of(random_walk(140, seed=4, volatility=0.002), connector=connector)
     config = made(MakerConfig, controller, connector_name=connector, stop_loss="0.002", executor_refresh_time=120)
     assert both(config, market).engine == "jump"
 

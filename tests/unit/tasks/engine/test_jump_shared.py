@@ -33,7 +33,7 @@ from tasks.upstream.names import DirectionalTradingControllerBase
 
 @pytest.fixture(scope="module")
 def market() -> Market:
-    return market_of(random_walk(160, seed=4, volatility=0.002))
+    return market_of(random_walk(110, seed=4, volatility=0.002))
 
 
 def config(controller: type[Bollinger] = Bollinger, **values: Any) -> Any:
