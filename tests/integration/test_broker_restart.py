@@ -129,7 +129,7 @@ def test_rows_that_nobody_has_collected_yet_are_collected_after_a_planned_restar
     cluster = server.cluster(bare_environment)
     place = small_sweep(tmp_path, cluster.environment)
     with _nodes(cluster):
-        cluster.add_node(children=2, **server.environment("node"))
+        cluster.add_node(children=1, **server.environment("node"))
         sent = place.run("submit", place.file, "--json")
         assert sent.code == 0, sent.err + node_log(cluster)
         sweep = sent.document["sweep"]

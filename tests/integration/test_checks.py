@@ -30,10 +30,14 @@ def test_an_honest_controller_is_clean(place: Place) -> None:
 @pytest.mark.parametrize("cheat", ["whole", "peek", "centred", "last"])
 def test_a_cheat_is_caught(place: Place, cheat: str) -> None:
     place.sweep["grid"] = {"cheat": [cheat], "length": [10]}
-    finished = place.run("audit", place.file, "--sample", "1", "--cuts", "6")
+    finished = place.run("audit", place.file, "--sample", "1", "--cuts", "4")
     assert finished.code == 1, finished.out + finished.err
     assert "look-ahead" in finished.out
     assert "signal" in finished.out
+
+
+def test_a_run_says_first_that_its_best_points_look_ahead(place: Place) -> None:
+    place.sweep["grid"] = {"cheat": ["whole"], "length": [10]}
     ran = place.run("run", place.file, "--no-report")
     assert ran.code == 1, ran.err
     assert ran.out.startswith("LOOK-AHEAD: "), ran.out

@@ -57,6 +57,7 @@ def test_every_point_gets_a_row_and_the_best_is_ranked(alone: Place) -> None:
 
 
 def test_a_finished_sweep_answers_from_its_store_without_broker_and_children(place: Place) -> None:
+    place.sweep["grid"] = {"length": [5, 10]}
     first = place.run("run", place.file, "--json")
     assert first.code == 0, first.err
     nowhere = "redis://127.0.0.1:1/0"
@@ -230,7 +231,7 @@ def test_features_are_derived_once_wherever_their_axes_stand(place: Place) -> No
 
 def test_plain_lines_where_there_is_no_terminal(place: Place) -> None:
     place.sweep["grid"] = {"length": [5, 10]}
-    finished = place.run("run", place.file, "--no-report")
+    finished = place.run("run", place.file, "--no-audit", "--no-report")
     assert finished.code == 0
     assert "2/2 points" in finished.err
     assert "best by net_pnl" in finished.out
@@ -243,7 +244,7 @@ def test_feeds_of_every_axis_value_are_found(place: Place) -> None:
     known = json.loads(rules.read_text())
     rules.write_text(json.dumps({**known, "ETH-USDT": known["BTC-USDT"]}))
     place.sweep["grid"] = {"trading_pair": ["BTC-USDT", "ETH-USDT"], "interval": ["1m", "3m", "5m"]}
-    finished = place.run("run", place.file, "--json", "--no-report")
+    finished = place.run("run", place.file, "--json", "--no-audit", "--no-report")
     assert finished.code == 0, finished.err
     rows = place.rows()
     assert len(rows) == 6

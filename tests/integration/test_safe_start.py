@@ -28,6 +28,8 @@ MODULES = (
     *("tasks", "redis", "numba", "celery", "billiard", "numpy", "ujson", "psutil", "typer", "pyarrow", "base58"),
     *("json", "queue", "uuid", "sqlite3", "celeryconfig", "flowerconfig", "usersettings"),
 )
+#: A run of the points alone, where something else is tested.
+QUICK = ("--no-audit", "--no-report")
 #: What the shell of someone with a Celery project of their own may hold.
 OF_CELERY = {
     "APP": "tasks",
@@ -140,7 +142,7 @@ def test_a_node_flower_and_the_exporter(cluster: Cluster, traps: Traps, tmp_path
     ]
     try:
         place = small_sweep(tmp_path, {**cluster.environment})
-        assert "0 failed" in (done := run(place, traps, "run", place.file)).stdout + done.stderr
+        assert "0 failed" in (done := run(place, traps, "run", place.file, *QUICK)).stdout + done.stderr
         for port, path in ((flower_port, "/healthcheck"), (metrics_port, "/metrics")):
             eventually(lambda url=f"http://127.0.0.1:{port}{path}": answers(url), 60, path)
         assert [process.poll() for process in started] == [None] * 3, [log.read_text() for log in logs]
@@ -181,7 +183,7 @@ def test_sync(alone: Place, traps: Traps) -> None:
 
 
 def test_serve_and_doctor(place: Place, traps: Traps) -> None:
-    run(place, traps, "run", place.file)  # waits for the node
+    run(place, traps, "run", place.file, *QUICK)  # waits for the node
     run(place, traps, "doctor")
     port = free_port()
     served = subprocess.Popen(

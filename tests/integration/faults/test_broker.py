@@ -11,7 +11,7 @@ from tests.integration.faults.conftest import finish, results, started
 
 
 def test_the_broker_is_restarted(sweep: Place, cluster: Cluster, undisturbed: list[dict[str, Any]]) -> None:
-    cluster.add_node(children=2)
+    cluster.add_node(children=1)
     process = started(sweep)
     time.sleep(1.1)  # the append-only file is flushed every second
     cluster.server.kill()
@@ -23,7 +23,7 @@ def test_the_broker_is_restarted(sweep: Place, cluster: Cluster, undisturbed: li
 
 def test_the_broker_loses_everything(sweep: Place, cluster: Cluster, undisturbed: list[dict[str, Any]]) -> None:
     """As one without an append-only file does when it is restarted."""
-    cluster.add_node(children=2)
+    cluster.add_node(children=1)
     process = started(sweep)
     redis: Any = connect(settings_of(cluster), patient=False)
     redis.flushall()
@@ -34,7 +34,7 @@ def test_the_broker_loses_everything(sweep: Place, cluster: Cluster, undisturbed
 
 
 def test_the_broker_is_full(sweep: Place, cluster: Cluster, undisturbed: list[dict[str, Any]]) -> None:
-    cluster.add_node(children=2)
+    cluster.add_node(children=1)
     process = started(sweep)
     redis: Any = connect(settings_of(cluster), patient=False)
     redis.config_set("maxmemory", "1mb")

@@ -125,7 +125,7 @@ def test_it_is_resumed_from_an_old_copy_of_the_output_folder(served: Place, undi
 
 
 def test_two_interrupts_stop_at_once(sweep: Place, cluster: Cluster) -> None:
-    cluster.add_node(children=2)
+    cluster.add_node(children=2)  # one has the first rows while the other sleeps
     sweep.sweep["grid"] = {"trouble": ["sleep:0", "sleep:60", "sleep:61"], "length": [5, 6]}
     process = started(sweep, points=1)
     process.send_signal(signal.SIGINT)
@@ -155,7 +155,7 @@ def small_disk(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
 def test_the_disk_of_the_result_store_is_full(
     sweep: Place, cluster: Cluster, small_disk: Callable[[str], Path], undisturbed: list[dict[str, Any]]
 ) -> None:
-    cluster.add_node(children=2)
+    cluster.add_node(children=1)
     out = small_disk("100k")
     finished = sweep.run("run", sweep.file, "--no-audit", "--no-report", "--out", out / "run")
     assert finished.code == 2, finished.err
