@@ -51,7 +51,7 @@ def alive(process: int) -> bool:
     return True
 
 
-def test_a_second_command_uses_the_cluster_of_the_first(warm: Warm) -> None:
+def test_a_second_command_uses_the_cluster_of_the_first_and_other_settings_replace_it(warm: Warm) -> None:
     first = warm.run("runs/one")
     state = warm.state
     assert warm.state_file.stat().st_mode & 0o077 == 0
@@ -60,19 +60,15 @@ def test_a_second_command_uses_the_cluster_of_the_first(warm: Warm) -> None:
     found = [[{**row, "seconds": 0.0} for row in answer["ranking"]] for answer in (first, second)]
     assert found[0] == found[1]
     assert second["computed"] == first["computed"] > 0
+    warm.run("runs/three", "--no-warm")
+    assert warm.state == state
+    warm.run("runs/four", "--children", "2")
+    assert warm.state["guardian"] != state["guardian"]
+    assert not alive(state["guardian"])
+    state = warm.state
     stopped = warm.place.run("down", "--json")
     assert stopped.document == {"stopped": True}
     assert not any(alive(state[name]) for name in ("guardian", "server", "node"))
-
-
-def test_other_settings_replace_it_and_no_warm_leaves_it_alone(warm: Warm) -> None:
-    warm.run("runs/one")
-    state = warm.state
-    warm.run("runs/two", "--no-warm")
-    assert warm.state == state
-    warm.run("runs/three", "--children", "2")
-    assert warm.state["guardian"] != state["guardian"]
-    assert not alive(state["guardian"])
 
 
 def test_a_dead_node_is_started_anew_and_a_dead_server_is_replaced(warm: Warm) -> None:

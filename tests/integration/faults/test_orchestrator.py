@@ -124,18 +124,6 @@ def test_it_is_resumed_from_an_old_copy_of_the_output_folder(served: Place, undi
     assert results(served.rows("copy")) == undisturbed
 
 
-def test_two_interrupts_stop_at_once(sweep: Place, cluster: Cluster) -> None:
-    cluster.add_node(children=2)  # one has the first rows while the other sleeps
-    sweep.sweep["grid"] = {"trouble": ["sleep:0", "sleep:60", "sleep:61"], "length": [5, 6]}
-    process = started(sweep, points=1)
-    process.send_signal(signal.SIGINT)
-    time.sleep(1)
-    assert process.poll() is None  # it waits for the running chunks
-    process.send_signal(signal.SIGINT)
-    process.communicate(timeout=10)
-    assert process.returncode == 130
-
-
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
     """A file system of a given size, to be made larger. Needs root."""
@@ -153,18 +141,17 @@ def small_disk(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
 
 
 def test_the_disk_of_the_result_store_is_full(
-    sweep: Place, cluster: Cluster, small_disk: Callable[[str], Path], undisturbed: list[dict[str, Any]]
+    served: Place, small_disk: Callable[[str], Path], undisturbed: list[dict[str, Any]]
 ) -> None:
-    cluster.add_node(children=1)
     out = small_disk("100k")
-    finished = sweep.run("run", sweep.file, "--no-audit", "--no-report", "--out", out / "run")
+    finished = served.run("run", served.file, "--no-audit", "--no-report", "--out", out / "run")
     assert finished.code == 2, finished.err
     assert "full" in finished.err
     assert "Traceback" not in finished.err
     small_disk("50m")
-    finished = sweep.run("run", sweep.file, "--no-audit", "--no-report", "--out", out / "run")
+    finished = served.run("run", served.file, "--no-audit", "--no-report", "--out", out / "run")
     assert finished.code == 0, finished.err
-    assert results(sweep.rows(str(out / "run"))) == undisturbed
+    assert results(served.rows(str(out / "run"))) == undisturbed
 
 
 def test_a_disk_without_any_room_is_one_line(alone: Place, small_disk: Callable[[str], Path]) -> None:
@@ -193,3 +180,15 @@ def test_progress_and_answer_that_cannot_be_written_cost_no_row(served: Place) -
         )  # fmt: skip
     assert command.returncode == 2
     assert [row["status"] for row in served.rows()] == ["ok", "ok"]
+
+
+def test_two_interrupts_stop_at_once(served: Place) -> None:
+    """The last of this module: the children of its node go on sleeping."""
+    served.sweep["grid"] = {"trouble": ["sleep:0", "sleep:60", "sleep:61"], "length": [5, 6]}
+    process = started(served, points=1)
+    process.send_signal(signal.SIGINT)
+    time.sleep(1)
+    assert process.poll() is None  # it waits for the running chunks
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=10)
+    assert process.returncode == 130
