@@ -59,19 +59,28 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files that wait for processes (integration) stand among those that compute: together they fill the cores."""
+    """Files that wait for processes stand among those that compute: together they fill the cores.
+
+    Those that wait longest, for faults to take effect, stand far from each other among the first of them. Large files
+    come first and the last fifth is for small ones alone, so that all processes end at about the same time.
+    """
     files: dict[Path, list[pytest.Item]] = {}
-    for item in items:
-        files.setdefault(item.path, []).append(item)
-    waiting = [path for path in files if "integration" in path.parts]
+    for item in sorted(items, key=lambda item: ("contracts" not in item.path.parts, -item.path.stat().st_size)):
+        files.setdefault(item.path, []).append(item)  # the cases of contracts stand in other files
+    longest = [path for path in files if "faults" in path.parts]
+    waiting = [path for path in files if "integration" in path.parts and path not in longest]
     computing = [path for path in files if "integration" not in path.parts]
-    # the last fifth is for short files alone, so that all processes end at about the same time
-    between = int(len(computing) * 0.8 / max(len(waiting), 1))
-    order: list[Path] = []
-    for number, path in enumerate(waiting):
-        order += [path, *computing[number * between : (number + 1) * between]]
-    order += computing[len(waiting) * between :]
+    order = _spread(_spread(longest, waiting, 0.6), computing, 0.8)
     items[:] = [item for path in order for item in files[path]]
+
+
+def _spread(few: list[Path], many: list[Path], part: float) -> list[Path]:
+    """`few` at equal distances among the first `part` of `many`; both in their order."""
+    between = int(len(many) * part / max(len(few), 1))
+    order: list[Path] = []
+    for number, path in enumerate(few):
+        order += [path, *many[number * between : (number + 1) * between]]
+    return order + many[len(few) * between :]
 
 
 @pytest.hookimpl(tryfirst=True)

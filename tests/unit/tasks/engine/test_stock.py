@@ -69,7 +69,7 @@ CONFIGS = {
         "stop_loss": 0.004,
         "take_profit": 0.001,
         "time_limit": 600,
-        "executor_refresh_time": 120,
+        "executor_refresh_time": 240,
     },
     "pmm_natr": {
         **COMMON,
@@ -80,7 +80,7 @@ CONFIGS = {
         "buy_amounts_pct": "",
         "sell_amounts_pct": "",
         "natr_length": 10,
-        "executor_refresh_time": 180,
+        "executor_refresh_time": 300,
     },
     "range_grid": {
         **COMMON,
