@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -44,6 +45,8 @@ def says(tmp_path: Path) -> Iterator[ModuleType]:
     yield importlib.import_module("controllers.says")
     for handler in set(logging.getLogger().handlers).difference(before):
         logging.getLogger().removeHandler(handler)
+    sys.monitoring.set_events(module._TOOL, sys.monitoring.events.NO_EVENTS)
+    sys.monitoring.free_tool_id(module._TOOL)
     deactivate()
 
 
