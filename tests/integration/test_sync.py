@@ -25,7 +25,7 @@ from tasks.candles.formats import COLUMNS, candle_file, find
 from tasks.candles.resample import slice_for
 from tasks.protocol.messages import FeedNeed
 from tasks.sync.orders import Event, FeedOrder, Kind, Order, RulesOrder, Status
-from tests.integration.conftest import started_command
+from tests.integration.conftest import eventually, started_command
 from tests.integration.exchange import Answer, Exchange, candle
 
 #: 2024-01-01 00:00 UTC
@@ -489,9 +489,7 @@ def test_whatever_ends_it_the_next_command_asks_for_the_rest_only(command, excha
     try:
         assert reached.wait(60)
         part = command.folder / "data/candles/candles_binance_perpetual_BTC-USDT_1m.csv.part"
-        deadline = time.monotonic() + 30
-        while part.stat().st_size < 3 * 1497 * 80 and time.monotonic() < deadline:
-            time.sleep(0.05)
+        eventually(lambda: part.exists() and part.stat().st_size >= 3 * 1497 * 80, 30, "three pages on the disk")
         child = int(subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True).stdout)
         if how == "interrupt":
             process.send_signal(signal.SIGINT)
