@@ -2,8 +2,9 @@
 
     python benchmarks/start.py [--runs 3] [--packages 15]
 
-Each run is a fresh interpreter that does what a child does at its entry (blackout, imports, patches), stock and lean in
-turn. `cpu_s` and `wall_s` are the least of the runs, `rss_mb` (resident megabytes, psutil) and `modules` the median.
+Each run is a fresh interpreter that does what a child does at its entry (no collecting of garbage, blackout, imports,
+patches), stock and lean in turn. `cpu_s` and `wall_s` are the least of the runs, `rss_mb` (resident megabytes, psutil)
+and `modules` the median.
 `packages` is the self time per top-level package, from one more run each under `python -X importtime`, which slows it.
 """
 
@@ -21,7 +22,8 @@ from typing import Any
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 CHILD = """
-import json, sys, time
+import gc, json, sys, time
+gc.disable()
 cpu, wall = time.process_time(), time.perf_counter()
 from tasks.isolation import blackout
 from tasks.upstream.imports import lean, patches, stubs

@@ -20,7 +20,6 @@ from celery import signals
 
 from tasks.broker.app import make_app
 from tasks.errors import HummingsweepError
-from tasks.garbage import imports_begin, imports_ended
 from tasks.node import broker_clock, foreign_messages
 from tasks.node.events import GatheredEvents
 from tasks.node.lease import LeaseRenewal, leave
@@ -32,7 +31,6 @@ LAST_WAIT_S = 5.0
 
 def main() -> int:
     """Run the node until it is told to stop."""
-    imports_begin()
     try:
         settings = Settings.read()
         check_broker(settings.broker)
@@ -62,7 +60,6 @@ def main() -> int:
     _strangers = _group()
     # not `worker_main`: Celery's command line imports those of its plugins (Flower, a prompt), a second at every start
     worker = app.Worker(hostname=name, loglevel=logging.WARNING, without_mingle=True, without_gossip=True)
-    imports_ended()
     try:
         worker.start()
     finally:
