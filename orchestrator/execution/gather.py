@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.cluster.bookkeeping import nodes_at_work, put_away_foreign
+from orchestrator.cluster.bookkeeping import keep, nodes_at_work, put_away_foreign
 from orchestrator.cluster.collect import Stream
 from orchestrator.execution.in_flight import DEPTH, InFlight, send_again, send_refused
 from orchestrator.progress.watcher import Progress, Watcher
@@ -85,7 +85,7 @@ def gather(
             if refused := in_flight.chunks.get(aside.chunk):
                 send_refused(cluster, keys, in_flight, refused, str(aside))
         if lost := in_flight.lost(cluster):
-            if not redis.exists(keys.definition):
+            if not keep(redis, keys, definition):
                 raise BrokerError("the broker lost what this command had sent to it: give the same command again")
             cluster.say(f"the broker lost {len(lost)} chunks: they are sent again")
             generation = send_again(cluster, keys, in_flight, lost, generation, within_s)

@@ -51,10 +51,10 @@ class Stream:
 
 
 class LosingRedis(Redis):
-    """Holds the definition or lost it, too, and counts generations."""
+    """Counts generations, too."""
 
-    def __init__(self, holds_the_definition: bool):
-        super().__init__(holds_the_definition)
+    def __init__(self) -> None:
+        super().__init__(running=False)
         self.generation = 0
 
     def incr(self, key: str) -> int:
@@ -86,6 +86,7 @@ def test_a_chunk_whose_message_went_to_a_node_that_is_cut_off_is_sent_again(
     monkeypatch.setattr(AnsweringStream, "sent", sent)
     monkeypatch.setattr(gather, "Stream", AnsweringStream)
     monkeypatch.setattr(gather, "put_away_foreign", lambda *_: [])
+    monkeypatch.setattr(gather, "keep", lambda *_: holds_the_definition)
     monkeypatch.setattr(in_flight, "LOST_AFTER_S", 0.0)
     monkeypatch.setattr(in_flight, "LOOK_EVERY_S", 0.0)
     said: list[str] = []
@@ -94,7 +95,7 @@ def test_a_chunk_whose_message_went_to_a_node_that_is_cut_off_is_sent_again(
         sent.append((chunk.id, within_s))
 
     cluster: Any = SimpleNamespace(
-        redis=LosingRedis(holds_the_definition),
+        redis=LosingRedis(),
         children=lambda: 1,
         nodes=list,
         send=send,
